@@ -1,0 +1,3 @@
+//! kmsproof: a load tester and conformance harness for KMS hosts.
+
+pub mod wire;

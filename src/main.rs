@@ -1,0 +1,3 @@
+//! The kmsproof command.
+
+fn main() {}
