@@ -12,8 +12,9 @@ mod error;
 mod filetime;
 mod guid;
 mod hresult;
-//pub mod kms;
-//pub mod rpc;
+pub mod kms;
+pub mod ndr;
+pub mod rpc;
 
 pub(crate) mod reader;
 

@@ -50,6 +50,11 @@ pub struct Field {
     pub value: String,
 }
 
+/// The bytes a narrowed reader does not see; see [`Reader::narrow`].
+#[derive(Debug)]
+#[must_use]
+pub struct Hidden<'a>(&'a [u8]);
+
 impl<'a> Reader<'a> {
     /// A strict reader of `bytes`.
     pub fn new(layer: Layer, bytes: &'a [u8]) -> Reader<'a> {
@@ -239,6 +244,20 @@ impl<'a> Reader<'a> {
         if let Some(field) = self.trace.as_mut().and_then(|trace| trace.fields.last_mut()) {
             field.value = words();
         }
+    }
+
+    /// Hides all but the next `len` bytes until [`Reader::widen`] is given what this returns.
+    /// `len` past the end hides nothing.
+    pub fn narrow(&mut self, len: usize) -> Hidden<'a> {
+        let whole = self.bytes;
+        let end = self.position.saturating_add(len).min(whole.len());
+        self.bytes = &whole[..end];
+        Hidden(whole)
+    }
+
+    /// Shows again what [`Reader::narrow`] hid.
+    pub fn widen(&mut self, hidden: Hidden<'a>) {
+        self.bytes = hidden.0;
     }
 
     /// What a tracing reader wrote down so far.
