@@ -7,7 +7,7 @@
 //! offset, what was expected and what was got ([`DecodeError`]). Encoding a
 //! value cannot fail.
 
-//pub mod dump;
+pub mod dump;
 mod error;
 mod filetime;
 mod guid;

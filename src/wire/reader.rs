@@ -260,6 +260,25 @@ impl<'a> Reader<'a> {
         self.bytes = hidden.0;
     }
 
+    /// Reads bytes already taken once more, in finer grain: the field of `len` bytes most lately
+    /// written down gives way to what `read` writes down of the same bytes. Does nothing unless tracing.
+    pub(super) fn replace_bytes(&mut self, len: usize, read: impl FnOnce(&mut Reader<'a>)) {
+        let Some(trace) = &mut self.trace else { return };
+        let Some(at) = trace.fields.iter().rposition(|field| field.len == len) else { return };
+        let later = trace.fields.split_off(at);
+        let start = later[0].offset - self.base;
+        let mut inner = Reader::tracing(self.layer, &self.bytes[start..start + len]).at(later[0].offset);
+        read(&mut inner);
+        let unread = inner.remaining();
+        if unread > 0 {
+            let _ = inner.bytes("not read", unread);
+        }
+        let found = inner.into_trace();
+        trace.fields.extend(found.fields);
+        trace.fields.extend(later.into_iter().skip(1));
+        trace.issues.extend(found.issues);
+    }
+
     /// What a tracing reader wrote down so far.
     pub fn into_trace(self) -> Trace {
         self.trace.map(|trace| *trace).unwrap_or_default()

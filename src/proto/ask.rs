@@ -1,0 +1,122 @@
+//! One activation: asked for, answered, judged.
+
+use super::verify::{self, Checks, Opened};
+use super::{Failure, FailureKind, Moment, Phase, Reply, ReplyBody};
+use crate::crypto::{self, Sealing};
+use crate::wire::kms::{ActivationRequest, ActivationResponse, ProtocolVersion};
+use crate::wire::ndr::ResponseStub;
+use crate::wire::rpc::CALL_HEADER_LEN;
+use crate::wire::{FileTime, Hresult};
+
+/// An activation request ready to go: sealed in the envelope of its version.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    request: ActivationRequest,
+    iv: [u8; 16],
+    payload: Vec<u8>,
+}
+
+/// What came of an ask.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// The return value on the wire; `None` if there was no response PDU to carry one.
+    pub wire: Option<Hresult>,
+    /// The response, when there was one that could be read.
+    pub response: Option<ActivationResponse>,
+    /// The decrypted bytes of a V5 or V6 answer.
+    pub plaintext: Vec<u8>,
+    /// The IV of a V5 or V6 answer.
+    pub iv: Option<[u8; 16]>,
+    /// The host's random of a V5 or V6 answer.
+    pub random: Option<[u8; 16]>,
+    /// The hardware id of a V6 answer.
+    pub hwid: Option<[u8; 8]>,
+    /// Which time slot the HMAC of a V6 answer is right for: 0, -1 or 1.
+    pub hmac_slot: Option<i8>,
+    /// Why there is no response, when there is none and no code says so.
+    pub failure: Option<Failure>,
+    /// Every check done.
+    pub checks: Checks,
+}
+
+/// A refusal on the wire: no answer, a code instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal(pub Hresult);
+
+impl Ask {
+    /// Seals a request. `iv` is the client's random of a V5 or V6 request; V4 has no use for it.
+    /// A version that does not exist is sealed like its nearest, so that a host's refusal can be seen.
+    pub fn new(request: ActivationRequest, iv: [u8; 16]) -> Ask {
+        let body = request.encode();
+        let mut payload = Vec::with_capacity(crate::wire::kms::SEALED_REQUEST_LEN);
+        match sealing(request.version) {
+            None => crypto::envelope::seal_request_v4(&body, &mut payload),
+            Some(sealing) => crypto::envelope::seal_request(sealing, &body, &iv, &mut payload),
+        }
+        Ask { request, iv, payload }
+    }
+
+    /// The request.
+    pub fn request(&self) -> &ActivationRequest {
+        &self.request
+    }
+
+    /// The IV it is sealed with.
+    pub fn iv(&self) -> &[u8; 16] {
+        &self.iv
+    }
+
+    /// The envelope, the argument of the call.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// Judges the host's reply. `now` is the time by which an ePID's date is plausible.
+    pub fn judge(&self, reply: &Reply, now: FileTime) -> Answer {
+        let mut answer = Answer { checks: reply.checks.clone(), ..Answer::default() };
+        let stub = match &reply.body {
+            ReplyBody::Stub(stub) => stub,
+            ReplyBody::Fault(status) => {
+                let failure = Failure::new(Phase::Call, FailureKind::Fault(*status));
+                verify::record_failure(&mut answer.checks, &failure);
+                answer.failure = Some(failure);
+                return answer;
+            }
+        };
+        answer.checks.judge(verify::CheckId::NoFault, true, Default::default);
+        match verify::check_stub(&mut answer.checks, stub, reply.syntax, CALL_HEADER_LEN) {
+            None => {}
+            Some(ResponseStub::Refusal { code }) => answer.wire = Some(code),
+            Some(ResponseStub::Answer { payload, code, .. }) => {
+                answer.wire = Some(code);
+                let base = CALL_HEADER_LEN + (payload.as_ptr() as usize - stub.as_ptr() as usize);
+                let opened = verify::check_response(&mut answer.checks, payload, base, &self.request, &self.iv, now);
+                let Opened { response, plaintext, iv, random, hwid, hmac_slot } = opened;
+                answer = Answer { response, plaintext, iv, random, hwid, hmac_slot, ..answer };
+            }
+        }
+        answer
+    }
+}
+
+impl Answer {
+    /// The answer that never came.
+    pub fn failed(failure: Failure, mut checks: Checks) -> Answer {
+        verify::record_failure(&mut checks, &failure);
+        Answer { failure: Some(failure), checks, ..Answer::default() }
+    }
+
+    /// When no reply came: how long it took to know.
+    pub fn waited(sent: Moment, now: Moment) -> std::time::Duration {
+        now - sent
+    }
+}
+
+/// The cipher a request of this version goes under; V4's way has none.
+fn sealing(version: ProtocolVersion) -> Option<Sealing> {
+    match version.major {
+        0..=4 => None,
+        5 => Some(Sealing::V5),
+        _ => Some(Sealing::V6),
+    }
+}

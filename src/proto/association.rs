@@ -1,0 +1,527 @@
+//! The client's side of one connection.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::verify::{self, AckExpectation, CheckId, Checks};
+use super::{Failure, FailureKind, Moment, Phase, Sender};
+use crate::wire::ndr::RequestStub;
+use crate::wire::rpc::{
+    Assembler, Bind, BindAck, Body, CALL_HEADER_LEN, ContextElement, FaultStatus, Flags, FrameBuffer, MAX_FRAGMENT, Pdu,
+    PduView, Ptype, Request, ResultCode, SyntaxId, TransferSyntax, fragments,
+};
+
+/// Which transfer syntaxes a client offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Offer {
+    /// As a current Windows client: NDR32, NDR64 and bind time features 3. When the host takes
+    /// NDR64, alter_context for NDR32 follows; the first call goes over NDR32, later ones over NDR64.
+    #[default]
+    Windows,
+    /// One transfer syntax alone.
+    Only(TransferSyntax),
+}
+
+/// How an association behaves.
+#[derive(Debug, Clone, Copy)]
+pub struct AssociationConfig {
+    /// What is offered.
+    pub offer: Offer,
+    /// How long a bind or an alter_context may take.
+    pub bind_timeout: Duration,
+    /// How long a call may take.
+    pub call_timeout: Duration,
+    /// The port connected to, to hold the secondary address against.
+    pub port: Option<u16>,
+    /// The largest fragment to send, in bytes; never more than the host takes.
+    pub max_fragment: u16,
+    /// The largest response stub to join from fragments, in bytes.
+    pub max_response: usize,
+    /// Whether every PDU is reported as an event.
+    pub record: bool,
+}
+
+impl Default for AssociationConfig {
+    fn default() -> AssociationConfig {
+        AssociationConfig {
+            offer: Offer::Windows,
+            bind_timeout: Duration::from_secs(5),
+            call_timeout: Duration::from_secs(5),
+            port: None,
+            max_fragment: MAX_FRAGMENT,
+            max_response: 64 * 1024,
+            record: false,
+        }
+    }
+}
+
+/// What an association reports.
+#[derive(Debug, Clone)]
+pub enum AssociationEvent {
+    /// A PDU went out or came in (only when recording).
+    Pdu {
+        /// Who sent it.
+        sender: Sender,
+        /// When.
+        at: Moment,
+        /// All of it.
+        bytes: Vec<u8>,
+    },
+    /// The association is open; calls may be made.
+    Bound(Negotiated),
+    /// The open call was answered.
+    Replied(Reply),
+    /// The association is over. It happens once, and nothing happens after it.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// What had been checked of the step that failed.
+        checks: Checks,
+    },
+}
+
+/// What bind and alter_context came to.
+#[derive(Debug, Clone, Default)]
+pub struct Negotiated {
+    /// The context for NDR32 calls.
+    pub ndr32: Option<u16>,
+    /// The context for NDR64 calls.
+    pub ndr64: Option<u16>,
+    /// The bind time features granted.
+    pub features: Option<u16>,
+    /// Whether an alter_context was needed.
+    pub altered: bool,
+    /// The fragment size agreed on, in bytes.
+    pub max_fragment: u16,
+    /// The association group.
+    pub assoc_group: u32,
+    /// The secondary address, when it is text.
+    pub secondary_address: Option<String>,
+    /// How long the bind took.
+    pub bind_time: Duration,
+    /// How long the alter_context took.
+    pub alter_time: Option<Duration>,
+    /// Every check of the answers.
+    pub checks: Checks,
+}
+
+/// The answer to a call.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The call.
+    pub call_id: u32,
+    /// The syntax of its stub.
+    pub syntax: TransferSyntax,
+    /// What came.
+    pub body: ReplyBody,
+    /// When.
+    pub times: ReplyTimes,
+    /// Every check of the PDUs that carried it.
+    pub checks: Checks,
+}
+
+/// What a call came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplyBody {
+    /// The stub of a response, joined.
+    Stub(Vec<u8>),
+    /// A fault.
+    Fault(FaultStatus),
+}
+
+/// When a call was sent and answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplyTimes {
+    /// The request was handed to the transport.
+    pub sent: Moment,
+    /// The last byte of the answer was there.
+    pub received: Moment,
+}
+
+/// The client's side of one connection, from bind to the last call.
+#[derive(Debug)]
+pub struct Association {
+    config: AssociationConfig,
+    state: State,
+    frames: FrameBuffer,
+    assembler: Assembler,
+    negotiated: Negotiated,
+    offered: Bind,
+    ack: Option<BindAck>,
+    checks: Checks,
+    next_call_id: u32,
+    calls: u32,
+    outgoing: Vec<u8>,
+    events: VecDeque<AssociationEvent>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Idle,
+    Binding { since: Moment },
+    Altering { since: Moment },
+    Ready,
+    Calling { call_id: u32, context_id: u16, syntax: TransferSyntax, since: Moment },
+    Over,
+}
+
+/// A call on an association that is not ready for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the association is not ready for a call")]
+pub struct NotReady;
+
+/// Commands.
+impl Association {
+    /// An association that has not begun.
+    pub fn new(config: AssociationConfig) -> Association {
+        Association {
+            config,
+            state: State::Idle,
+            frames: FrameBuffer::default(),
+            assembler: Assembler::new(config.max_response),
+            negotiated: Negotiated::default(),
+            offered: offer(config.offer),
+            ack: None,
+            checks: Checks::default(),
+            next_call_id: FIRST_CALL_ID,
+            calls: 0,
+            outgoing: Vec::with_capacity(512),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Sends the bind. The connection must be there.
+    pub fn begin(&mut self, now: Moment) {
+        if !matches!(self.state, State::Idle) {
+            return;
+        }
+        let bind = Pdu {
+            flags: Flags::WHOLE.with(Flags::CONC_MPX),
+            ..Pdu::whole(FIRST_CALL_ID, Body::Bind(self.offered.clone()))
+        };
+        self.send(now, &bind);
+        self.state = State::Binding { since: now };
+    }
+
+    /// Calls `RequestActivation` with an enveloped request.
+    pub fn call(&mut self, now: Moment, payload: &[u8]) -> Result<u32, NotReady> {
+        let (context_id, syntax) = match self.state {
+            State::Ready => self.next_context().ok_or(NotReady)?,
+            _ => return Err(NotReady),
+        };
+        let call_id = self.next_call_id;
+        self.next_call_id = self.next_call_id.wrapping_add(1);
+        self.calls += 1;
+        let mut stub = Vec::with_capacity(payload.len() + 16);
+        RequestStub { payload }.write(syntax, &mut stub);
+        let size = self.config.max_fragment.min(self.negotiated.max_fragment).max(CALL_HEADER_LEN as u16 + 8);
+        let mut left = stub.len();
+        for (flags, piece) in fragments(&stub, size) {
+            let request = Request { alloc_hint: left as u32, context_id, opnum: 0, object: None, stub: piece };
+            self.send(now, &Pdu { flags, ..Pdu::whole(call_id, Body::Request(request)) });
+            left -= piece.len();
+        }
+        self.state = State::Calling { call_id, context_id, syntax, since: now };
+        Ok(call_id)
+    }
+}
+
+/// What came in.
+impl Association {
+    /// Takes bytes from the host, in any pieces.
+    pub fn handle_bytes(&mut self, now: Moment, bytes: &[u8]) {
+        if self.is_over() {
+            return;
+        }
+        self.frames.push(bytes);
+        let mut frames = std::mem::take(&mut self.frames);
+        while !self.is_over() {
+            if frames.pending().first().is_some_and(|&first| first != 5) {
+                // The protocol version is the first byte: no later byte could make this RPC again.
+                self.judge_stray_header(frames.pending());
+                let kind = FailureKind::NotRpc;
+                self.fail_with(kind, frames.pending());
+                break;
+            }
+            match frames.next_frame() {
+                Ok(Some(frame)) => self.handle_frame(now, frame),
+                Ok(None) => break,
+                Err(error) => {
+                    let pending = frames.pending().to_vec();
+                    self.fail_with(FailureKind::Malformed(error), &pending);
+                }
+            }
+        }
+        self.frames = frames;
+    }
+
+    /// The host closed its side, or the connection broke.
+    pub fn handle_close(&mut self, kind: FailureKind) {
+        let pending = self.frames.pending().to_vec();
+        self.fail_with(kind, &pending);
+    }
+
+    /// Time went by.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        if self.poll_deadline().is_some_and(|deadline| now >= deadline) {
+            let after = match self.state {
+                State::Calling { .. } => self.config.call_timeout,
+                _ => self.config.bind_timeout,
+            };
+            let pending = self.frames.pending().to_vec();
+            self.fail_with(FailureKind::Timeout(after), &pending);
+        }
+    }
+}
+
+/// What is to go out, and what happened.
+impl Association {
+    /// Bytes for the host, if there are any.
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        if self.outgoing.is_empty() { None } else { Some(std::mem::take(&mut self.outgoing)) }
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<AssociationEvent> {
+        self.events.pop_front()
+    }
+
+    /// When [`Association::handle_timeout`] is due.
+    pub fn poll_deadline(&self) -> Option<Moment> {
+        match self.state {
+            State::Binding { since } | State::Altering { since } => Some(since + self.config.bind_timeout),
+            State::Calling { since, .. } => Some(since + self.config.call_timeout),
+            State::Idle | State::Ready | State::Over => None,
+        }
+    }
+}
+
+/// Getters.
+impl Association {
+    /// Whether a call can be made now.
+    pub fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready)
+    }
+
+    /// Whether nothing can happen any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// How many calls were made.
+    pub fn calls(&self) -> u32 {
+        self.calls
+    }
+
+    /// The syntax the next call will use.
+    pub fn next_syntax(&self) -> Option<TransferSyntax> {
+        self.next_context().map(|(_, syntax)| syntax)
+    }
+}
+
+impl Association {
+    fn phase(&self) -> Phase {
+        match self.state {
+            State::Idle | State::Binding { .. } => Phase::Bind,
+            State::Altering { .. } => Phase::AlterContext,
+            State::Ready | State::Calling { .. } | State::Over => Phase::Call,
+        }
+    }
+
+    fn handle_frame(&mut self, now: Moment, frame: &[u8]) {
+        if self.config.record {
+            self.events.push_back(AssociationEvent::Pdu { sender: Sender::Host, at: now, bytes: frame.to_vec() });
+        }
+        let view = PduView(frame);
+        let (call_id, asked) = match self.state {
+            State::Calling { call_id, .. } => (call_id, Flags::WHOLE),
+            State::Binding { .. } => (FIRST_CALL_ID, Flags::WHOLE.with(Flags::CONC_MPX)),
+            _ => (FIRST_CALL_ID, Flags::WHOLE),
+        };
+        if matches!(self.state, State::Ready | State::Idle) {
+            self.checks.judge(CheckId::NothingUnasked, false, || {
+                ("silence between calls".into(), format!("a {}", view.ptype().unwrap_or(Ptype(0xff))))
+            });
+            let got = view.ptype().unwrap_or(Ptype(0xff));
+            self.fail_with(FailureKind::Unexpected { expected: "nothing", got }, frame);
+            return;
+        }
+        verify::check_header(&mut self.checks, view, call_id, asked);
+        let pdu = match Pdu::decode(frame) {
+            Ok(pdu) => pdu,
+            Err(error) => return self.fail_with(FailureKind::Malformed(error), frame),
+        };
+        self.checks.judge(CheckId::WellFormed, true, Default::default);
+        if pdu.call_id != call_id {
+            return self.fail_with(FailureKind::WrongCall { expected: call_id, got: pdu.call_id }, frame);
+        }
+        match (self.state, pdu.body) {
+            (State::Binding { since }, Body::BindAck(ack)) => self.handle_ack(now, since, ack, frame),
+            (State::Binding { .. }, Body::BindNak(nak)) => self.fail_with(FailureKind::Nak(nak.reason), frame),
+            (State::Altering { since }, Body::AlterContextResponse(ack)) => self.handle_alter(now, since, ack, frame),
+            (State::Calling { .. }, Body::Response(response)) => {
+                self.handle_response(now, frame, pdu.flags, &response);
+            }
+            (State::Calling { .. }, Body::Fault(fault)) => {
+                verify::check_fault(&mut self.checks, view, &fault);
+                self.conclude_call(now, ReplyBody::Fault(fault.status));
+            }
+            (_, Body::Fault(fault)) => {
+                verify::check_fault(&mut self.checks, view, &fault);
+                self.fail_with(FailureKind::Fault(fault.status), frame);
+            }
+            (state, body) => {
+                let expected = match state {
+                    State::Binding { .. } => "a bind_ack",
+                    State::Altering { .. } => "an alter_context_resp",
+                    _ => "a response",
+                };
+                self.fail_with(FailureKind::Unexpected { expected, got: body.ptype() }, frame);
+            }
+        }
+    }
+
+    fn handle_ack(&mut self, now: Moment, since: Moment, ack: BindAck, frame: &[u8]) {
+        self.checks.judge(CheckId::ExpectedKind, true, Default::default);
+        let expected = AckExpectation { offered: &self.offered, port: self.config.port };
+        verify::check_ack(&mut self.checks, &ack, expected);
+        self.negotiated.bind_time = now - since;
+        self.negotiated.max_fragment = ack.max_recv_frag;
+        self.negotiated.assoc_group = ack.assoc_group;
+        self.negotiated.secondary_address = ack.secondary_address_text().map(str::to_owned);
+        self.take_results(&ack);
+        let wants_ndr32 = self.config.offer == Offer::Windows && self.negotiated.ndr32.is_none();
+        if self.negotiated.ndr32.is_none() && self.negotiated.ndr64.is_none() {
+            return self.fail_with(FailureKind::NoCommonSyntax(ack.results), frame);
+        }
+        self.checks.judge(CheckId::BindAccepted, true, Default::default);
+        if wants_ndr32 {
+            self.offered = bind_of(vec![element(NDR32_CONTEXT, SyntaxId::NDR32)], 0);
+            let alter = Pdu::whole(FIRST_CALL_ID, Body::AlterContext(self.offered.clone()));
+            self.send(now, &alter);
+            self.ack = Some(ack);
+            self.state = State::Altering { since: now };
+        } else {
+            self.become_ready();
+        }
+    }
+
+    fn handle_alter(&mut self, now: Moment, since: Moment, response: BindAck, _frame: &[u8]) {
+        self.checks.judge(CheckId::ExpectedKind, true, Default::default);
+        if let Some(ack) = self.ack.take() {
+            verify::check_alter_response(&mut self.checks, &response, &self.offered, &ack);
+        }
+        self.negotiated.altered = true;
+        self.negotiated.alter_time = Some(now - since);
+        self.take_results(&response);
+        // A host may refuse NDR32 here; NDR64 stays.
+        self.become_ready();
+    }
+
+    fn take_results(&mut self, ack: &BindAck) {
+        for (result, context) in ack.results.iter().zip(&self.offered.contexts) {
+            match result.result {
+                ResultCode::ACCEPTED => match TransferSyntax::from_id(result.syntax) {
+                    Some(TransferSyntax::Ndr32) => self.negotiated.ndr32 = Some(context.id),
+                    Some(TransferSyntax::Ndr64) => self.negotiated.ndr64 = Some(context.id),
+                    None => {}
+                },
+                ResultCode::NEGOTIATE_ACK => self.negotiated.features = Some(result.reason),
+                _ => {}
+            }
+        }
+    }
+
+    fn become_ready(&mut self) {
+        self.state = State::Ready;
+        self.negotiated.checks = std::mem::take(&mut self.checks);
+        self.events.push_back(AssociationEvent::Bound(self.negotiated.clone()));
+    }
+
+    fn handle_response(&mut self, now: Moment, frame: &[u8], flags: Flags, response: &crate::wire::rpc::Response<'_>) {
+        let State::Calling { call_id, context_id, .. } = self.state else { return };
+        self.checks.judge(CheckId::ExpectedKind, true, Default::default);
+        verify::check_response_pdu(&mut self.checks, PduView(frame), response, context_id);
+        match self.assembler.feed(call_id, flags, response.stub) {
+            Ok(None) => {}
+            Ok(Some(stub)) => {
+                let stub = stub.to_vec();
+                self.checks.judge(CheckId::ResponseFragments, true, Default::default);
+                self.conclude_call(now, ReplyBody::Stub(stub));
+            }
+            Err(error) => self.fail_with(FailureKind::Fragments(error), frame),
+        }
+    }
+
+    fn conclude_call(&mut self, now: Moment, body: ReplyBody) {
+        let State::Calling { call_id, syntax, since, .. } = self.state else { return };
+        self.assembler.reset();
+        self.checks.judge(CheckId::Answered, true, Default::default);
+        let times = ReplyTimes { sent: since, received: now };
+        let checks = std::mem::take(&mut self.checks);
+        self.events.push_back(AssociationEvent::Replied(Reply { call_id, syntax, body, times, checks }));
+        self.state = State::Ready;
+    }
+
+    /// The header checks of bytes that are not RPC: the version is judged, as far as it is there.
+    fn judge_stray_header(&mut self, bytes: &[u8]) {
+        let got = bytes.first().copied().unwrap_or_default();
+        self.checks.judge(CheckId::HeaderVersion, false, || ("5".into(), got.to_string()));
+    }
+
+    fn fail_with(&mut self, kind: FailureKind, bytes: &[u8]) {
+        if self.is_over() {
+            return;
+        }
+        let failure = Failure::with_bytes(self.phase(), kind, bytes);
+        let checks = std::mem::take(&mut self.checks);
+        self.state = State::Over;
+        self.outgoing.clear();
+        self.events.push_back(AssociationEvent::Failed { failure, checks });
+    }
+
+    /// NDR32 for the first call and NDR64 for later ones, as far as both are there.
+    fn next_context(&self) -> Option<(u16, TransferSyntax)> {
+        let ndr32 = self.negotiated.ndr32.map(|id| (id, TransferSyntax::Ndr32));
+        let ndr64 = self.negotiated.ndr64.map(|id| (id, TransferSyntax::Ndr64));
+        if self.calls == 0 { ndr32.or(ndr64) } else { ndr64.or(ndr32) }
+    }
+
+    fn send(&mut self, now: Moment, pdu: &Pdu<'_>) {
+        let start = self.outgoing.len();
+        // Ours always fit: three contexts at most, fragments within their size.
+        if pdu.encode_into(&mut self.outgoing).is_ok() && self.config.record {
+            let bytes = self.outgoing[start..].to_vec();
+            self.events.push_back(AssociationEvent::Pdu { sender: Sender::Client, at: now, bytes });
+        }
+    }
+}
+
+fn offer(offer: Offer) -> Bind {
+    let contexts = match offer {
+        Offer::Windows => vec![
+            element(NDR32_CONTEXT, SyntaxId::NDR32),
+            element(NDR64_CONTEXT, SyntaxId::NDR64),
+            element(BTFN_CONTEXT, SyntaxId::bind_time_features(BOTH_FEATURES)),
+        ],
+        Offer::Only(TransferSyntax::Ndr32) => vec![element(NDR32_CONTEXT, SyntaxId::NDR32)],
+        Offer::Only(TransferSyntax::Ndr64) => vec![element(NDR64_CONTEXT, SyntaxId::NDR64)],
+    };
+    bind_of(contexts, 0)
+}
+
+fn bind_of(contexts: Vec<ContextElement>, assoc_group: u32) -> Bind {
+    Bind { max_xmit_frag: MAX_FRAGMENT, max_recv_frag: MAX_FRAGMENT, assoc_group, contexts }
+}
+
+fn element(id: u16, transfer: SyntaxId) -> ContextElement {
+    ContextElement { id, interface: SyntaxId::KMS, transfer: vec![transfer] }
+}
+
+/// A Microsoft client starts at 2 (protocol description, section 1.1).
+const FIRST_CALL_ID: u32 = 2;
+const NDR32_CONTEXT: u16 = 0;
+const NDR64_CONTEXT: u16 = 1;
+const BTFN_CONTEXT: u16 = 2;
+/// Security context multiplexing and keep connection on orphan.
+const BOTH_FEATURES: u16 = 3;

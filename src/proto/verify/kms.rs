@@ -1,0 +1,217 @@
+//! Checks of an activation response, envelope and body.
+
+use super::{CheckId, Checks, Place};
+use crate::crypto::{self, Sealing};
+use crate::wire::kms::{
+    ActivationRequest, ActivationResponse, Envelope, Epid, PKCS7_MAX, Proof, ProtocolVersion, pkcs7_padding,
+};
+use crate::wire::{FileTime, Layer, Reader};
+
+/// What was found inside an answer's envelope.
+#[derive(Debug, Clone, Default)]
+pub struct Opened {
+    /// The response, when its body could be read.
+    pub response: Option<ActivationResponse>,
+    /// The decrypted bytes of a V5 or V6 answer.
+    pub plaintext: Vec<u8>,
+    /// The IV on the wire of a V5 or V6 answer.
+    pub iv: Option<[u8; 16]>,
+    /// The host's random of a V5 or V6 answer.
+    pub random: Option<[u8; 16]>,
+    /// The hardware id of a V6 answer.
+    pub hwid: Option<[u8; 8]>,
+    /// Which time slot the HMAC of a V6 answer is right for: 0, -1 or 1.
+    pub hmac_slot: Option<i8>,
+}
+
+/// Opens the envelope of an answer to `request`, sent with `request_iv`, and checks all of it.
+/// `base` is where the payload begins in its PDU; `now` dates the ePID.
+pub fn check_response(
+    checks: &mut Checks,
+    payload: &[u8],
+    base: usize,
+    request: &ActivationRequest,
+    request_iv: &[u8; 16],
+    now: FileTime,
+) -> Opened {
+    let mut opened = Opened::default();
+    let envelope = match Envelope::read(&mut Reader::new(Layer::Envelope, payload).at(base)) {
+        Ok(envelope) => envelope,
+        Err(error) => {
+            checks.fail_decode(CheckId::Envelope, &error);
+            return opened;
+        }
+    };
+    checks.judge(CheckId::Envelope, true, Default::default);
+    let outer = envelope.version();
+    let place = Place { layer: Layer::Envelope, field: "version", offset: base };
+    let echoed = outer == request.version;
+    checks.judge_at(CheckId::Version, echoed, Some(place), || (request.version.to_string(), outer.to_string()));
+    match envelope {
+        Envelope::Mac { body, mac } => {
+            let right = crypto::mac::v4(body);
+            let place = Place { layer: Layer::Envelope, field: "mac", offset: base + body.len() };
+            checks.judge_at(CheckId::V4Mac, mac == right, Some(place), || (hex(&right), hex(&mac)));
+            let mut r = Reader::new(Layer::KmsResponse, body).at(base);
+            opened.response = check_body(checks, &mut r, request, now);
+            if opened.response.is_some() {
+                check_length(checks, r.remaining(), r.offset());
+            }
+        }
+        Envelope::Sealed { version, iv, ciphertext } => {
+            let sealing = if version == ProtocolVersion::V5 { Sealing::V5 } else { Sealing::V6 };
+            opened.iv = Some(iv);
+            let Ok(iv_decrypted) = crypto::envelope::open(sealing, &iv, ciphertext, &mut opened.plaintext) else {
+                return opened;
+            };
+            check_iv(checks, sealing, &iv, request_iv, base);
+            let plaintext = std::mem::take(&mut opened.plaintext);
+            let mut r = Reader::new(Layer::KmsResponse, &plaintext);
+            opened.response = check_body(checks, &mut r, request, now);
+            if opened.response.is_some() {
+                let inside = Inside { sealing, version, iv_decrypted, request, request_iv };
+                check_proof(checks, &mut r, &plaintext, &inside, &mut opened);
+            }
+            opened.plaintext = plaintext;
+        }
+    }
+    opened
+}
+
+/// Checks every field of a body that can be judged by itself or against its request.
+fn check_body(
+    checks: &mut Checks,
+    r: &mut Reader<'_>,
+    request: &ActivationRequest,
+    now: FileTime,
+) -> Option<ActivationResponse> {
+    let base = r.offset();
+    let response = match ActivationResponse::read(r) {
+        Ok(response) => response,
+        Err(error) => {
+            let check = if error.field.starts_with("epid") { CheckId::EpidLength } else { CheckId::Body };
+            checks.fail_decode(check, &error);
+            return None;
+        }
+    };
+    checks.judge(CheckId::Body, true, Default::default);
+    checks.judge(CheckId::EpidLength, true, Default::default);
+    let at = |field, offset| Some(Place { layer: Layer::KmsResponse, field, offset: base + offset });
+    let fixed = 8 + response.epid.wire_size();
+    let inner = response.version;
+    checks.judge_at(CheckId::Version, inner == request.version, at("minor version", 0), || {
+        (format!("{} inside", request.version), inner.to_string())
+    });
+    check_epid_form(checks, &response, now, at("epid", 8));
+    checks.judge_at(CheckId::Cmid, response.cmid == request.cmid, at("cmid", fixed), || {
+        (request.cmid.to_string(), response.cmid.to_string())
+    });
+    let (asked, got) = (request.client_time, response.client_time);
+    checks.judge_at(CheckId::ClientTime, asked == got, at("client_time", fixed + 16), || {
+        (format!("{} ({asked})", asked.0), format!("{} ({got})", got.0))
+    });
+    let most = request.n_policy.saturating_mul(2).max(COUNT_MAX);
+    checks.judge_at(CheckId::Count, (1..=most).contains(&response.count), at("count", fixed + 24), || {
+        (format!("1 to {most}"), response.count.to_string())
+    });
+    let (retry, renewal) = (response.activation_interval_min, response.renewal_interval_min);
+    let plausible = INTERVAL_MIN.contains(&retry) && INTERVAL_MIN.contains(&renewal) && retry <= renewal;
+    checks.judge_at(CheckId::Intervals, plausible, at("activation_interval", fixed + 28), || {
+        ("15 to 43200 minutes, the renewal not sooner than the retry".into(), format!("{retry} and {renewal}"))
+    });
+    Some(response)
+}
+
+fn check_epid_form(checks: &mut Checks, response: &ActivationResponse, now: FileTime, place: Option<Place>) {
+    let parsed = response.epid.as_str().parse::<Epid>();
+    let this_year = now.to_timestamp().and_then(|at| u32::try_from(at.to_zoned(jiff::tz::TimeZone::UTC).year()).ok());
+    // A host east of us may already be in the next year.
+    let future = |epid: &Epid| this_year.is_some_and(|year| epid.year > year + 1);
+    match parsed {
+        Ok(epid) if future(&epid) => checks.judge_at(CheckId::EpidForm, false, place, || {
+            ("a year that is not in the future".into(), response.epid.to_string())
+        }),
+        Ok(_) => checks.judge(CheckId::EpidForm, true, Default::default),
+        Err(error) => checks.judge_at(CheckId::EpidForm, false, place, || {
+            ("PPPPP-GGGGG-KKK-KKKKKK-03-LCID-BUILD.0000-DDDYYYY".into(), error.to_string())
+        }),
+    }
+}
+
+fn check_iv(checks: &mut Checks, sealing: Sealing, iv: &[u8; 16], request_iv: &[u8; 16], base: usize) {
+    let same = iv == request_iv;
+    let place = Some(Place { layer: Layer::Envelope, field: "iv", offset: base + 4 });
+    match sealing {
+        Sealing::V5 => checks.judge_at(CheckId::V5Iv, same, place, || (hex(request_iv), hex(iv))),
+        Sealing::V6 => {
+            checks.judge_at(CheckId::V6Iv, !same, place, || (format!("not {}", hex(request_iv)), hex(iv)));
+        }
+    }
+}
+
+struct Inside<'a> {
+    sealing: Sealing,
+    version: ProtocolVersion,
+    iv_decrypted: [u8; 16],
+    request: &'a ActivationRequest,
+    request_iv: &'a [u8; 16],
+}
+
+/// Checks what follows the body inside the ciphertext.
+fn check_proof(checks: &mut Checks, r: &mut Reader<'_>, plaintext: &[u8], inside: &Inside<'_>, opened: &mut Opened) {
+    let proof_at = r.offset();
+    let proof = match Proof::read(r, inside.version) {
+        Ok(proof) => proof,
+        Err(error) => {
+            checks.fail_decode(CheckId::Body, &error);
+            return;
+        }
+    };
+    let at = |field, offset| Some(Place { layer: Layer::Proof, field, offset: proof_at + offset });
+    let salt = inside.sealing.decrypt_iv(inside.request_iv);
+    let random = crypto::proof::salted_random(&proof.random_xor_salt, &salt);
+    opened.random = Some(random);
+    let right = crypto::proof::sha256(&random);
+    checks.judge_at(CheckId::RandomHash, proof.random_hash == right, at("hash of random", 16), || {
+        (hex(&right), hex(&proof.random_hash))
+    });
+    if let Some(v6) = proof.v6 {
+        opened.hwid = Some(v6.hwid);
+        checks.judge_at(CheckId::V6XoredIvs, v6.xored_ivs == salt, at("xored ivs", 56), || {
+            (hex(&salt), hex(&v6.xored_ivs))
+        });
+        let hmac_at = proof_at + 72;
+        let slots = crypto::proof::accepted_slots(inside.request.client_time.0);
+        let macs = slots.map(|slot| crypto::proof::hmac(slot, &inside.iv_decrypted, &plaintext[..hmac_at]));
+        opened.hmac_slot = macs.iter().position(|mac| *mac == v6.hmac).map(|slot| [0, -1, 1][slot]);
+        checks.judge_at(CheckId::V6Hmac, opened.hmac_slot.is_some(), at("hmac", 72), || {
+            (format!("{} (or the slot before or after)", hex(&macs[0])), hex(&v6.hmac))
+        });
+    }
+    let end = r.offset();
+    let padding = pkcs7_padding(r);
+    match &padding {
+        Ok(_) => checks.judge(CheckId::Padding, true, Default::default),
+        Err(error) => checks.fail_decode(CheckId::Padding, error),
+    }
+    let due = PKCS7_MAX - end % PKCS7_MAX;
+    let left = plaintext.len() - end;
+    check_length(checks, left.saturating_sub(due), end + due);
+}
+
+fn check_length(checks: &mut Checks, surplus: usize, offset: usize) {
+    let place = Place { layer: Layer::KmsResponse, field: "trailing bytes", offset };
+    checks.judge_at(CheckId::Length, surplus == 0, Some(place), || {
+        ("the length that follows from the ePID size".into(), format!("{surplus} bytes more"))
+    });
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a genuine host's table is reported to hold at most (671), with room; of larger N policies, twice N.
+const COUNT_MAX: u32 = 1000;
+
+/// What `slmgr /sai` and `/sri` accept, in minutes.
+const INTERVAL_MIN: std::ops::RangeInclusive<u32> = 15..=43_200;

@@ -1,0 +1,17 @@
+//! Every check of what a host sends: its id, its level, the requirement in one
+//! sentence, and the evidence when it fails.
+
+mod catalogue;
+mod checks;
+mod history;
+mod kms;
+mod ndr;
+mod rpc;
+
+pub use catalogue::{Check, CheckId, Level};
+pub use checks::{CheckSet, Checks, Finding, Place};
+pub use history::History;
+
+pub(super) use kms::{Opened, check_response};
+pub(super) use ndr::check_stub;
+pub(super) use rpc::{AckExpectation, check_ack, check_alter_response, check_fault, check_header, check_response_pdu, record_failure};

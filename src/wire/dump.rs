@@ -1,0 +1,237 @@
+//! Annotated listings: every byte of a frame with the field it belongs to, of
+//! broken frames too, the offending field marked.
+
+use std::fmt;
+
+use super::error::{DecodeError, Layer};
+use super::kms::{ActivationRequest, ActivationResponse, Envelope, Proof, ProtocolVersion, pkcs7_padding};
+use super::ndr::{self, RequestStub, ResponseStub};
+use super::reader::{Field, Reader, Trace};
+use super::rpc::{Body, HEADER_LEN, Pdu, PduView, Ptype, TransferSyntax};
+
+/// Bytes and what they mean, right or wrong.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// What the bytes are.
+    pub title: String,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The fields found in them, in order.
+    pub fields: Vec<Field>,
+    /// What is wrong with them; empty for a legal frame.
+    pub issues: Vec<DecodeError>,
+}
+
+/// Lists a PDU. A call's stub is read as `syntax` lays it out, and the envelope in it too;
+/// without a syntax, and in a fragment of a call, the stub is listed as bytes.
+pub fn pdu(frame: &[u8], syntax: Option<TransferSyntax>) -> Listing {
+    let mut r = Reader::tracing(Layer::Rpc, frame);
+    let body = Pdu::read(&mut r).map(|pdu| (pdu.flags, pdu.body));
+    let big_endian = r.is_big_endian();
+    let offset = r.offset();
+    let stub = r.rest();
+    let mut trace = r.into_trace();
+    if let (Ok((flags, body)), Some(syntax)) = (&body, syntax) {
+        if flags.has(super::rpc::Flags::WHOLE) && body.stub().is_some() {
+            let mut r = Reader::tracing(ndr::layer(syntax), stub).at(offset);
+            r.set_big_endian(big_endian);
+            read_stub(&mut r, body, syntax);
+            append(&mut trace, r.into_trace());
+        }
+    }
+    let title = match PduView(frame).ptype() {
+        Some(ptype) if frame.len() >= HEADER_LEN => format!("{ptype}, {} bytes", frame.len()),
+        _ => format!("{} bytes, too few for a PDU header", frame.len()),
+    };
+    Listing::new(title, frame, trace)
+}
+
+/// Lists the decrypted body of a V5 or V6 request.
+pub fn request_plaintext(plaintext: &[u8]) -> Listing {
+    let mut r = Reader::tracing(Layer::KmsRequest, plaintext);
+    if ActivationRequest::read(&mut r).is_ok() {
+        r.set_layer(Layer::Envelope);
+        let _ = pkcs7_padding(&mut r);
+    }
+    Listing::new(format!("decrypted request, {} bytes", plaintext.len()), plaintext, r.into_trace())
+}
+
+/// Lists the decrypted body and proof of a V5 or V6 response.
+pub fn response_plaintext(plaintext: &[u8], version: ProtocolVersion) -> Listing {
+    let mut r = Reader::tracing(Layer::KmsResponse, plaintext);
+    if ActivationResponse::read(&mut r).is_ok() && Proof::read(&mut r, version).is_ok() {
+        let _ = pkcs7_padding(&mut r);
+    }
+    Listing::new(format!("decrypted response, {} bytes", plaintext.len()), plaintext, r.into_trace())
+}
+
+impl Listing {
+    /// Marks the field at `offset` as wrong, for a reason decoding alone cannot see.
+    pub fn mark(&mut self, issue: DecodeError) {
+        self.issues.push(issue);
+    }
+
+    fn new(title: String, bytes: &[u8], trace: Trace) -> Listing {
+        let mut listing = Listing { title, bytes: bytes.to_vec(), fields: trace.fields, issues: trace.issues };
+        let read = listing.fields.iter().map(|field| field.offset + field.len).max().unwrap_or(0);
+        if read < bytes.len() {
+            listing.fields.push(Field {
+                layer: Layer::Rpc,
+                name: "not read".to_owned(),
+                offset: read,
+                len: bytes.len() - read,
+                value: format!("{} bytes", bytes.len() - read),
+            });
+        }
+        listing
+    }
+
+    fn issues_in(&self, field: &Field) -> impl Iterator<Item = &DecodeError> {
+        let end = field.offset + field.len;
+        let start = field.offset;
+        self.issues.iter().filter(move |issue| (start..end).contains(&issue.offset))
+    }
+}
+
+/// One row a field: offset, bytes in hex, layer and name, value; more rows of bytes where a
+/// field is long; under a wrong field, what was expected and got.
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.title)?;
+        let mut shown = 0;
+        for field in &self.fields {
+            let bytes = &self.bytes[field.offset..field.offset + field.len];
+            let wrong = self.issues_in(field).next().is_some();
+            let (first, rest) = bytes.split_at(bytes.len().min(ROW_BYTES));
+            let mark = if wrong { '>' } else { ' ' };
+            let name = format!("{}.{}", field.layer.name().replace(' ', "-"), field.name);
+            let row = format!(
+                "{mark} {:04x}  {:<HEX_WIDTH$}  {name:<NAME_WIDTH$}  {}",
+                field.offset,
+                Hex(first),
+                field.value
+            );
+            writeln!(f, "{}", row.trim_end())?;
+            for more in rest.chunks(LONG_ROW_BYTES) {
+                writeln!(f, "{mark}       {}", Hex(more))?;
+            }
+            for issue in self.issues_in(field) {
+                shown += 1;
+                let under = "^^ ".repeat(first.len());
+                writeln!(
+                    f,
+                    "        {:<HEX_WIDTH$}  expected {}, got {}",
+                    under.trim_end(),
+                    issue.expected,
+                    issue.got
+                )?;
+            }
+        }
+        if shown < self.issues.len() {
+            // What is missing has no bytes to stand under.
+            let is_inside = |issue: &DecodeError| {
+                self.fields.iter().any(|field| field.offset <= issue.offset && issue.offset < field.offset + field.len)
+            };
+            for issue in self.issues.iter().filter(|issue| !is_inside(issue)) {
+                writeln!(
+                    f,
+                    "> {:04x}  {:<HEX_WIDTH$}  {}.{} is missing: expected {}, got {}",
+                    issue.offset,
+                    "",
+                    issue.layer.name().replace(' ', "-"),
+                    issue.field,
+                    issue.expected,
+                    issue.got
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_stub(r: &mut Reader<'_>, body: &Body<'_>, syntax: TransferSyntax) {
+    let payload = match body.ptype() {
+        Ptype::REQUEST => RequestStub::read(r, syntax).map(|stub| Some(stub.payload)),
+        _ => ResponseStub::read(r, syntax).map(|stub| match stub {
+            ResponseStub::Answer { payload, .. } => Some(payload),
+            ResponseStub::Refusal { .. } => None,
+        }),
+    };
+    let Ok(payload) = payload else { return };
+    let _ = r.finish("stub");
+    let Some(payload) = payload else { return };
+    r.replace_bytes(payload.len(), |inner| {
+        let is_request = body.ptype() == Ptype::REQUEST;
+        if let Ok(Envelope::Mac { .. }) = Envelope::decode(payload) {
+            // In the clear: the body's own fields say more than the envelope's.
+            let body_len = payload.len() - 16;
+            let hidden = inner.narrow(body_len);
+            let read = match is_request {
+                true => ActivationRequest::read(inner).map(drop),
+                false => ActivationResponse::read(inner).map(drop),
+            };
+            if read.is_ok() {
+                let _ = inner.finish("body");
+            }
+            inner.widen(hidden);
+            inner.set_layer(Layer::Envelope);
+            let _ = inner.bytes("mac", inner.remaining());
+        } else {
+            let _ = Envelope::read(inner);
+        }
+    });
+}
+
+fn append(trace: &mut Trace, more: Trace) {
+    trace.fields.extend(more.fields);
+    trace.issues.extend(more.issues);
+}
+
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+        f.pad(&text)
+    }
+}
+
+const ROW_BYTES: usize = 8;
+const LONG_ROW_BYTES: usize = 16;
+const HEX_WIDTH: usize = 3 * ROW_BYTES - 1;
+const NAME_WIDTH: usize = 34;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_of_any_frame_is_listed_once() {
+        let mut frame = Pdu::whole(2, Body::Shutdown).encode().unwrap();
+        frame.extend_from_slice(&[1, 2, 3]);
+        for cut in 0..=frame.len() {
+            let listing = pdu(&frame[..cut], None);
+            let covered: usize = listing.fields.iter().map(|field| field.len).sum();
+            assert_eq!(covered, cut, "{listing}");
+            assert!(cut == 16 || !listing.issues.is_empty(), "{cut}: {listing}");
+        }
+    }
+
+    #[test]
+    fn the_wrong_field_is_marked_where_it_stands() {
+        let mut frame = Pdu::whole(2, Body::Shutdown).encode().unwrap();
+        frame[0] = 4;
+        insta::assert_snapshot!(pdu(&frame, None), @"
+        shutdown, 16 bytes
+        > 0000  04                       rpc.rpc_vers                        4
+                ^^                       expected 5, got 4
+          0001  00                       rpc.rpc_vers_minor                  0
+          0002  11                       rpc.ptype                           shutdown
+          0003  03                       rpc.pfc_flags                       0x03 first+last
+          0004  10 00 00 00              rpc.drep                            10 00 00 00 little endian
+          0008  10 00                    rpc.frag_length                     16
+          000a  00 00                    rpc.auth_length                     0
+          000c  02 00 00 00              rpc.call_id                         2
+        ");
+    }
+}
