@@ -1,4 +1,5 @@
 //! kmsproof: a load tester and conformance harness for KMS hosts.
 
+pub mod catalog;
 pub mod client;
 pub mod wire;
