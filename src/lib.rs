@@ -2,4 +2,5 @@
 
 pub mod catalog;
 pub mod client;
+pub mod explain;
 pub mod wire;
