@@ -1,4 +1,8 @@
 //! kmsproof: a load tester and conformance harness for KMS hosts.
 
+pub mod catalog;
+pub mod client;
 pub mod crypto;
+pub mod explain;
+pub mod proto;
 pub mod wire;
