@@ -7,12 +7,12 @@
 mod names;
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::LazyLock;
 
 pub use names::Unknown;
 
 use crate::wire::Guid;
+use crate::wire::kms::ProtocolVersion;
 
 /// Every product, in the order of the catalogue.
 pub fn all() -> &'static [Product] {
@@ -185,36 +185,6 @@ impl Channel {
 impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-/// The version of the activation protocol a product speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ProtocolVersion {
-    /// 4, 5 or 6 in this catalogue.
-    pub major: u16,
-    /// 0 in this catalogue.
-    pub minor: u16,
-}
-
-impl fmt::Display for ProtocolVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}
-
-/// Text that is not a protocol version.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a protocol version: expected a form like 6.0")]
-pub struct ProtocolVersionError(String);
-
-impl FromStr for ProtocolVersion {
-    type Err = ProtocolVersionError;
-
-    fn from_str(text: &str) -> Result<ProtocolVersion, ProtocolVersionError> {
-        text.split_once('.')
-            .and_then(|(major, minor)| Some(ProtocolVersion { major: major.parse().ok()?, minor: minor.parse().ok()? }))
-            .ok_or_else(|| ProtocolVersionError(text.to_owned()))
     }
 }
 

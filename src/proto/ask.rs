@@ -1,7 +1,7 @@
 //! One activation: asked for, answered, judged.
 
 use super::verify::{self, Checks, Opened};
-use super::{Failure, FailureKind, Moment, Phase, Reply, ReplyBody};
+use super::{Failure, FailureKind, Phase, Reply, ReplyBody};
 use crate::crypto::{self, Sealing};
 use crate::wire::kms::{ActivationRequest, ActivationResponse, ProtocolVersion};
 use crate::wire::ndr::ResponseStub;
@@ -38,10 +38,6 @@ pub struct Answer {
     /// Every check done.
     pub checks: Checks,
 }
-
-/// A refusal on the wire: no answer, a code instead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal(pub Hresult);
 
 impl Ask {
     /// Seals a request. `iv` is the client's random of a V5 or V6 request; V4 has no use for it.
@@ -104,11 +100,6 @@ impl Answer {
     pub fn failed(failure: Failure, mut checks: Checks) -> Answer {
         verify::record_failure(&mut checks, &failure);
         Answer { failure: Some(failure), checks, ..Answer::default() }
-    }
-
-    /// When no reply came: how long it took to know.
-    pub fn waited(sent: Moment, now: Moment) -> std::time::Duration {
-        now - sent
     }
 }
 

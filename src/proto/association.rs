@@ -7,8 +7,8 @@ use super::verify::{self, AckExpectation, CheckId, Checks};
 use super::{Failure, FailureKind, Moment, Phase, Sender};
 use crate::wire::ndr::RequestStub;
 use crate::wire::rpc::{
-    Assembler, Bind, BindAck, Body, CALL_HEADER_LEN, ContextElement, FaultStatus, Flags, FrameBuffer, MAX_FRAGMENT, Pdu,
-    PduView, Ptype, Request, ResultCode, SyntaxId, TransferSyntax, fragments,
+    Assembler, Bind, BindAck, Body, CALL_HEADER_LEN, ContextElement, FaultStatus, Flags, FrameBuffer, MAX_FRAGMENT,
+    Pdu, PduView, Ptype, Request, ResultCode, SyntaxId, TransferSyntax, fragments,
 };
 
 /// Which transfer syntaxes a client offers.

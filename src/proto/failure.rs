@@ -139,8 +139,12 @@ impl fmt::Display for Failure {
             FailureKind::Timeout(after) => {
                 write!(f, "{arrived} bytes of an answer to {phase} came within {after:?}, then nothing")
             }
-            FailureKind::Closed if arrived == 0 => write!(f, "the host closed the connection instead of answering {phase}"),
-            FailureKind::Closed => write!(f, "the host closed the connection {arrived} bytes into its answer to {phase}"),
+            FailureKind::Closed if arrived == 0 => {
+                write!(f, "the host closed the connection instead of answering {phase}")
+            }
+            FailureKind::Closed => {
+                write!(f, "the host closed the connection {arrived} bytes into its answer to {phase}")
+            }
             FailureKind::Reset => write!(f, "the host reset the connection in {phase}"),
             FailureKind::NotRpc => match self.looks_like() {
                 Some(protocol) => write!(f, "this port speaks {protocol}, not DCE/RPC"),

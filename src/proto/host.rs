@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 
 use crate::wire::ndr::{REFERENT, RequestStub, ResponseStub};
 use crate::wire::rpc::{
-    Assembler, Auth, Bind, BindAck, BindNak, Body, ContextResult, Fault, FaultStatus, Flags, FrameBuffer, FragmentError,
-    MAX_FRAGMENT, Pdu, PduView, Ptype, RejectReason, Request, Response, ResultCode, SyntaxId, TransferSyntax, fragments,
+    Assembler, Auth, Bind, BindAck, BindNak, Body, ContextResult, Fault, FaultStatus, Flags, FragmentError,
+    FrameBuffer, MAX_FRAGMENT, Pdu, PduView, Ptype, RejectReason, Request, Response, ResultCode, SyntaxId,
+    TransferSyntax, fragments,
 };
 use crate::wire::{Hresult, Reader};
 
@@ -164,7 +165,9 @@ impl HostAssociation {
             Body::Bind(_) if self.bound => self.refuse_bind(call_id, RejectReason::NOT_SPECIFIED),
             Body::Bind(bind) => self.handle_bind(call_id, pdu.flags, &bind, pdu.auth.as_ref()),
             Body::AlterContext(alter) => self.handle_alter(call_id, &alter),
-            Body::Request(request) => self.handle_request(call_id, pdu.flags, frame.len(), &request, pdu.auth.is_some(), view.is_big_endian()),
+            Body::Request(request) => {
+                self.handle_request(call_id, pdu.flags, frame.len(), &request, pdu.auth.is_some(), view.is_big_endian())
+            }
             // With no call under way there is nothing to cancel or to orphan.
             Body::CoCancel | Body::Orphaned => {}
             _ => self.fault_and_close(call_id, 0, FaultStatus::PROTOCOL_ERROR, Flags::DID_NOT_EXECUTE),
@@ -224,7 +227,8 @@ impl HostAssociation {
         let chosen = ndr64.or_else(|| first(TransferSyntax::Ndr32));
         let mut results = Vec::with_capacity(bind.contexts.len());
         for (index, context) in bind.contexts.iter().enumerate() {
-            let rejected = |reason| ContextResult { result: ResultCode::PROVIDER_REJECTION, reason, syntax: SyntaxId::NONE };
+            let rejected =
+                |reason| ContextResult { result: ResultCode::PROVIDER_REJECTION, reason, syntax: SyntaxId::NONE };
             results.push(match (features_of(context), chosen) {
                 (Some(asked), _) if at_bind => ContextResult {
                     result: ResultCode::NEGOTIATE_ACK,
@@ -254,7 +258,15 @@ impl HostAssociation {
         }
     }
 
-    fn handle_request(&mut self, call_id: u32, flags: Flags, frame_len: usize, request: &Request<'_>, auth: bool, big_endian: bool) {
+    fn handle_request(
+        &mut self,
+        call_id: u32,
+        flags: Flags,
+        frame_len: usize,
+        request: &Request<'_>,
+        auth: bool,
+        big_endian: bool,
+    ) {
         if auth {
             return self.fault_and_close(call_id, request.context_id, FaultStatus::ACCESS_DENIED, Flags::default());
         }

@@ -18,8 +18,10 @@ mod moment;
 mod verdict;
 pub mod verify;
 
-pub use ask::{Answer, Ask, Refusal};
-pub use association::{Association, AssociationConfig, AssociationEvent, Negotiated, Offer, Reply, ReplyBody, ReplyTimes};
+pub use ask::{Answer, Ask};
+pub use association::{
+    Association, AssociationConfig, AssociationEvent, Negotiated, Offer, Reply, ReplyBody, ReplyTimes,
+};
 pub use failure::{Failure, FailureKind, Phase};
 pub use host::{HostAssociation, HostCall, HostConfig};
 pub use moment::Moment;

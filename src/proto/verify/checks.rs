@@ -104,7 +104,10 @@ impl Checks {
     pub fn fail_decode(&mut self, check: CheckId, error: &DecodeError) {
         let place = Place { layer: error.layer, field: error.field, offset: error.offset };
         self.judge_at(check, false, Some(place), || {
-            (error.expected.to_string(), format!("{} in {} of {}, byte {}", error.got, error.field, error.layer, error.offset))
+            (
+                error.expected.to_string(),
+                format!("{} in {} of {}, byte {}", error.got, error.field, error.layer, error.offset),
+            )
         });
     }
 

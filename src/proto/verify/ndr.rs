@@ -39,14 +39,22 @@ pub fn check_stub<'a>(
         CheckId::NdrPadding,
         used.is_none(),
         used.clone().and_then(|range| place("padding", range.start)),
-        || ("zeros".into(), used.map_or_else(String::new, |range| format!("{:02x?} at stub byte {}", &stub[range.clone()], range.start))),
+        || {
+            (
+                "zeros".into(),
+                used.map_or_else(String::new, |range| {
+                    format!("{:02x?} at stub byte {}", &stub[range.clone()], range.start)
+                }),
+            )
+        },
     );
     let (code, agrees) = match value {
         ResponseStub::Answer { code, .. } => (code, code == Hresult::OK),
         ResponseStub::Refusal { code } => (code, code != Hresult::OK),
     };
     checks.judge_at(CheckId::NdrReturnCode, agrees, place("return code", stub.len() - left - 4), || {
-        let expected = if payload_len.is_some() { "0x00000000 with an answer" } else { "a code that says why there is no answer" };
+        let expected =
+            if payload_len.is_some() { "0x00000000 with an answer" } else { "a code that says why there is no answer" };
         (expected.into(), code.to_string())
     });
     Some(value)

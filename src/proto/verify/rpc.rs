@@ -3,9 +3,7 @@
 use super::{CheckId, Checks, Place};
 use crate::proto::{Failure, FailureKind, Phase};
 use crate::wire::Layer;
-use crate::wire::rpc::{
-    Bind, BindAck, Fault, Flags, MAX_FRAGMENT, PduView, Ptype, Response, ResultCode, SyntaxId,
-};
+use crate::wire::rpc::{Bind, BindAck, Fault, Flags, MAX_FRAGMENT, PduView, Ptype, Response, ResultCode, SyntaxId};
 
 /// Checks the header of any PDU a host sends, by view: a PDU that is not legal is checked as well.
 pub fn check_header(checks: &mut Checks, frame: PduView<'_>, call_id: u32, asked: Flags) {
@@ -51,7 +49,8 @@ pub struct AckExpectation<'a> {
 pub fn check_ack(checks: &mut Checks, ack: &BindAck, expected: AckExpectation<'_>) {
     check_results(checks, ack, expected.offered);
     let accepted = ack.results.iter().filter(|result| result.result == ResultCode::ACCEPTED).count();
-    checks.judge(CheckId::BindOneSyntax, accepted <= 1, || ("at most one context accepted".into(), accepted.to_string()));
+    checks
+        .judge(CheckId::BindOneSyntax, accepted <= 1, || ("at most one context accepted".into(), accepted.to_string()));
     let text = ack.secondary_address_text();
     let is_port = match (text, expected.port) {
         (Some(text), Some(port)) => text == port.to_string(),
@@ -102,7 +101,9 @@ fn check_results(checks: &mut Checks, ack: &BindAck, offered: &Bind) {
             continue;
         }
         let legal = match result.result {
-            ResultCode::ACCEPTED => context.transfer.contains(&result.syntax) && features.is_none() && result.reason == 0,
+            ResultCode::ACCEPTED => {
+                context.transfer.contains(&result.syntax) && features.is_none() && result.reason == 0
+            }
             ResultCode::PROVIDER_REJECTION => result.syntax == SyntaxId::NONE && (1..=3).contains(&result.reason),
             _ => false,
         };
@@ -164,9 +165,11 @@ pub fn record_failure(checks: &mut Checks, failure: &Failure) {
         FailureKind::Nak(_) | FailureKind::NoCommonSyntax(_) => CheckId::BindAccepted,
         FailureKind::Fault(_) if failure.phase == Phase::Call => CheckId::NoFault,
         FailureKind::Fault(_) => CheckId::ExpectedKind,
-        FailureKind::Connect(_) | FailureKind::Io(_) | FailureKind::Timeout(_) | FailureKind::Closed | FailureKind::Reset => {
-            CheckId::Answered
-        }
+        FailureKind::Connect(_)
+        | FailureKind::Io(_)
+        | FailureKind::Timeout(_)
+        | FailureKind::Closed
+        | FailureKind::Reset => CheckId::Answered,
     };
     if !checks.failed.has(check) {
         checks.judge(check, false, || (format!("an answer to {}", failure.phase), failure.to_string()));
