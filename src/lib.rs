@@ -1,3 +1,4 @@
 //! kmsproof: a load tester and conformance harness for KMS hosts.
 
+pub mod capture;
 pub mod wire;
