@@ -18,9 +18,16 @@
 //!    └──► hex text ────────────────────────────────────────────────────────────┘
 //! ```
 
+mod assemble;
+#[cfg(test)]
+mod by_hand;
 mod hex;
 mod hex_line;
 mod notes;
+mod packets;
+mod segment;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use core::time::Duration;
@@ -155,5 +162,8 @@ pub fn read(bytes: &[u8]) -> Result<Capture, CaptureError> {
     if bytes.is_empty() {
         return Err(CaptureError::Empty);
     }
-    hex::read(&text::decode(bytes)?)
+    match packets::Format::of(bytes) {
+        Some(format) => packets::read(format, bytes, &assemble::Limits::default()),
+        None => hex::read(&text::decode(bytes)?),
+    }
 }
