@@ -25,6 +25,7 @@ mod hex;
 mod hex_line;
 mod notes;
 mod packets;
+pub mod pcapng;
 mod segment;
 #[cfg(test)]
 mod tests;
