@@ -1,5 +1,6 @@
 //! kmsproof: a load tester and conformance harness for KMS hosts.
 
+pub mod capture;
 pub mod catalog;
 pub mod client;
 pub mod crypto;

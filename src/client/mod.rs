@@ -1,4 +1,6 @@
-//! One simulated machine: who it says it is and what it concludes. No sockets,
-//! no clock of its own.
+//! Simulated clients, without sockets.
 
 pub mod identity;
+mod machine;
+
+pub use machine::Machine;

@@ -7,7 +7,7 @@ use super::error::{DecodeError, Layer};
 use super::kms::{ActivationRequest, ActivationResponse, Envelope, Proof, ProtocolVersion, pkcs7_padding};
 use super::ndr::{self, RequestStub, ResponseStub};
 use super::reader::{Field, Reader, Trace};
-use super::rpc::{Body, HEADER_LEN, Pdu, PduView, Ptype, TransferSyntax};
+use super::rpc::{Body, Flags, HEADER_LEN, Pdu, PduView, Ptype, TransferSyntax};
 
 /// Bytes and what they mean, right or wrong.
 #[derive(Debug, Clone)]
@@ -31,13 +31,14 @@ pub fn pdu(frame: &[u8], syntax: Option<TransferSyntax>) -> Listing {
     let offset = r.offset();
     let stub = r.rest();
     let mut trace = r.into_trace();
-    if let (Ok((flags, body)), Some(syntax)) = (&body, syntax) {
-        if flags.has(super::rpc::Flags::WHOLE) && body.stub().is_some() {
-            let mut r = Reader::tracing(ndr::layer(syntax), stub).at(offset);
-            r.set_big_endian(big_endian);
-            read_stub(&mut r, body, syntax);
-            append(&mut trace, r.into_trace());
-        }
+    if let (Ok((flags, body)), Some(syntax)) = (&body, syntax)
+        && flags.has(Flags::WHOLE)
+        && body.stub().is_some()
+    {
+        let mut r = Reader::tracing(ndr::layer(syntax), stub).at(offset);
+        r.set_big_endian(big_endian);
+        read_stub(&mut r, body, syntax);
+        append(&mut trace, r.into_trace());
     }
     let title = match PduView(frame).ptype() {
         Some(ptype) if frame.len() >= HEADER_LEN => format!("{ptype}, {} bytes", frame.len()),

@@ -118,7 +118,7 @@ impl fmt::Display for TransferSyntax {
 }
 
 /// `6cb71c2c-9812-4540-XXXX-000000000000`.
-const BTFN_PREFIX: u128 = 0x6cb71c2c_9812_4540 << 64;
+const BTFN_PREFIX: u128 = 0x6cb7_1c2c_9812_4540 << 64;
 const BTFN_MASK: u128 = !(0xffff << 48);
 
 #[cfg(test)]
