@@ -5,5 +5,6 @@ pub mod catalog;
 pub mod client;
 pub mod crypto;
 pub mod explain;
+pub mod lab;
 pub mod proto;
 pub mod wire;
