@@ -2,8 +2,10 @@
 
 pub mod capture;
 pub mod catalog;
+pub mod cli;
 pub mod client;
 pub mod crypto;
+pub mod exit;
 pub mod explain;
 pub mod lab;
 pub mod proto;

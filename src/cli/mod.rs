@@ -1,0 +1,5 @@
+//! The command line: one file a subcommand.
+
+mod failure;
+
+pub use failure::Failure;

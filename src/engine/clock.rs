@@ -1,0 +1,38 @@
+//! The clocks of the machine kmsproof runs on.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::proto::Moment;
+use crate::wire::FileTime;
+
+/// A clock that only goes forward, counted from its beginning, and the wall time of that beginning.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    start: Instant,
+    wall_start: Timestamp,
+}
+
+impl Clock {
+    /// A clock that begins now.
+    pub fn start() -> Clock {
+        Clock { start: Instant::now(), wall_start: Timestamp::now() }
+    }
+
+    /// The time since the beginning.
+    pub fn now(&self) -> Moment {
+        Moment(self.start.elapsed())
+    }
+
+    /// When the clock began.
+    pub fn wall_start(&self) -> Timestamp {
+        self.wall_start
+    }
+}
+
+/// The wall time as KMS carries it.
+pub fn wall_now() -> FileTime {
+    // A machine whose clock stands before 1601 has other troubles.
+    FileTime::from_timestamp(Timestamp::now()).unwrap_or_default()
+}

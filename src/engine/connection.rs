@@ -1,0 +1,224 @@
+//! One TCP connection with an association on it.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::Sender as Events;
+use tokio::time::timeout;
+
+use super::clock::Clock;
+use crate::events::{Bytes, Event};
+use crate::proto::verify::Checks;
+use crate::proto::{Association, AssociationConfig, AssociationEvent, Failure, FailureKind, Negotiated, Offer, Phase, Reply};
+
+/// What every connection of a run has in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How long connecting, binding and calling may each take.
+    pub timeout: Duration,
+    /// Whether every PDU becomes an event.
+    pub record: bool,
+}
+
+/// A connection or call that came to nothing.
+#[derive(Debug, Clone)]
+pub struct Failed {
+    /// Why.
+    pub failure: Failure,
+    /// What had been checked of the step that failed.
+    pub checks: Checks,
+}
+
+/// An open association.
+#[derive(Debug)]
+pub struct Connection {
+    id: u64,
+    stream: TcpStream,
+    association: Association,
+    negotiated: Negotiated,
+    connect_time: Duration,
+    clock: Clock,
+    settings: Settings,
+    bytes: Bytes,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    /// Connects to the first of `addresses` that lets it, and binds.
+    pub async fn open(
+        id: u64,
+        addresses: &[SocketAddr],
+        offer: Offer,
+        settings: Settings,
+        clock: Clock,
+        events: &Events<Event>,
+    ) -> Result<Connection, Failed> {
+        let before = clock.now();
+        let stream = connect(addresses, settings.timeout).await.map_err(|failure| {
+            Failed { failure, checks: Checks::default() }
+        })?;
+        let connect_time = clock.now() - before;
+        let peer = stream.peer_addr().ok();
+        if let (Ok(local), Some(peer)) = (stream.local_addr(), peer) {
+            let _ = events.send(Event::ConnectionOpened { id, local, peer, at: clock.now() }).await;
+        }
+        let association = Association::new(AssociationConfig {
+            offer,
+            bind_timeout: settings.timeout,
+            call_timeout: settings.timeout,
+            port: peer.map(|peer| peer.port()),
+            record: settings.record,
+            ..AssociationConfig::default()
+        });
+        let mut connection = Connection {
+            id,
+            stream,
+            association,
+            negotiated: Negotiated::default(),
+            connect_time,
+            clock,
+            settings,
+            bytes: Bytes::default(),
+            buffer: vec![0; READ_SIZE],
+        };
+        connection.association.begin(clock.now());
+        match connection.drive(events).await {
+            Ok(Step::Bound(negotiated)) => {
+                connection.negotiated = negotiated;
+                Ok(connection)
+            }
+            Ok(Step::Replied(_)) => unreachable!("nothing was called yet"),
+            Err(failed) => {
+                connection.close(events).await;
+                Err(failed)
+            }
+        }
+    }
+
+    /// Makes one call and waits for its answer.
+    pub async fn call(&mut self, payload: &[u8], events: &Events<Event>) -> Result<Reply, Failed> {
+        if self.association.call(self.clock.now(), payload).is_err() {
+            // The host ended the association between two calls.
+            self.association.handle_close(FailureKind::Closed);
+        }
+        match self.drive(events).await? {
+            Step::Replied(reply) => Ok(reply),
+            Step::Bound(_) => unreachable!("it is bound already"),
+        }
+    }
+
+    /// Ends the connection as a client does, with a FIN.
+    pub async fn close(mut self, events: &Events<Event>) {
+        let _ = self.stream.shutdown().await;
+        let _ = events.send(Event::ConnectionClosed { id: self.id, at: self.clock.now() }).await;
+    }
+
+    /// Which connection of the run this is.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// What bind and alter_context came to.
+    pub fn negotiated(&self) -> &Negotiated {
+        &self.negotiated
+    }
+
+    /// What went over the connection since this was last asked.
+    pub fn take_bytes(&mut self) -> Bytes {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// How long the TCP connection took.
+    pub fn connect_time(&self) -> Duration {
+        self.connect_time
+    }
+
+    /// Carries bytes both ways until the association has something to say.
+    async fn drive(&mut self, events: &Events<Event>) -> Result<Step, Failed> {
+        loop {
+            while let Some(event) = self.association.poll_event() {
+                match event {
+                    AssociationEvent::Pdu { sender, at, bytes } => {
+                        let _ = events.send(Event::Pdu { connection: self.id, sender, at, bytes }).await;
+                    }
+                    AssociationEvent::Bound(negotiated) => return Ok(Step::Bound(negotiated)),
+                    AssociationEvent::Replied(reply) => return Ok(Step::Replied(reply)),
+                    AssociationEvent::Failed { failure, checks } => return Err(Failed { failure, checks }),
+                }
+            }
+            if let Some(bytes) = self.association.poll_transmit() {
+                match timeout(self.settings.timeout, self.stream.write_all(&bytes)).await {
+                    Ok(Ok(())) => self.bytes.sent += bytes.len() as u64,
+                    // What the host said before it closed is worth more than that it did: read on.
+                    Ok(Err(_)) => {}
+                    Err(_) => self.association.handle_close(FailureKind::Timeout(self.settings.timeout)),
+                }
+                continue;
+            }
+            let now = self.clock.now();
+            let left = self.association.poll_deadline().map_or(self.settings.timeout, |deadline| deadline - now);
+            match timeout(left, self.stream.read(&mut self.buffer)).await {
+                Ok(Ok(0)) => self.association.handle_close(FailureKind::Closed),
+                Ok(Ok(read)) => {
+                    self.bytes.received += read as u64;
+                    self.association.handle_bytes(self.clock.now(), &self.buffer[..read]);
+                }
+                Ok(Err(error)) => self.association.handle_close(broken(&error)),
+                // Timers are coarse: the deadline may be a little ahead still, never behind.
+                Err(_) => self.association.handle_timeout(self.clock.now().max(now + left)),
+            }
+        }
+    }
+}
+
+enum Step {
+    Bound(Negotiated),
+    Replied(Reply),
+}
+
+/// Tries each address in turn; the last one's failure is the failure.
+pub(super) async fn connect(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, Failure> {
+    let mut last = FailureKind::Connect("there is no address to connect to".to_owned());
+    for &address in addresses {
+        last = match timeout(limit, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Ok(Err(error)) => FailureKind::Connect(describe(address, &error)),
+            Err(_) => FailureKind::Connect(format!(
+                "no answer from {address} within {limit:?}: the host is down, or a firewall drops TCP {}",
+                address.port()
+            )),
+        };
+    }
+    Err(Failure::new(Phase::Connect, last))
+}
+
+fn describe(address: SocketAddr, error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => format!(
+            "{address} refused the connection: nothing listens on that port, or a firewall rejects it (KMS hosts listen on TCP 1688)"
+        ),
+        ErrorKind::HostUnreachable => format!("no route to the host of {address}"),
+        ErrorKind::NetworkUnreachable => format!("no route to the network of {address}"),
+        ErrorKind::ConnectionReset => format!("{address} reset the connection while it was being made"),
+        ErrorKind::AddrNotAvailable => {
+            format!("no local port is left to connect to {address} from (too many connections lately; wait a minute)")
+        }
+        _ => format!("cannot connect to {address}: {error}"),
+    }
+}
+
+fn broken(error: &std::io::Error) -> FailureKind {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => FailureKind::Reset,
+        _ => FailureKind::Io(error.to_string()),
+    }
+}
+
+/// More than the largest fragment a client takes.
+const READ_SIZE: usize = 8192;

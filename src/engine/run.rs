@@ -1,0 +1,313 @@
+//! Carrying a plan out.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc::Sender as Events;
+use tokio::sync::{Mutex, Notify};
+
+use super::clock::{Clock, wall_now};
+use super::connection::{Connection, Failed, Settings, connect};
+use super::embedded::EmbeddedLab;
+use crate::client::Machine;
+use crate::events::{Bytes, Event, Exchange, Opened};
+use crate::proto::{Answer, Ask, Failure, FailureKind, Moment, Offer, Outcome, Phase, Reply};
+use crate::scenario::{Arrival, ConnectionUse, HostState, Plan, Step};
+use crate::wire::rpc::TransferSyntax;
+
+/// The host a run is against.
+#[derive(Debug)]
+pub struct HostUnderTest {
+    /// Its addresses, in the order they are tried.
+    pub addresses: Vec<SocketAddr>,
+    /// The embedded lab host, when it is that.
+    pub lab: Option<EmbeddedLab>,
+    /// The least time between two requests; none for the embedded host.
+    pub pace: Option<Duration>,
+}
+
+/// Why a plan was not carried out to its end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The run was told to stop.
+    #[error("interrupted")]
+    Stopped,
+    /// The host gave no answer any more.
+    #[error("stopped early: {0} connections or calls in a row came to nothing")]
+    HostSilent(u32),
+}
+
+/// Tells a run to stop after what is under way.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<(AtomicBool, Notify)>);
+
+impl Stop {
+    /// Stops the run.
+    pub fn set(&self) {
+        self.0.0.store(true, Ordering::Relaxed);
+        self.0.1.notify_waiters();
+    }
+
+    /// Whether it was told to stop.
+    pub fn is_set(&self) -> bool {
+        self.0.0.load(Ordering::Relaxed)
+    }
+}
+
+impl HostUnderTest {
+    /// Whether anything accepts connections there; the failure says why not.
+    pub async fn check_reachable(&self, limit: Duration) -> Result<(), Failure> {
+        connect(&self.addresses, limit).await.map(drop)
+    }
+}
+
+/// Carries out every step of `plan` in order, and tells what happens as `events`.
+pub async fn run_plan(
+    plan: Arc<Plan>,
+    host: Arc<HostUnderTest>,
+    settings: Settings,
+    clock: Clock,
+    events: Events<Event>,
+    stop: Stop,
+) -> Result<(), RunError> {
+    let pacer = Pacer { gap: host.pace, next: Mutex::new(Moment::default()) };
+    let run = Arc::new(Run {
+        plan,
+        host,
+        settings,
+        clock,
+        events,
+        stop,
+        pacer,
+        connections: AtomicU64::new(0),
+        failures: Failures::default(),
+    });
+    for step in 0..run.plan.steps.len() {
+        run.step(step).await?;
+    }
+    Ok(())
+}
+
+struct Run {
+    plan: Arc<Plan>,
+    host: Arc<HostUnderTest>,
+    settings: Settings,
+    clock: Clock,
+    events: Events<Event>,
+    stop: Stop,
+    pacer: Pacer,
+    connections: AtomicU64,
+    failures: Failures,
+}
+
+impl Run {
+    async fn step(self: &Arc<Run>, number: usize) -> Result<(), RunError> {
+        let step = &self.plan.steps[number];
+        let fresh_host = step.host == HostState::Fresh;
+        if let (true, Some(lab)) = (fresh_host, &self.host.lab) {
+            lab.forget_clients();
+        }
+        let _ = self.events.send(Event::StepStarted { step: number, fresh_host }).await;
+        let next = Arc::new(AtomicUsize::new(0));
+        let workers = step.concurrency.min(step.arrivals.len());
+        if workers <= 1 {
+            self.work(number, &next).await?;
+        } else {
+            let mut crew = tokio::task::JoinSet::new();
+            for _ in 0..workers {
+                let (run, next) = (Arc::clone(self), Arc::clone(&next));
+                crew.spawn(async move { run.work(number, &next).await });
+            }
+            let mut result = Ok(());
+            while let Some(worker) = crew.join_next().await {
+                result = result.and(worker.expect("a worker does not panic"));
+            }
+            result?;
+        }
+        let _ = self.events.send(Event::StepFinished { step: number }).await;
+        Ok(())
+    }
+
+    /// Takes the step's arrivals one after another until there are no more.
+    async fn work(&self, number: usize, next: &AtomicUsize) -> Result<(), RunError> {
+        let step = &self.plan.steps[number];
+        let mut kept: Option<Kept> = None;
+        loop {
+            if self.stop.is_set() {
+                self.hang_up(kept).await;
+                return Err(RunError::Stopped);
+            }
+            if let Some(failures) = self.failures.too_many() {
+                self.hang_up(kept).await;
+                return Err(RunError::HostSilent(failures));
+            }
+            let position = next.fetch_add(1, Ordering::Relaxed);
+            let Some(arrival) = step.arrivals.get(position) else { break };
+            self.pacer.wait(self.clock).await;
+            let exchange = self.exchange(number, position, step, arrival, &mut kept).await;
+            self.failures.note(&exchange.answer);
+            let _ = self.events.send(Event::Exchange(Box::new(exchange))).await;
+        }
+        self.hang_up(kept).await;
+        Ok(())
+    }
+
+    async fn exchange(
+        &self,
+        number: usize,
+        position: usize,
+        step: &Step,
+        arrival: &Arrival,
+        kept: &mut Option<Kept>,
+    ) -> Exchange {
+        let machine = &self.plan.machines[arrival.machine];
+        let started = self.clock.now();
+        let ask = Ask::new(machine.request(arrival.version, wall_now()), arrival.iv);
+        let mut record = Record { started, sent: None, connection: None, opened: None, syntax: None, bytes: Bytes::default() };
+        let usable = kept.take_if(|kept| kept.offer != arrival.offer);
+        self.hang_up(usable).await;
+        let connection = match kept.take() {
+            Some(kept) => Ok(kept.connection),
+            None => self.open(arrival.offer, &mut record).await,
+        };
+        let outcome = match connection {
+            Ok(mut connection) => {
+                record.connection = Some(connection.id());
+                let result = connection.call(ask.payload(), &self.events).await;
+                record.bytes = connection.take_bytes();
+                match step.connection {
+                    ConnectionUse::Kept if result.is_ok() => *kept = Some(Kept { connection, offer: arrival.offer }),
+                    _ => connection.close(&self.events).await,
+                }
+                result
+            }
+            Err(failed) => Err(failed),
+        };
+        self.conclude(number, position, machine, &ask, record, outcome)
+    }
+
+    async fn open(&self, offer: Offer, record: &mut Record) -> Result<Connection, Failed> {
+        let id = self.connections.fetch_add(1, Ordering::Relaxed);
+        let opening = Connection::open(id, &self.host.addresses, offer, self.settings, self.clock, &self.events);
+        let connection = opening.await?;
+        let negotiated = connection.negotiated().clone();
+        record.opened = Some(Opened { connect: connection.connect_time(), negotiated });
+        Ok(connection)
+    }
+
+    fn conclude(
+        &self,
+        step: usize,
+        position: usize,
+        machine: &Machine,
+        ask: &Ask,
+        mut record: Record,
+        result: Result<Reply, Failed>,
+    ) -> Exchange {
+        let mut received = self.clock.now();
+        let mut answer = match result {
+            Ok(reply) => {
+                record.sent = Some(reply.times.sent);
+                record.syntax = Some(reply.syntax);
+                received = reply.times.received;
+                ask.judge(&reply, wall_now())
+            }
+            Err(Failed { failure, checks }) => Answer::failed(failure, checks),
+        };
+        if let Some(opened) = &record.opened {
+            answer.checks.absorb(opened.negotiated.checks.clone());
+        }
+        let outcome = Outcome::conclude(&answer, machine.n_policy);
+        Exchange {
+            step,
+            position,
+            machine: machine.label.clone(),
+            request: ask.request().clone(),
+            request_iv: *ask.iv(),
+            connection: record.connection,
+            opened: record.opened,
+            syntax: record.syntax,
+            started: record.started,
+            sent: record.sent,
+            received,
+            bytes: record.bytes,
+            answer,
+            outcome,
+        }
+    }
+
+    async fn hang_up(&self, kept: Option<Kept>) {
+        if let Some(kept) = kept {
+            kept.connection.close(&self.events).await;
+        }
+    }
+}
+
+/// A connection that waits for the worker's next call.
+struct Kept {
+    connection: Connection,
+    offer: Offer,
+}
+
+struct Record {
+    started: Moment,
+    sent: Option<Moment>,
+    connection: Option<u64>,
+    opened: Option<Opened>,
+    syntax: Option<TransferSyntax>,
+    bytes: Bytes,
+}
+
+/// Keeps a least time between two requests of a run.
+struct Pacer {
+    gap: Option<Duration>,
+    next: Mutex<Moment>,
+}
+
+impl Pacer {
+    async fn wait(&self, clock: Clock) {
+        let Some(gap) = self.gap else { return };
+        let due = {
+            let mut next = self.next.lock().await;
+            let due = (*next).max(clock.now());
+            *next = due + gap;
+            due
+        };
+        tokio::time::sleep(due - clock.now()).await;
+    }
+}
+
+/// Whether it is worth going on.
+#[derive(Default)]
+struct Failures {
+    in_a_row: AtomicU64,
+    answered: AtomicBool,
+}
+
+impl Failures {
+    fn note(&self, answer: &Answer) {
+        let silent = answer.failure.as_ref().is_some_and(|failure| {
+            let answered_somehow = matches!(failure.kind, FailureKind::Fault(_) | FailureKind::Nak(_) | FailureKind::NoCommonSyntax(_));
+            !answered_somehow || failure.phase == Phase::Connect
+        });
+        if silent {
+            self.in_a_row.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.in_a_row.store(0, Ordering::Relaxed);
+            self.answered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn too_many(&self) -> Option<u32> {
+        let limit = if self.answered.load(Ordering::Relaxed) { FAILURES_MAX } else { FAILURES_AT_FIRST_MAX };
+        let in_a_row = self.in_a_row.load(Ordering::Relaxed);
+        (in_a_row >= limit).then_some(in_a_row as u32)
+    }
+}
+
+/// So many failures in a row end a run.
+const FAILURES_MAX: u64 = 20;
+/// So many end it when nothing was ever answered.
+const FAILURES_AT_FIRST_MAX: u64 = 3;

@@ -1,0 +1,120 @@
+//! What happens in a run, as one stream of typed events. Measures, checks and
+//! reports read it and nothing else.
+
+use core::net::SocketAddr;
+use std::time::Duration;
+
+use crate::proto::{Answer, Moment, Negotiated, Outcome, Sender};
+use crate::wire::kms::ActivationRequest;
+use crate::wire::rpc::TransferSyntax;
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A step of the scenario begins.
+    StepStarted {
+        /// Its number in the scenario, from 0.
+        step: usize,
+        /// Whether the host forgot every client before it.
+        fresh_host: bool,
+    },
+    /// A TCP connection is open.
+    ConnectionOpened {
+        /// Its number in the run.
+        id: u64,
+        /// Our side.
+        local: SocketAddr,
+        /// The host's.
+        peer: SocketAddr,
+        /// When.
+        at: Moment,
+    },
+    /// A PDU went out or came in (only when the run is recorded).
+    Pdu {
+        /// The connection.
+        connection: u64,
+        /// Who sent it.
+        sender: Sender,
+        /// When.
+        at: Moment,
+        /// All of it.
+        bytes: Vec<u8>,
+    },
+    /// A TCP connection was closed.
+    ConnectionClosed {
+        /// Its number in the run.
+        id: u64,
+        /// When.
+        at: Moment,
+    },
+    /// An activation was asked for and answered, or came to nothing.
+    Exchange(Box<Exchange>),
+    /// A step of the scenario is over.
+    StepFinished {
+        /// Its number in the scenario, from 0.
+        step: usize,
+    },
+}
+
+/// One activation, from its intended start to its judged answer.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The step it belongs to, from 0.
+    pub step: usize,
+    /// Its place among the step's arrivals, from 0.
+    pub position: usize,
+    /// The machine that asked, as people call it.
+    pub machine: String,
+    /// What it asked.
+    pub request: ActivationRequest,
+    /// The IV its request was sealed with.
+    pub request_iv: [u8; 16],
+    /// The connection it went over, if there was one.
+    pub connection: Option<u64>,
+    /// What the connection's bind came to, when this exchange opened it.
+    pub opened: Option<Opened>,
+    /// The transfer syntax of the call, if it was made.
+    pub syntax: Option<TransferSyntax>,
+    /// When it was meant to start.
+    pub started: Moment,
+    /// When the request was handed to the transport.
+    pub sent: Option<Moment>,
+    /// When the answer was there, or it was clear there would be none.
+    pub received: Moment,
+    /// What went over its connection for it, bind and headers included.
+    pub bytes: Bytes,
+    /// The answer, with every check.
+    pub answer: Answer,
+    /// What a Windows client concludes.
+    pub outcome: Outcome,
+}
+
+/// Bytes over TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bytes {
+    /// To the host.
+    pub sent: u64,
+    /// From the host.
+    pub received: u64,
+}
+
+/// A connection that was opened for an exchange.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// How long TCP took.
+    pub connect: Duration,
+    /// What was agreed, and how long that took.
+    pub negotiated: Negotiated,
+}
+
+impl Exchange {
+    /// Send to reply.
+    pub fn service(&self) -> Option<Duration> {
+        self.sent.map(|sent| self.received - sent)
+    }
+
+    /// Intended start to reply.
+    pub fn response(&self) -> Duration {
+        self.received - self.started
+    }
+}

@@ -1,0 +1,151 @@
+//! What protects a host from kmsproof (CONTRACT, "What a target is protected by").
+//!
+//! Everything is decided here, in one place, before the first packet.
+
+use core::net::SocketAddr;
+use std::time::Duration;
+
+use crate::scenario::{Ids, Plan};
+
+/// What the user said of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Consent {
+    /// Whoever runs this may test that host.
+    pub authorized: bool,
+    /// The host may be spoiled: no caps.
+    pub disposable_host: bool,
+}
+
+/// The caps a run is under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Where client ids come from.
+    pub ids: Ids,
+    /// The largest N policy that may be sent.
+    pub n_policy_max: Option<u32>,
+    /// The most distinct client ids per application.
+    pub clients_max: Option<usize>,
+    /// The least time between two requests.
+    pub pace: Option<Duration>,
+}
+
+/// A run that is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Nobody said that this host may be tested.
+    #[error("{address} is not loopback: say --authorized if you may test that host")]
+    NotAuthorized {
+        /// The first such address.
+        address: SocketAddr,
+    },
+    /// The N policy would grow the host's table for good.
+    #[error(
+        "an N policy of {n_policy} is more than {max}, and a host never shrinks its table again: \
+         say --disposable-host if this host may be spoiled"
+    )]
+    NPolicy {
+        /// What would have been sent.
+        n_policy: u32,
+        /// The cap.
+        max: u32,
+    },
+    /// So many ids would push real clients out of the host's table.
+    #[error(
+        "{clients} client ids for {application} are more than {max}, and a host keeps each for 30 days: \
+         say --disposable-host if this host may be spoiled"
+    )]
+    Clients {
+        /// The application.
+        application: &'static str,
+        /// How many would have been sent.
+        clients: usize,
+        /// The cap.
+        max: usize,
+    },
+}
+
+impl Limits {
+    /// The caps for a host: none for the embedded one, which ends with the run.
+    pub fn of(embedded: bool, consent: Consent) -> Limits {
+        if embedded {
+            return Limits { ids: Ids::Seeded, n_policy_max: None, clients_max: None, pace: None };
+        }
+        if consent.disposable_host {
+            return Limits { ids: Ids::Seeded, n_policy_max: None, clients_max: None, pace: None };
+        }
+        Limits { ids: Ids::Pool, n_policy_max: Some(N_POLICY_MAX), clients_max: Some(CLIENTS_MAX), pace: Some(PACE) }
+    }
+
+    /// Whether a plan keeps within them.
+    pub fn check(&self, plan: &Plan) -> Result<(), Refused> {
+        self.check_n_policy(plan.largest_n_policy())?;
+        for (application, clients) in plan.machines_per_application() {
+            if let Some(max) = self.clients_max.filter(|&max| clients > max) {
+                return Err(Refused::Clients { application: application.name(), clients, max });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an N policy keeps within them.
+    pub fn check_n_policy(&self, n_policy: u32) -> Result<(), Refused> {
+        match self.n_policy_max {
+            Some(max) if n_policy > max => Err(Refused::NPolicy { n_policy, max }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether these addresses may be sent to.
+pub fn check_addresses(addresses: &[SocketAddr], consent: Consent) -> Result<(), Refused> {
+    let foreign = addresses.iter().find(|address| !is_loopback(address));
+    match foreign {
+        Some(&address) if !consent.authorized => Err(Refused::NotAuthorized { address }),
+        _ => Ok(()),
+    }
+}
+
+fn is_loopback(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+/// A Windows client's: the largest a real host is asked for.
+const N_POLICY_MAX: u32 = 25;
+/// What a host's table holds once a Windows client came.
+const CLIENTS_MAX: usize = 50;
+/// Fifty requests a second.
+const PACE: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_loopback_needs_no_word() {
+        let silent = Consent::default();
+        for text in ["127.0.0.1:1688", "127.8.9.1:1", "[::1]:1688", "[::ffff:127.0.0.1]:1688"] {
+            assert_eq!(check_addresses(&[address(text)], silent), Ok(()), "{text}");
+        }
+        for text in ["192.0.2.1:1688", "10.0.0.1:1688", "[2001:db8::1]:1688", "[::ffff:10.0.0.1]:1688", "0.0.0.0:1688"] {
+            let addresses = [address("127.0.0.1:1688"), address(text)];
+            assert!(check_addresses(&addresses, silent).is_err(), "{text}");
+            assert_eq!(check_addresses(&addresses, Consent { authorized: true, ..silent }), Ok(()));
+        }
+    }
+
+    #[test]
+    fn only_the_embedded_and_a_disposable_host_have_no_caps() {
+        let silent = Consent::default();
+        assert_eq!(Limits::of(true, silent).pace, None);
+        let capped = Limits::of(false, Consent { authorized: true, ..silent });
+        assert_eq!((capped.ids, capped.pace), (Ids::Pool, Some(PACE)));
+        assert_eq!(capped.check_n_policy(25), Ok(()));
+        assert!(capped.check_n_policy(26).is_err());
+        let spoiled = Limits::of(false, Consent { disposable_host: true, ..silent });
+        assert_eq!(spoiled.check_n_policy(1000), Ok(()));
+    }
+}
