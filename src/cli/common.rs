@@ -1,0 +1,94 @@
+//! What several commands share: the target, consent, the runtime.
+
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::SignedDuration;
+
+use super::Failure;
+use crate::engine::{EmbeddedLab, HostUnderTest, Target};
+use crate::safety::{self, Consent, Limits, Refused};
+
+/// Which host, and what may be done to it.
+#[derive(Debug, Args)]
+pub struct TargetArgs {
+    /// The host to test: lab, HOST, HOST:PORT, [IPV6]:PORT or srv:DOMAIN (port 1688 when left out)
+    #[arg(long, default_value = "lab", value_name = "TARGET", env = "KMSPROOF_TARGET")]
+    pub target: Target,
+    /// You may test that host (needed for every target that is not loopback)
+    #[arg(long, env = "KMSPROOF_AUTHORIZED")]
+    pub authorized: bool,
+    /// That host may be spoiled: no caps on N policy, client ids and rate
+    #[arg(long, env = "KMSPROOF_DISPOSABLE_HOST")]
+    pub disposable_host: bool,
+    /// How long connecting, binding and each call may take
+    #[arg(long, default_value = "5s", value_name = "DURATION", value_parser = parse_timeout, env = "KMSPROOF_TIMEOUT")]
+    pub timeout: Duration,
+}
+
+impl TargetArgs {
+    /// What the user said of the target.
+    pub fn consent(&self) -> Consent {
+        Consent { authorized: self.authorized, disposable_host: self.disposable_host }
+    }
+
+    /// The caps for this target.
+    pub fn limits(&self) -> Limits {
+        Limits::of(self.target.is_embedded(), self.consent())
+    }
+
+    /// Finds the host, or starts the embedded one. `would_send` says what is planned, for the
+    /// message to whoever has not said that they may test the host.
+    pub async fn host(&self, seed: u64, would_send: &str) -> Result<HostUnderTest, Failure> {
+        let pace = self.limits().pace;
+        let (addresses, lab) = match &self.target {
+            Target::Lab => {
+                let lab = EmbeddedLab::start(seed).await.map_err(Failure::setup)?;
+                (vec![lab.address()], Some(lab))
+            }
+            Target::Host { host, port } => {
+                let resolved = Target::resolve(host, *port, self.timeout).await.map_err(Failure::setup)?;
+                (resolved.addresses, None)
+            }
+            Target::Srv { domain } => {
+                return Err(Failure::usage(format!(
+                    "srv:{domain}: this version does not look up SRV records; name the host itself \
+                     (nslookup -type=srv _vlmcs._tcp.{domain} lists the hosts)"
+                )));
+            }
+        };
+        self.check_addresses(&addresses, would_send)?;
+        Ok(HostUnderTest { addresses, lab, pace, connections: AtomicU64::new(0) })
+    }
+
+    fn check_addresses(&self, addresses: &[SocketAddr], would_send: &str) -> Result<(), Failure> {
+        safety::check_addresses(addresses, self.consent())
+            .map_err(|refused: Refused| Failure::usage(format!("{refused}\nit would have been sent: {would_send}")))
+    }
+}
+
+/// A runtime for one command.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::setup(format!("cannot start the runtime: {error}")))
+}
+
+/// A duration as people write it: `5s`, `2h 30m`, `500ms`.
+pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
+    text.parse::<SignedDuration>()
+        .map_err(|_| format!("`{text}` is not a duration: expected a form like 5s, 500ms or 2h 30m"))
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    match Duration::try_from(duration) {
+        Ok(duration) if !duration.is_zero() && duration <= TIMEOUT_MAX => Ok(duration),
+        _ => Err(format!("`{text}` is no timeout: expected more than 0 and at most 1h")),
+    }
+}
+
+const TIMEOUT_MAX: Duration = Duration::from_secs(3600);

@@ -1,0 +1,72 @@
+//! `kmsproof lab`: serve the lab host.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use clap::Args;
+
+use super::Failure;
+use super::common::runtime;
+use crate::engine::wall_now;
+use crate::exit::Exit;
+use crate::lab::{HostIdentity, LabHost, LabListener, Observer, Served};
+use crate::report::plain::{code, harmless};
+use crate::wire::Hresult;
+
+/// Serve the lab host on loopback, for kmsproof's own synthetic clients only
+#[derive(Debug, Args)]
+pub struct LabArgs {
+    /// Where to listen: a loopback address and a port (0: the system chooses)
+    #[arg(long, default_value = "127.0.0.1:1688", value_name = "ADDRESS:PORT", env = "KMSPROOF_LISTEN")]
+    listen: SocketAddr,
+    /// Speak NDR32 only, as hosts do that are not 64-bit Windows
+    #[arg(long, env = "KMSPROOF_NDR32_ONLY")]
+    ndr32_only: bool,
+    /// The lab host's randoms follow from this number
+    #[arg(long, default_value_t = 1, value_name = "N", env = "KMSPROOF_SEED")]
+    seed: u64,
+    /// Say nothing of each request
+    #[arg(short, long, env = "KMSPROOF_QUIET")]
+    quiet: bool,
+}
+
+/// Carries the command out: serves until interrupted.
+pub fn execute(args: &LabArgs) -> Result<Exit, Failure> {
+    runtime()?.block_on(serve(args))
+}
+
+async fn serve(args: &LabArgs) -> Result<Exit, Failure> {
+    let host = Arc::new(Mutex::new(LabHost::new(HostIdentity::default(), args.seed)));
+    let listener = LabListener::bind(args.listen, host, wall_now).await.map_err(|error| match error {
+        crate::lab::BindError::NotLoopback(_) => Failure::usage(error),
+        crate::lab::BindError::Io(..) => Failure::setup(error),
+    })?;
+    let address = listener.address();
+    anstream::eprintln!("lab host on {address}, for kmsproof's synthetic clients only; Ctrl-C ends it");
+    let observer: Observer = if args.quiet { Arc::new(|_| {}) } else { Arc::new(tell) };
+    tokio::select! {
+        () = listener.ndr64(!args.ndr32_only).observed_by(observer).serve() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(Exit::Held)
+}
+
+/// One line a request, in the order of a host's event 12290: code, N policy, machine, client id, client time.
+fn tell(served: &Served<'_>) {
+    match served.request {
+        Some(request) => anstream::eprintln!(
+            "{}  {}  N={}  {}  {}  {}",
+            served.peer,
+            words(served.code),
+            request.n_policy,
+            harmless(&request.workstation.to_string()),
+            request.cmid,
+            request.client_time,
+        ),
+        None => anstream::eprintln!("{}  {}  a request that could not be read", served.peer, words(served.code)),
+    }
+}
+
+fn words(result: Hresult) -> String {
+    if result == Hresult::OK { "granted".to_owned() } else { code(result) }
+}

@@ -1,0 +1,294 @@
+//! `kmsproof probe`: one activation, printed.
+
+use std::io::Write;
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
+
+use super::Failure;
+use super::common::{TargetArgs, parse_duration, runtime};
+use crate::catalog::{self, Product};
+use crate::client::identity::{ClientId, Group, Index, workstation_name};
+use crate::client::{Machine, Randomness};
+use crate::engine::{Attempt, Clock, Connection, Event, Failed, HostUnderTest, Settings, Target, wall_now};
+use crate::events::Exchange;
+use crate::exit::Exit;
+use crate::proto::{Ask, Offer, Outcome, Phase, Sender, Verdict};
+use crate::report::ProbeReport;
+use crate::scenario::{Ids, POOL_SEED};
+use crate::wire::kms::{LicenseStatus, ProtocolVersion, WorkstationName};
+use crate::wire::rpc::TransferSyntax;
+use crate::wire::{FileTime, Guid, Hresult};
+
+/// Make one activation and print everything about it
+///
+/// Connects, binds as a current Windows client does, asks once, verifies every byte of the
+/// answer, and says what slmgr or ospp would show. Exits 0 when the client would be activated
+/// and every check held.
+#[derive(Debug, Args)]
+pub struct ProbeArgs {
+    /// The host to probe; the same as --target
+    #[arg(value_name = "TARGET", conflicts_with = "target")]
+    host: Option<Target>,
+    #[command(flatten)]
+    target: TargetArgs,
+    /// What to activate: an edition of the catalogue, or a SKU id (`kmsproof catalog` lists them)
+    #[arg(long, default_value = "Windows 11 Enterprise", value_name = "NAME", value_parser = parse_product, env = "KMSPROOF_PRODUCT")]
+    product: &'static Product,
+    /// The KMS protocol version; default: the product's own
+    #[arg(long, value_name = "VERSION", env = "KMSPROOF_PROTOCOL")]
+    protocol: Option<ProtocolVersion>,
+    /// The transfer syntax to offer: windows (NDR32 and NDR64, as Windows does), ndr32 or ndr64
+    #[arg(long, default_value = "windows", value_parser = parse_offer, value_name = "SYNTAX", env = "KMSPROOF_SYNTAX")]
+    syntax: Offer,
+    /// The client's clock: a time like 2026-11-20T15:00:00Z, or an offset from now like +4h or -30m
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = parse_client_time, env = "KMSPROOF_CLIENT_TIME")]
+    client_time: Option<ClientTime>,
+    /// The license status the client reports, 0 to 6, or any number to see what the host makes of it
+    #[arg(long, default_value_t = LicenseStatus::OOB_GRACE.0, value_name = "N", env = "KMSPROOF_STATUS")]
+    status: u32,
+    /// Minutes the client says are left in that status
+    #[arg(long, default_value_t = 43_200, value_name = "MINUTES", env = "KMSPROOF_MINUTES_LEFT")]
+    minutes_left: u32,
+    /// How many machines the client needs counted; default: the product's own
+    #[arg(long, value_name = "N", env = "KMSPROOF_N_POLICY")]
+    n_policy: Option<u32>,
+    /// The client says it is a virtual machine
+    #[arg(long, env = "KMSPROOF_VM")]
+    vm: bool,
+    /// The workstation name, at most 63 UTF-16 units
+    #[arg(long, value_parser = parse_name, value_name = "NAME", env = "KMSPROOF_NAME")]
+    name: Option<WorkstationName>,
+    /// The client machine id: one of kmsproof's synthetic ids only
+    #[arg(long, value_parser = parse_cmid, value_name = "GUID", env = "KMSPROOF_CMID")]
+    cmid: Option<ClientId>,
+    /// How many calls to make on the one connection (a Windows client speaks NDR64 from the second)
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), env = "KMSPROOF_CALLS")]
+    calls: u32,
+    /// Exit 0 when this is what came: `activated`, or a code on the wire, of the client or as shown
+    #[arg(long, value_parser = parse_expect, value_name = "CODE", env = "KMSPROOF_EXPECT")]
+    expect: Option<Hresult>,
+    /// Print one line for a monitoring system, with performance data, and exit 0, 1, 2 or 3
+    #[arg(long, conflicts_with = "json", env = "KMSPROOF_CHECK")]
+    check: bool,
+    /// Print JSON
+    #[arg(long, env = "KMSPROOF_JSON")]
+    json: bool,
+    /// Print every PDU, byte by byte, as well
+    #[arg(short, long, conflicts_with_all = ["json", "check"], env = "KMSPROOF_VERBOSE")]
+    verbose: bool,
+    /// The synthetic id and the randoms of the request follow from this number
+    #[arg(long, default_value_t = 1, value_name = "N", env = "KMSPROOF_SEED")]
+    seed: u64,
+}
+
+/// A client's clock.
+#[derive(Debug, Clone, Copy)]
+enum ClientTime {
+    At(FileTime),
+    FromNow(SignedDuration),
+}
+
+/// Carries the command out.
+pub fn execute(args: &ProbeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let result = runtime()?.block_on(probe(args, out));
+    match result {
+        // A monitoring system knows four numbers only: what could not be found out is unknown or critical.
+        Err(failure) if args.check => {
+            let (word, code) = if failure.exit == Exit::Setup { ("CRITICAL", 2) } else { ("UNKNOWN", 3) };
+            writeln!(out, "KMS {word} - {}", failure.message.replace('\n', " "))?;
+            out.flush()?;
+            std::process::exit(code);
+        }
+        other => other,
+    }
+}
+
+async fn probe(args: &ProbeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let target = TargetArgs { target: args.host.clone().unwrap_or_else(|| args.target.target.clone()), ..args.target };
+    let machine = machine(args, &target)?;
+    target.limits().check_n_policy(machine.n_policy).map_err(Failure::usage)?;
+    let version = args.protocol.unwrap_or(args.product.protocol);
+    let would_send = format!(
+        "{} activation request(s) for {} with client id {} and N policy {}",
+        args.calls, machine.product.edition, machine.id, machine.n_policy
+    );
+    let host = target.host(args.seed, &would_send).await?;
+    if let Some(lab) = &host.lab {
+        // An empty host would refuse every first client by count: there would be little to see.
+        lab.precharge(args.product.application, machine.n_policy, args.seed);
+    }
+    let clock = Clock::start();
+    let conversation = converse(args, &host, &machine, version, clock).await?;
+    let report =
+        ProbeReport::new(&target.target, &host, &machine, version, &conversation.exchanges, &conversation.pdus);
+    if args.check {
+        let (line, code) = report.monitoring_line();
+        writeln!(out, "{line}")?;
+        out.flush()?;
+        std::process::exit(code);
+    }
+    if args.json {
+        writeln!(out, "{}", report.to_json())?;
+    } else {
+        write!(out, "{}", report.render(args.verbose))?;
+    }
+    out.flush()?;
+    Ok(exit_of(args, &conversation.exchanges))
+}
+
+/// What went back and forth.
+struct Conversation {
+    exchanges: Vec<Exchange>,
+    pdus: Vec<(Sender, Vec<u8>)>,
+}
+
+async fn converse(
+    args: &ProbeArgs,
+    host: &HostUnderTest,
+    machine: &Machine,
+    version: ProtocolVersion,
+    clock: Clock,
+) -> Result<Conversation, Failure> {
+    let settings = Settings { timeout: args.target.timeout, record: true };
+    let (events, mut received) = mpsc::channel::<Event>(64);
+    let collecting = tokio::spawn(async move {
+        let mut pdus = Vec::new();
+        while let Some(event) = received.recv().await {
+            if let Event::Pdu { sender, bytes, .. } = event {
+                pdus.push((sender, bytes));
+            }
+        }
+        pdus
+    });
+    let mut randomness = Randomness::new(args.seed);
+    let mut exchanges = Vec::new();
+    let mut attempt = Attempt::new(0, 0, clock.now());
+    let mut connection = match Connection::open(0, &host.addresses, args.syntax, settings, clock, &events).await {
+        Ok(connection) => {
+            attempt.note_opened(&connection);
+            connection
+        }
+        Err(Failed { failure, .. }) if failure.phase == Phase::Connect => return Err(Failure::setup(failure)),
+        Err(failed) => {
+            let ask = ask(args, machine, version, &mut randomness);
+            exchanges.push(attempt.conclude(machine, &ask, Err(failed), clock.now()));
+            drop(events);
+            return Ok(Conversation { exchanges, pdus: collected(collecting).await? });
+        }
+    };
+    for call in 0..args.calls {
+        let ask = ask(args, machine, version, &mut randomness);
+        let result = connection.call(ask.payload(), &events).await;
+        attempt.note_carried(&mut connection);
+        let over = result.is_err();
+        exchanges.push(attempt.conclude(machine, &ask, result, clock.now()));
+        if over {
+            break;
+        }
+        attempt = Attempt::new(0, call as usize + 1, clock.now());
+    }
+    connection.close(&events).await;
+    drop(events);
+    Ok(Conversation { exchanges, pdus: collected(collecting).await? })
+}
+
+async fn collected<T>(task: tokio::task::JoinHandle<T>) -> Result<T, Failure> {
+    task.await.map_err(|error| Failure::new(Exit::Bug, error))
+}
+
+fn ask(args: &ProbeArgs, machine: &Machine, version: ProtocolVersion, randomness: &mut Randomness) -> Ask {
+    let client_time = match args.client_time {
+        None => wall_now(),
+        Some(ClientTime::At(at)) => at,
+        Some(ClientTime::FromNow(by)) => wall_now().saturating_add(by),
+    };
+    Ask::new(machine.request(version, client_time), randomness.next_iv())
+}
+
+fn exit_of(args: &ProbeArgs, exchanges: &[Exchange]) -> Exit {
+    let as_wanted = |exchange: &Exchange| match args.expect {
+        Some(code) => {
+            let Outcome { wire, verdict, shown } = exchange.outcome;
+            let refused = matches!(verdict, Verdict::Refused(refused) if refused == code);
+            if code == Hresult::OK {
+                verdict == Verdict::Activated
+            } else {
+                wire == Some(code) || refused || shown == code
+            }
+        }
+        None => exchange.outcome.verdict == Verdict::Activated,
+    };
+    let held = exchanges
+        .iter()
+        .all(|exchange| as_wanted(exchange) && (args.expect.is_some() || exchange.answer.checks.is_clean()));
+    if held && !exchanges.is_empty() { Exit::Held } else { Exit::Check }
+}
+
+fn machine(args: &ProbeArgs, target: &TargetArgs) -> Result<Machine, Failure> {
+    let (seed, group) = match target.limits().ids {
+        Ids::Seeded => (args.seed, Group::default()),
+        Ids::Pool => (POOL_SEED, Group::new(Group::MAX).map_err(Failure::usage)?),
+    };
+    // Machines are counted from 1, in scenarios too: against a host that is not ours this is the pool's first.
+    let index = Index::new(1).map_err(Failure::usage)?;
+    let id = args.cmid.unwrap_or_else(|| ClientId::mint(seed, group, index));
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => WorkstationName::new(&workstation_name("probe", index)).map_err(Failure::usage)?,
+    };
+    let mut machine = Machine::new("probe".to_owned(), id, name, args.product);
+    machine.n_policy = args.n_policy.unwrap_or(args.product.n_policy);
+    machine.is_vm = args.vm;
+    machine.license_status = LicenseStatus(args.status);
+    machine.binding_expiration_min = args.minutes_left;
+    Ok(machine)
+}
+
+fn parse_product(text: &str) -> Result<&'static Product, String> {
+    catalog::find(text).map_err(|unknown| unknown.to_string())
+}
+
+fn parse_offer(text: &str) -> Result<Offer, String> {
+    match text {
+        "windows" => Ok(Offer::Windows),
+        "ndr32" => Ok(Offer::Only(TransferSyntax::Ndr32)),
+        "ndr64" => Ok(Offer::Only(TransferSyntax::Ndr64)),
+        _ => Err("expected windows, ndr32 or ndr64".to_owned()),
+    }
+}
+
+fn parse_name(text: &str) -> Result<WorkstationName, String> {
+    WorkstationName::new(text).map_err(|error| error.to_string())
+}
+
+fn parse_cmid(text: &str) -> Result<ClientId, String> {
+    let guid: Guid = text.parse().map_err(|error: crate::wire::GuidError| error.to_string())?;
+    ClientId::from_guid(guid)
+        .ok_or_else(|| format!("{guid} is not one of kmsproof's synthetic ids, and kmsproof sends no others"))
+}
+
+fn parse_client_time(text: &str) -> Result<ClientTime, String> {
+    let wrong = || format!("`{text}` is no client time: expected 2026-11-20T15:00:00Z, or an offset like +4h or -30m");
+    if text == "now" {
+        return Ok(ClientTime::FromNow(SignedDuration::ZERO));
+    }
+    if let Some(ahead) = text.strip_prefix('+') {
+        return parse_duration(ahead).map(ClientTime::FromNow).map_err(|_| wrong());
+    }
+    if text.starts_with('-') {
+        return parse_duration(text).map(ClientTime::FromNow).map_err(|_| wrong());
+    }
+    let at: Timestamp = text.parse().map_err(|_| wrong())?;
+    FileTime::from_timestamp(at)
+        .map(ClientTime::At)
+        .ok_or_else(|| format!("`{text}` is before 1601, which FILETIME cannot say"))
+}
+
+fn parse_expect(text: &str) -> Result<Hresult, String> {
+    if text == "activated" {
+        return Ok(Hresult::OK);
+    }
+    text.parse().map_err(|error: crate::wire::HresultError| error.to_string())
+}

@@ -1,0 +1,303 @@
+//! `kmsproof run`: replay scenarios, verify every response, report.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Args;
+use tokio::sync::mpsc;
+
+use super::Failure;
+use super::common::{TargetArgs, runtime};
+use super::out::{Format, OutFile, OutSpec};
+use crate::engine::{Clock, Event, HostUnderTest, RunError, Settings, Stop, run_plan};
+use crate::exit::Exit;
+use crate::measure::{Measure, ScenarioResult};
+use crate::proto::verify::Level;
+use crate::report::{self, Journal, Recorder, RunHeader, RunRecord};
+use crate::scenario::{self, Plan, Scenario};
+
+/// Replay scenarios, verify every response, and report
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Scenario files, folders of them, or names of shipped ones; default: all shipped that suit the target
+    scenarios: Vec<String>,
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Everything random follows from this number: same seed, same run
+    #[arg(long, default_value_t = 1, value_name = "N", env = "KMSPROOF_SEED")]
+    seed: u64,
+    /// Write a report as well: json=PATH, events=PATH, pcapng=PATH (`-` is standard output)
+    #[arg(long, value_name = "FORMAT=PATH", env = "KMSPROOF_OUT", value_delimiter = ' ')]
+    out: Vec<OutSpec>,
+    /// Print nothing but failures to run
+    #[arg(short, long, env = "KMSPROOF_QUIET")]
+    quiet: bool,
+}
+
+/// Carries the command out.
+pub fn execute(args: &RunArgs) -> Result<Exit, Failure> {
+    let (plans, skipped) = choose(args)?;
+    let limits = args.target.limits();
+    for plan in &plans {
+        limits.check(plan).map_err(|refused| Failure::usage(format!("{}: {refused}", plan.name)))?;
+    }
+    runtime()?.block_on(run_all(args, plans, skipped))
+}
+
+/// The plans to carry out, and why others are left out.
+fn choose(args: &RunArgs) -> Result<(Vec<Arc<Plan>>, Vec<String>), Failure> {
+    let ids = args.target.limits().ids;
+    let mut plans = Vec::new();
+    let mut skipped = Vec::new();
+    for scenario in load(&args.scenarios)? {
+        let plan = scenario.plan(args.seed, ids);
+        if plan.needs_fresh_host() && !args.target.target.is_embedded() {
+            skipped.push(format!(
+                "{}: needs a host that has counted nobody, which only the embedded one can be",
+                plan.name
+            ));
+        } else {
+            plans.push(Arc::new(plan));
+        }
+    }
+    if plans.is_empty() {
+        let why = if skipped.is_empty() { "no scenario to run".to_owned() } else { skipped.join("; ") };
+        return Err(Failure::new(Exit::NothingChecked, format!("nothing ran: {why}")));
+    }
+    Ok((plans, skipped))
+}
+
+fn load(names: &[String]) -> Result<Vec<Scenario>, Failure> {
+    if names.is_empty() {
+        return scenario::shipped().iter().map(|(_, file, source)| parse(source, file)).collect();
+    }
+    let mut scenarios = Vec::new();
+    for name in names {
+        if let Some((_, file, source)) = scenario::shipped().iter().find(|(shipped, ..)| shipped == name) {
+            scenarios.push(parse(source, file)?);
+            continue;
+        }
+        for path in files(name)? {
+            let source = read_text(&path)?;
+            scenarios.push(parse(&source, &path.display().to_string())?);
+        }
+    }
+    Ok(scenarios)
+}
+
+fn parse(source: &str, file: &str) -> Result<Scenario, Failure> {
+    let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    scenario::load(source, file).map_err(|problems| Failure::input(problems.render(color)))
+}
+
+/// The files `name` stands for: itself, or the `.toml` files of a folder.
+fn files(name: &str) -> Result<Vec<PathBuf>, Failure> {
+    let path = Path::new(name);
+    if path.is_dir() {
+        let unreadable = |error| Failure::input(format!("cannot read the folder {name}: {error}"));
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                found.push(path);
+            }
+        }
+        found.sort();
+        return match found.is_empty() {
+            true => Err(Failure::new(Exit::NothingChecked, format!("nothing ran: no .toml file in the folder {name}"))),
+            false => Ok(found),
+        };
+    }
+    if !path.exists() {
+        let shipped: Vec<_> = scenario::shipped().iter().map(|(name, ..)| *name).collect();
+        return Err(Failure::input(format!(
+            "there is no scenario `{name}`: neither a file nor a folder nor one of the shipped ({})",
+            shipped.join(", ")
+        )));
+    }
+    Ok(vec![path.to_owned()])
+}
+
+/// Text as Windows and others write it: UTF-8, or UTF-16 with a byte order mark.
+fn read_text(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|error| Failure::input(format!("cannot read {shown}: {error}")))?;
+    let units = |from: fn([u8; 2]) -> u16| bytes[2..].as_chunks().0.iter().map(|&unit| from(unit)).collect::<Vec<_>>();
+    let utf16 = match bytes[..] {
+        [0xff, 0xfe, ..] => Some(units(u16::from_le_bytes)),
+        [0xfe, 0xff, ..] => Some(units(u16::from_be_bytes)),
+        _ => None,
+    };
+    match utf16 {
+        Some(units) => String::from_utf16(&units)
+            .map_err(|_| Failure::input(format!("{shown}: not UTF-16, though it begins like it"))),
+        None => String::from_utf8(bytes).map_err(|error| {
+            let good = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..good].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            Failure::input(format!("{shown}, line {line}: not UTF-8; save the file as UTF-8"))
+        }),
+    }
+}
+
+async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) -> Result<Exit, Failure> {
+    let requests: usize = plans.iter().map(|plan| plan.arrivals()).sum();
+    let would_send = format!("{requests} activation requests of {} scenarios", plans.len());
+    let host = Arc::new(args.target.host(args.seed, &would_send).await?);
+    host.check_reachable(args.target.timeout).await.map_err(Failure::setup)?;
+    let clock = Clock::start();
+    let mut sinks = Sinks::create(args, clock)?;
+    let named = target_words(args, &host);
+    let borrowed: Vec<&Plan> = plans.iter().map(AsRef::as_ref).collect();
+    if !args.quiet {
+        anstream::eprint!("{}", report::render_header(&named, args.seed, &borrowed, host.lab.is_some()));
+    }
+    let stop = stop_on_interrupt();
+    let begun = Instant::now();
+    let settings = Settings { timeout: args.target.timeout, record: sinks.want_pdus() };
+    let mut results = Vec::new();
+    for plan in plans {
+        if let Some(lab) = &host.lab {
+            lab.forget_clients();
+        }
+        let result = run_one(plan, &host, settings, clock, &stop, &mut sinks).await?;
+        if !args.quiet {
+            anstream::eprint!("{}", report::render_scenario(&result));
+        }
+        results.push(result);
+        if stop.is_set() {
+            break;
+        }
+    }
+    let exit = exit_of(&results, &stop);
+    let took = begun.elapsed();
+    let header = RunHeader {
+        seed: args.seed,
+        requested: args.target.target.to_string(),
+        addresses: host.addresses.iter().map(ToString::to_string).collect(),
+        started: clock.wall_start(),
+        duration_s: took.as_secs_f64(),
+    };
+    sinks.finish(&RunRecord::new(&header, &results, exit))?;
+    if !args.quiet {
+        anstream::eprint!("{}", report::render_footer(&results, &skipped, exit, took));
+    }
+    Ok(exit)
+}
+
+async fn run_one(
+    plan: Arc<Plan>,
+    host: &Arc<HostUnderTest>,
+    settings: Settings,
+    clock: Clock,
+    stop: &Stop,
+    sinks: &mut Sinks,
+) -> Result<ScenarioResult, Failure> {
+    let (events, mut received) = mpsc::channel::<Event>(EVENTS_MAX);
+    let mut measure = Measure::new(Arc::clone(&plan));
+    let begun = Instant::now();
+    let name = plan.name.clone();
+    let running = tokio::spawn(run_plan(plan, Arc::clone(host), settings, clock, events, stop.clone()));
+    while let Some(event) = received.recv().await {
+        measure.observe(&event);
+        sinks.observe(&name, &event)?;
+    }
+    let ended = running.await.map_err(|error| Failure::new(Exit::Bug, format!("the run broke off: {error}")))?;
+    Ok(measure.finish(begun.elapsed(), ended))
+}
+
+fn exit_of(results: &[ScenarioResult], stop: &Stop) -> Exit {
+    let interrupted = stop.is_set() || results.iter().any(|result| result.ended_early == Some(RunError::Stopped));
+    if interrupted {
+        return Exit::Interrupted;
+    }
+    let checked = results.iter().any(|result| result.totals.requests > 0);
+    if !checked {
+        return Exit::NothingChecked;
+    }
+    let broken = |result: &ScenarioResult| !result.passed() || result.failed_checks(Level::Must).next().is_some();
+    if results.iter().any(broken) { Exit::Check } else { Exit::Held }
+}
+
+fn target_words(args: &RunArgs, host: &HostUnderTest) -> String {
+    let addresses: Vec<_> = host.addresses.iter().map(ToString::to_string).collect();
+    match host.lab {
+        Some(_) => format!("lab (embedded, {})", addresses.join(", ")),
+        None => format!("{} ({})", args.target.target, addresses.join(", ")),
+    }
+}
+
+/// The first Ctrl-C drains and still writes every report, the second stops at once.
+fn stop_on_interrupt() -> Stop {
+    let stop = Stop::default();
+    let setter = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            anstream::eprintln!(
+                "\ninterrupted: finishing what is under way and writing reports (again to stop at once)"
+            );
+            setter.set();
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(i32::from(Exit::Interrupted.code()));
+            }
+        }
+    });
+    stop
+}
+
+/// The files a run writes while it goes and when it is over.
+#[derive(Default)]
+struct Sinks {
+    journals: Vec<Journal<OutFile>>,
+    recorders: Vec<Recorder<OutFile>>,
+    records: Vec<OutFile>,
+}
+
+impl Sinks {
+    fn create(args: &RunArgs, clock: Clock) -> Result<Sinks, Failure> {
+        let mut sinks = Sinks::default();
+        for spec in &args.out {
+            let file = OutFile::create(&spec.path)?;
+            match spec.format {
+                Format::Json => sinks.records.push(file),
+                Format::Events => sinks.journals.push(Journal::new(file)),
+                Format::Pcapng => sinks.recorders.push(Recorder::new(file, clock.wall_start())?),
+            }
+        }
+        Ok(sinks)
+    }
+
+    fn want_pdus(&self) -> bool {
+        !self.journals.is_empty() || !self.recorders.is_empty()
+    }
+
+    fn observe(&mut self, scenario: &str, event: &Event) -> Result<(), Failure> {
+        for journal in &mut self.journals {
+            journal.observe(scenario, event)?;
+        }
+        for recorder in &mut self.recorders {
+            recorder.observe(scenario, event)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self, record: &RunRecord<'_>) -> Result<(), Failure> {
+        use std::io::Write as _;
+        for journal in self.journals {
+            journal.into_inner().finish()?;
+        }
+        for recorder in self.recorders {
+            recorder.into_inner()?.finish()?;
+        }
+        let json =
+            record.to_json().map_err(|error| Failure::new(Exit::Bug, format!("the record is no JSON: {error}")))?;
+        for mut file in self.records {
+            file.write_all(json.as_bytes())?;
+            file.finish()?;
+        }
+        Ok(())
+    }
+}
+
+/// Events that may wait for their reader.
+const EVENTS_MAX: usize = 1024;

@@ -1,0 +1,70 @@
+//! From the start of an exchange to its record.
+
+use super::clock::wall_now;
+use super::connection::{Connection, Failed};
+use crate::client::Machine;
+use crate::events::{Bytes, Exchange, Opened};
+use crate::proto::{Answer, Ask, Moment, Outcome, Reply};
+
+/// An exchange under way.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The step it belongs to, from 0.
+    pub step: usize,
+    /// Its place among the step's arrivals, from 0.
+    pub position: usize,
+    /// When it was meant to start.
+    pub started: Moment,
+    connection: Option<u64>,
+    opened: Option<Opened>,
+    bytes: Bytes,
+}
+
+impl Attempt {
+    /// An exchange that is about to start.
+    pub fn new(step: usize, position: usize, started: Moment) -> Attempt {
+        Attempt { step, position, started, connection: None, opened: None, bytes: Bytes::default() }
+    }
+
+    /// Notes a connection opened for it.
+    pub fn note_opened(&mut self, connection: &Connection) {
+        let negotiated = connection.negotiated().clone();
+        self.opened = Some(Opened { connect: connection.connect_time(), negotiated });
+    }
+
+    /// Notes which connection carried it, and how much.
+    pub fn note_carried(&mut self, connection: &mut Connection) {
+        self.connection = Some(connection.id());
+        self.bytes = connection.take_bytes();
+    }
+
+    /// Judges what came of it. `now` is when it was clear that nothing would come, if nothing came.
+    pub fn conclude(self, machine: &Machine, ask: &Ask, result: Result<Reply, Failed>, now: Moment) -> Exchange {
+        let times = result.as_ref().ok().map(|reply| reply.times);
+        let syntax = result.as_ref().ok().map(|reply| reply.syntax);
+        let mut answer = match result {
+            Ok(reply) => ask.judge(&reply, wall_now()),
+            Err(Failed { failure, checks }) => Answer::failed(failure, checks),
+        };
+        if let Some(opened) = &self.opened {
+            answer.checks.absorb(opened.negotiated.checks.clone());
+        }
+        let outcome = Outcome::conclude(&answer, machine.n_policy);
+        Exchange {
+            step: self.step,
+            position: self.position,
+            machine: machine.label.clone(),
+            request: ask.request().clone(),
+            request_iv: *ask.iv(),
+            connection: self.connection,
+            opened: self.opened,
+            syntax,
+            started: self.started,
+            sent: times.map(|times| times.sent),
+            received: times.map_or(now, |times| times.received),
+            bytes: self.bytes,
+            answer,
+            outcome,
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What a run's events come to: totals, latencies, outcomes, checks and
+//! expectations. Reads events, and nothing else.
+
+mod latency;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use latency::Latency;
+
+use crate::engine::{Event, RunError};
+use crate::events::Exchange;
+use crate::proto::verify::{CheckId, Finding, History, Level};
+use crate::proto::{Moment, Negotiated};
+use crate::scenario::Plan;
+
+/// Everything measured and judged of one scenario.
+#[derive(Debug)]
+pub struct ScenarioResult {
+    /// What was carried out.
+    pub plan: Arc<Plan>,
+    /// Each step, in order.
+    pub steps: Vec<StepResult>,
+    /// Counts.
+    pub totals: Totals,
+    /// Durations.
+    pub latency: Latencies,
+    /// How often each wire code came (`none` where nothing came).
+    pub wire: BTreeMap<String, u64>,
+    /// How often each client verdict came.
+    pub verdicts: BTreeMap<String, u64>,
+    /// How often each shown code came.
+    pub shown: BTreeMap<String, u64>,
+    /// How often a connection or call came to nothing, by class, and what the first one said.
+    pub failures: BTreeMap<&'static str, (u64, String)>,
+    /// Each check that was done, in the order of the catalogue.
+    pub checks: BTreeMap<CheckId, CheckResult>,
+    /// What the first bind came to.
+    pub negotiated: Option<Negotiated>,
+    /// How long it took.
+    pub duration: Duration,
+    /// Why it ended early, if it did.
+    pub ended_early: Option<RunError>,
+}
+
+/// What became of a step.
+#[derive(Debug, Default)]
+pub struct StepResult {
+    /// Exchanges done.
+    pub exchanges: u64,
+    /// How often each client verdict came.
+    pub verdicts: BTreeMap<String, u64>,
+    /// The least and the most any answer counted.
+    pub counts: Option<(u32, u32)>,
+    /// What became of each expectation, in the plan's order.
+    pub expectations: Vec<ExpectationResult>,
+}
+
+/// What became of an expectation.
+#[derive(Debug, Default)]
+pub struct ExpectationResult {
+    /// Exchanges it held for.
+    pub held: u64,
+    /// Exchanges it did not hold for.
+    pub failed: u64,
+    /// The first exchanges it did not hold for.
+    pub evidence: Vec<Broken>,
+}
+
+/// An exchange that was not as expected.
+#[derive(Debug)]
+pub struct Broken {
+    /// The machine.
+    pub machine: String,
+    /// What was expected of it.
+    pub expected: String,
+    /// What was observed.
+    pub observed: String,
+}
+
+/// What became of a check.
+#[derive(Debug, Default)]
+pub struct CheckResult {
+    /// How often it held.
+    pub passed: u64,
+    /// How often it failed.
+    pub failed: u64,
+    /// The first failures.
+    pub evidence: Vec<Evidence>,
+}
+
+/// One failure of a check.
+#[derive(Debug)]
+pub struct Evidence {
+    /// The machine whose answer it was.
+    pub machine: String,
+    /// The step, from 0.
+    pub step: usize,
+    /// What was found.
+    pub finding: Finding,
+}
+
+/// Counts over a scenario.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Totals {
+    /// TCP connections opened.
+    pub connections: u64,
+    /// Activation requests sent, or meant to be.
+    pub requests: u64,
+    /// Responses that carried a return code.
+    pub responses: u64,
+    /// Bytes to the host.
+    pub bytes_sent: u64,
+    /// Bytes from the host.
+    pub bytes_received: u64,
+}
+
+/// Durations over a scenario.
+#[derive(Debug, Default, Clone)]
+pub struct Latencies {
+    /// TCP connections.
+    pub connect: Latency,
+    /// Binds.
+    pub bind: Latency,
+    /// alter_contexts.
+    pub alter: Latency,
+    /// Calls, send to reply.
+    pub service: Latency,
+    /// Whole exchanges, intended start to reply.
+    pub response: Latency,
+}
+
+/// Reads the events of one scenario.
+#[derive(Debug)]
+pub struct Measure {
+    result: ScenarioResult,
+    history: History,
+}
+
+impl Measure {
+    /// A measure of `plan`, with nothing seen yet.
+    pub fn new(plan: Arc<Plan>) -> Measure {
+        let steps = plan
+            .steps
+            .iter()
+            .map(|step| StepResult {
+                expectations: step.expect.iter().map(|_| ExpectationResult::default()).collect(),
+                ..StepResult::default()
+            })
+            .collect();
+        let result = ScenarioResult {
+            plan,
+            steps,
+            totals: Totals::default(),
+            latency: Latencies::default(),
+            wire: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            negotiated: None,
+            duration: Duration::ZERO,
+            ended_early: None,
+        };
+        Measure { result, history: History::default() }
+    }
+
+    /// Takes one event.
+    pub fn observe(&mut self, event: &Event) {
+        match event {
+            // A host that forgot its clients is another host as far as its past goes.
+            Event::StepStarted { fresh_host: true, .. } => self.history = History::default(),
+            Event::ConnectionOpened { .. } => self.result.totals.connections += 1,
+            Event::Exchange(exchange) => self.observe_exchange(exchange),
+            Event::StepStarted { .. }
+            | Event::Pdu { .. }
+            | Event::ConnectionClosed { .. }
+            | Event::StepFinished { .. } => {}
+        }
+    }
+
+    /// The result, when the scenario took this long and ended like this.
+    pub fn finish(mut self, duration: Duration, ended: Result<(), RunError>) -> ScenarioResult {
+        self.result.duration = duration;
+        self.result.ended_early = ended.err();
+        self.result
+    }
+
+    fn observe_exchange(&mut self, exchange: &Exchange) {
+        let result = &mut self.result;
+        let answer = &exchange.answer;
+        result.totals.requests += 1;
+        result.totals.responses += u64::from(answer.wire.is_some());
+        result.totals.bytes_sent += exchange.bytes.sent;
+        result.totals.bytes_received += exchange.bytes.received;
+        if let Some(opened) = &exchange.opened {
+            result.latency.connect.record(opened.connect);
+            result.latency.bind.record(opened.negotiated.bind_time);
+            if let Some(took) = opened.negotiated.alter_time {
+                result.latency.alter.record(took);
+            }
+            result.negotiated.get_or_insert_with(|| opened.negotiated.clone());
+        }
+        if let Some(service) = exchange.service() {
+            result.latency.service.record(service);
+            result.latency.response.record(exchange.response());
+        }
+        if let Some(failure) = &answer.failure {
+            let (count, _) = result.failures.entry(failure.class()).or_insert_with(|| (0, failure.to_string()));
+            *count += 1;
+        }
+        let outcome = &exchange.outcome;
+        let wire = outcome.wire.map_or_else(|| "none".to_owned(), |code| code.to_string());
+        *result.wire.entry(wire).or_default() += 1;
+        *result.verdicts.entry(outcome.verdict.name()).or_default() += 1;
+        *result.shown.entry(outcome.shown.to_string()).or_default() += 1;
+        self.observe_checks(exchange);
+        self.observe_expectations(exchange);
+    }
+
+    fn observe_checks(&mut self, exchange: &Exchange) {
+        let sent = exchange.sent.unwrap_or(Moment::default());
+        let history = self.history.observe(&exchange.request, &exchange.answer, sent, exchange.received);
+        for checks in [&exchange.answer.checks, &history] {
+            for check in checks.done.iter() {
+                let result = self.result.checks.entry(check).or_default();
+                if checks.failed.has(check) {
+                    result.failed += 1;
+                } else {
+                    result.passed += 1;
+                }
+            }
+            for finding in &checks.findings {
+                let evidence = &mut self.result.checks.entry(finding.check).or_default().evidence;
+                if evidence.len() < EVIDENCE_MAX {
+                    let machine = exchange.machine.clone();
+                    evidence.push(Evidence { machine, step: exchange.step, finding: finding.clone() });
+                }
+            }
+        }
+    }
+
+    fn observe_expectations(&mut self, exchange: &Exchange) {
+        let step = &mut self.result.steps[exchange.step];
+        step.exchanges += 1;
+        *step.verdicts.entry(exchange.outcome.verdict.name()).or_default() += 1;
+        let count = exchange.answer.response.as_ref().map(|response| response.count);
+        if let Some(count) = count {
+            let (least, most) = step.counts.unwrap_or((count, count));
+            step.counts = Some((least.min(count), most.max(count)));
+        }
+        let expected = &self.result.plan.steps[exchange.step].expect;
+        for (expectation, result) in expected.iter().zip(&mut step.expectations) {
+            match expectation.holds(exchange.position, &exchange.outcome, count) {
+                Ok(()) => result.held += 1,
+                Err(observed) => {
+                    result.failed += 1;
+                    if result.evidence.len() < EVIDENCE_MAX {
+                        let expected = expectation.expected_text(exchange.position);
+                        result.evidence.push(Broken { machine: exchange.machine.clone(), expected, observed });
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl ScenarioResult {
+    /// Checks of a level that failed at least once.
+    pub fn failed_checks(&self, level: Level) -> impl Iterator<Item = (CheckId, &CheckResult)> {
+        self.checks
+            .iter()
+            .filter(move |(check, result)| check.check().level == level && result.failed > 0)
+            .map(|(check, result)| (*check, result))
+    }
+
+    /// Expectations that did not hold for some exchange.
+    pub fn failed_expectations(&self) -> usize {
+        self.steps.iter().flat_map(|step| &step.expectations).filter(|expectation| expectation.failed > 0).count()
+    }
+
+    /// Whether every step ran and every check of the level `must` and every expectation held.
+    pub fn passed(&self) -> bool {
+        self.ended_early.is_none()
+            && self.totals.requests > 0
+            && self.failed_expectations() == 0
+            && self.failed_checks(Level::Must).next().is_none()
+    }
+
+    /// Answered calls a second.
+    pub fn throughput_rps(&self) -> f64 {
+        if self.duration.is_zero() { 0.0 } else { self.totals.responses as f64 / self.duration.as_secs_f64() }
+    }
+}
+
+/// So many pieces of evidence are kept of each check and expectation.
+const EVIDENCE_MAX: usize = 5;

@@ -1,0 +1,136 @@
+//! The event stream as JSON lines (`--out events=PATH`), PDUs decoded.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::events::{Event, Exchange};
+use crate::wire::rpc::{Body, ContextElement, ContextResult, Pdu, PduView};
+
+/// Writes events, one JSON object a line.
+#[derive(Debug)]
+pub struct Journal<W: Write> {
+    out: W,
+}
+
+impl<W: Write> Journal<W> {
+    /// A journal on `out`.
+    pub fn new(out: W) -> Journal<W> {
+        Journal { out }
+    }
+
+    /// Writes one event of a scenario.
+    pub fn observe(&mut self, scenario: &str, event: &Event) -> io::Result<()> {
+        let value = match event {
+            Event::StepStarted { step, fresh_host } => {
+                json!({"event": "step_started", "scenario": scenario, "step": step + 1, "fresh_host": fresh_host})
+            }
+            Event::StepFinished { step } => json!({"event": "step_finished", "scenario": scenario, "step": step + 1}),
+            Event::ConnectionOpened { id, local, peer, at } => json!({
+                "event": "connection_opened", "scenario": scenario, "connection": id,
+                "local": local.to_string(), "peer": peer.to_string(), "at_ns": at.0.as_nanos() as u64,
+            }),
+            Event::ConnectionClosed { id, at } => json!({
+                "event": "connection_closed", "scenario": scenario, "connection": id, "at_ns": at.0.as_nanos() as u64,
+            }),
+            Event::Pdu { connection, sender, at, bytes } => json!({
+                "event": "pdu", "scenario": scenario, "connection": connection, "sender": sender,
+                "at_ns": at.0.as_nanos() as u64, "fields": pdu_fields(bytes), "hex": hex(bytes),
+            }),
+            Event::Exchange(exchange) => exchange_record(scenario, exchange),
+        };
+        serde_json::to_writer(&mut self.out, &value)?;
+        self.out.write_all(b"\n")
+    }
+
+    /// What it wrote to.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+}
+
+/// The fields of a PDU, by the names Wireshark gives them, as far as they can be read.
+fn pdu_fields(frame: &[u8]) -> Value {
+    let view = PduView(frame);
+    let mut fields = json!({
+        "pkt_type": view.ptype().map(|ptype| ptype.0),
+        "kind": view.ptype().map(|ptype| ptype.to_string()),
+        "cn_flags": view.flags().map(|flags| flags.0),
+        "cn_frag_len": view.frag_length(),
+        "cn_auth_len": view.auth_length(),
+        "cn_call_id": view.call_id(),
+    });
+    let Ok(pdu) = Pdu::decode(frame) else { return fields };
+    let more = match &pdu.body {
+        Body::Bind(bind) | Body::AlterContext(bind) => json!({
+            "cn_max_xmit": bind.max_xmit_frag, "cn_max_recv": bind.max_recv_frag, "cn_assoc_group": bind.assoc_group,
+            "contexts": bind.contexts.iter().map(context).collect::<Vec<_>>(),
+        }),
+        Body::BindAck(ack) | Body::AlterContextResponse(ack) => json!({
+            "cn_max_xmit": ack.max_xmit_frag, "cn_max_recv": ack.max_recv_frag, "cn_assoc_group": ack.assoc_group,
+            "cn_sec_addr": ack.secondary_address_text(),
+            "results": ack.results.iter().map(result).collect::<Vec<_>>(),
+        }),
+        Body::BindNak(nak) => json!({"cn_reject_reason": nak.reason.0}),
+        Body::Request(request) => json!({
+            "cn_alloc_hint": request.alloc_hint, "cn_ctx_id": request.context_id, "opnum": request.opnum,
+            "stub_len": request.stub.len(),
+        }),
+        Body::Response(response) => json!({
+            "cn_alloc_hint": response.alloc_hint, "cn_ctx_id": response.context_id,
+            "cn_cancel_count": response.cancel_count, "stub_len": response.stub.len(),
+        }),
+        Body::Fault(fault) => json!({
+            "cn_alloc_hint": fault.alloc_hint, "cn_ctx_id": fault.context_id, "cn_status": fault.status.0,
+        }),
+        Body::Auth3 | Body::Shutdown | Body::CoCancel | Body::Orphaned => json!({}),
+    };
+    if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
+        fields.extend(more);
+    }
+    fields
+}
+
+fn context(context: &ContextElement) -> Value {
+    let (major, minor) = context.interface.major_minor();
+    json!({
+        "cn_ctx_id": context.id, "cn_bind_to_uuid": context.interface.uuid,
+        "cn_bind_if_ver": major, "cn_bind_if_ver_minor": minor,
+        "cn_bind_trans_id": context.transfer.iter().map(|syntax| syntax.uuid).collect::<Vec<_>>(),
+        "cn_bind_trans_ver": context.transfer.iter().map(|syntax| syntax.version).collect::<Vec<_>>(),
+    })
+}
+
+fn result(result: &ContextResult) -> Value {
+    json!({
+        "cn_ack_result": result.result.0, "cn_ack_reason": result.reason,
+        "cn_ack_trans_id": result.syntax.uuid, "cn_ack_trans_ver": result.syntax.version,
+    })
+}
+
+fn exchange_record(scenario: &str, exchange: &Exchange) -> Value {
+    let request = &exchange.request;
+    let response = exchange.answer.response.as_ref();
+    json!({
+        "event": "exchange", "scenario": scenario, "step": exchange.step + 1, "arrival": exchange.position + 1,
+        "machine": exchange.machine, "connection": exchange.connection, "syntax": exchange.syntax,
+        "protocol": request.version, "cmid": request.cmid, "n_policy": request.n_policy,
+        "application_id": request.application_id, "sku_id": request.sku_id, "kms_counted_id": request.kms_counted_id,
+        "client_time": request.client_time.0,
+        "started_ns": exchange.started.0.as_nanos() as u64,
+        "service_ns": exchange.service().map(|took| took.as_nanos() as u64),
+        "response_ns": exchange.response().as_nanos() as u64,
+        "wire": exchange.outcome.wire, "verdict": exchange.outcome.verdict.name(), "shown": exchange.outcome.shown,
+        "count": response.map(|response| response.count),
+        "epid": response.map(|response| response.epid.as_str()),
+        "activation_interval_min": response.map(|response| response.activation_interval_min),
+        "renewal_interval_min": response.map(|response| response.renewal_interval_min),
+        "failure": exchange.answer.failure.as_ref().map(ToString::to_string),
+        "checks_done": exchange.answer.checks.done.len(),
+        "findings": exchange.answer.checks.findings,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,303 @@
+//! The run record (CONTRACT, "The run record"): one JSON file, schema `kmsproof.run/1`.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::measure::{CheckResult, Latencies, Latency, ScenarioResult};
+use crate::proto::verify::{CheckId, Level};
+
+/// What is known of a run before and after it.
+#[derive(Debug)]
+pub struct RunHeader {
+    /// The seed.
+    pub seed: u64,
+    /// What `--target` said.
+    pub requested: String,
+    /// The addresses that were tried.
+    pub addresses: Vec<String>,
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it took, in seconds.
+    pub duration_s: f64,
+}
+
+/// The run record, ready to be written.
+#[derive(Debug, Serialize)]
+pub struct RunRecord<'a> {
+    schema: &'static str,
+    kind: &'static str,
+    tool: Tool,
+    seed: u64,
+    plan_hash: String,
+    target: TargetRecord<'a>,
+    started: String,
+    duration_s: f64,
+    exit: ExitRecord,
+    verdict: &'static str,
+    scenarios: Vec<ScenarioRecord<'a>>,
+    cases: [(); 0],
+}
+
+#[derive(Debug, Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct TargetRecord<'a> {
+    requested: &'a str,
+    addresses: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct ExitRecord {
+    code: u8,
+    reason: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct ScenarioRecord<'a> {
+    name: &'a str,
+    file: &'a str,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_early: Option<String>,
+    duration_s: f64,
+    totals: TotalsRecord,
+    throughput_rps: f64,
+    latency_ns: LatenciesRecord,
+    outcomes: OutcomesRecord<'a>,
+    failures: Vec<FailureRecord<'a>>,
+    checks: Vec<CheckRecord<'a>>,
+    expectations: Vec<ExpectationRecord>,
+    generator: GeneratorRecord,
+}
+
+#[derive(Debug, Serialize)]
+struct TotalsRecord {
+    connections: u64,
+    requests: u64,
+    responses: u64,
+    bytes_sent: u64,
+    bytes_received: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct LatenciesRecord {
+    connect: LatencyRecord,
+    bind: LatencyRecord,
+    alter_context: LatencyRecord,
+    service: LatencyRecord,
+    response: LatencyRecord,
+}
+
+#[derive(Debug, Serialize)]
+struct LatencyRecord {
+    count: u64,
+    min: u64,
+    mean: f64,
+    p50: u64,
+    p90: u64,
+    p99: u64,
+    p999: u64,
+    max: u64,
+    /// HdrHistogram V2, base64.
+    hdr_v2: String,
+}
+
+#[derive(Debug, Serialize)]
+struct OutcomesRecord<'a> {
+    wire: &'a BTreeMap<String, u64>,
+    verdict: &'a BTreeMap<String, u64>,
+    shown: &'a BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct FailureRecord<'a> {
+    class: &'a str,
+    count: u64,
+    first: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckRecord<'a> {
+    id: CheckId,
+    level: Level,
+    passed: u64,
+    failed: u64,
+    evidence: Vec<EvidenceRecord<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct EvidenceRecord<'a> {
+    machine: &'a str,
+    step: usize,
+    expected: &'a str,
+    got: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ExpectationRecord {
+    id: String,
+    line: usize,
+    expected: String,
+    observed: String,
+    held: u64,
+    failed: u64,
+    verdict: &'static str,
+}
+
+/// This engine sends when the one before is answered: it cannot be late.
+#[derive(Debug, Serialize)]
+struct GeneratorRecord {
+    late_ns: LatencyRecord,
+    saturated: bool,
+}
+
+impl<'a> RunRecord<'a> {
+    /// The record of a run that ended with `exit`.
+    pub fn new(header: &'a RunHeader, scenarios: &'a [ScenarioResult], exit: Exit) -> RunRecord<'a> {
+        RunRecord {
+            schema: "kmsproof.run/1",
+            kind: "run",
+            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            seed: header.seed,
+            plan_hash: plan_hash(scenarios),
+            target: TargetRecord { requested: &header.requested, addresses: &header.addresses },
+            started: header.started.to_string(),
+            duration_s: header.duration_s,
+            exit: ExitRecord { code: exit.code(), reason: exit.meaning() },
+            verdict: match exit {
+                Exit::Held => "pass",
+                Exit::Check | Exit::Threshold | Exit::Regression => "fail",
+                _ => "invalid",
+            },
+            scenarios: scenarios.iter().map(scenario_record).collect(),
+            cases: [],
+        }
+    }
+
+    /// The record as JSON text.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self).map(|text| text + "\n")
+    }
+}
+
+/// One hash for everything that was planned: the scenarios' own hashes, hashed in order when there are several.
+fn plan_hash(scenarios: &[ScenarioResult]) -> String {
+    match scenarios {
+        [one] => one.plan.hash.clone(),
+        several => crate::scenario::combined_hash(several.iter().map(|scenario| scenario.plan.hash.as_str())),
+    }
+}
+
+fn scenario_record(result: &ScenarioResult) -> ScenarioRecord<'_> {
+    let totals = result.totals;
+    ScenarioRecord {
+        name: &result.plan.name,
+        file: &result.plan.file,
+        verdict: verdict(result),
+        ended_early: result.ended_early.as_ref().map(ToString::to_string),
+        duration_s: result.duration.as_secs_f64(),
+        totals: TotalsRecord {
+            connections: totals.connections,
+            requests: totals.requests,
+            responses: totals.responses,
+            bytes_sent: totals.bytes_sent,
+            bytes_received: totals.bytes_received,
+        },
+        throughput_rps: result.throughput_rps(),
+        latency_ns: latencies_record(&result.latency),
+        outcomes: OutcomesRecord { wire: &result.wire, verdict: &result.verdicts, shown: &result.shown },
+        failures: result
+            .failures
+            .iter()
+            .map(|(class, (count, first))| FailureRecord { class, count: *count, first })
+            .collect(),
+        checks: result.checks.iter().map(check_record).collect(),
+        expectations: expectation_records(result),
+        generator: GeneratorRecord { late_ns: latency_record(&Latency::default()), saturated: false },
+    }
+}
+
+fn verdict(result: &ScenarioResult) -> &'static str {
+    use crate::engine::RunError;
+    match &result.ended_early {
+        Some(RunError::Stopped) => "invalid",
+        _ if result.totals.requests == 0 => "invalid",
+        _ if result.passed() => "pass",
+        _ => "fail",
+    }
+}
+
+fn latencies_record(latency: &Latencies) -> LatenciesRecord {
+    LatenciesRecord {
+        connect: latency_record(&latency.connect),
+        bind: latency_record(&latency.bind),
+        alter_context: latency_record(&latency.alter),
+        service: latency_record(&latency.service),
+        response: latency_record(&latency.response),
+    }
+}
+
+fn latency_record(latency: &Latency) -> LatencyRecord {
+    LatencyRecord {
+        count: latency.count(),
+        min: latency.min_ns(),
+        mean: latency.mean_ns(),
+        p50: latency.quantile_ns(0.5),
+        p90: latency.quantile_ns(0.9),
+        p99: latency.quantile_ns(0.99),
+        p999: latency.quantile_ns(0.999),
+        max: latency.max_ns(),
+        hdr_v2: BASE64.encode(latency.to_v2()),
+    }
+}
+
+fn check_record<'a>((check, result): (&CheckId, &'a CheckResult)) -> CheckRecord<'a> {
+    CheckRecord {
+        id: *check,
+        level: check.check().level,
+        passed: result.passed,
+        failed: result.failed,
+        evidence: result
+            .evidence
+            .iter()
+            .map(|evidence| EvidenceRecord {
+                machine: &evidence.machine,
+                step: evidence.step + 1,
+                expected: &evidence.finding.expected,
+                got: &evidence.finding.got,
+            })
+            .collect(),
+    }
+}
+
+fn expectation_records(result: &ScenarioResult) -> Vec<ExpectationRecord> {
+    let mut records = Vec::new();
+    for (number, (step, planned)) in result.steps.iter().zip(&result.plan.steps).enumerate() {
+        for (expectation, outcome) in planned.expect.iter().zip(&step.expectations) {
+            let first = outcome.evidence.first();
+            records.push(ExpectationRecord {
+                id: expectation.id(&result.plan.name, number + 1),
+                line: expectation.line,
+                expected: first.map_or_else(|| expectation.expected_text(0), |broken| broken.expected.clone()),
+                observed: match first {
+                    Some(broken) => format!("{} ({})", broken.observed, broken.machine),
+                    None if outcome.held > 0 => "as expected".to_owned(),
+                    None => "nothing".to_owned(),
+                },
+                held: outcome.held,
+                failed: outcome.failed,
+                verdict: if outcome.failed == 0 && outcome.held > 0 { "pass" } else { "fail" },
+            });
+        }
+    }
+    records
+}

@@ -1,0 +1,14 @@
+//! Events and results in, files and text out: one file a format.
+
+mod journal;
+mod json;
+mod pcapng;
+pub mod plain;
+mod probe;
+mod text;
+
+pub use journal::Journal;
+pub use json::{RunHeader, RunRecord};
+pub use pcapng::Recorder;
+pub use probe::ProbeReport;
+pub use text::{render_footer, render_header, render_scenario};

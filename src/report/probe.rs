@@ -1,0 +1,367 @@
+//! One activation, printed for a person, a program or a monitoring system.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use super::plain::{code, counted, duration, harmless, minutes, short, shown_words};
+use crate::client::Machine;
+use crate::client::identity::ClientId;
+use crate::engine::{HostUnderTest, Target};
+use crate::events::Exchange;
+use crate::proto::verify::{Finding, Level};
+use crate::proto::{Ask, Negotiated, Sender, Verdict};
+use crate::wire::dump::{self, Listing};
+use crate::wire::kms::{Epid, ProtocolVersion};
+use crate::wire::rpc::{Body, Pdu, TransferSyntax};
+use crate::wire::{DecodeError, Hresult, Layer};
+
+/// Everything about one probe.
+#[derive(Debug)]
+pub struct ProbeReport<'a> {
+    target: &'a Target,
+    host: &'a HostUnderTest,
+    machine: &'a Machine,
+    version: ProtocolVersion,
+    exchanges: &'a [Exchange],
+    pdus: &'a [(Sender, Vec<u8>)],
+}
+
+impl<'a> ProbeReport<'a> {
+    /// A report on these exchanges and the PDUs that carried them.
+    pub fn new(
+        target: &'a Target,
+        host: &'a HostUnderTest,
+        machine: &'a Machine,
+        version: ProtocolVersion,
+        exchanges: &'a [Exchange],
+        pdus: &'a [(Sender, Vec<u8>)],
+    ) -> ProbeReport<'a> {
+        ProbeReport { target, host, machine, version, exchanges, pdus }
+    }
+
+    /// For a person: request, response, checks and the three codes; every PDU byte by byte
+    /// when `verbose`, or when something could not be read.
+    pub fn render(&self, verbose: bool) -> String {
+        let mut out = String::new();
+        let addresses: Vec<_> = self.host.addresses.iter().map(ToString::to_string).collect();
+        let _ = writeln!(out, "{BOLD}probe of {}{BOLD:#}  {}", self.target, addresses.join(", "));
+        if self.host.lab.is_some() {
+            let before = u64::from(self.machine.n_policy.saturating_sub(1));
+            let _ = writeln!(
+                out,
+                "{DIM}the embedded lab host, which has counted {} before{DIM:#}",
+                counted(before, "machine", "machines")
+            );
+        }
+        self.render_request(&mut out);
+        for (call, exchange) in self.exchanges.iter().enumerate() {
+            self.render_exchange(&mut out, call, exchange, verbose);
+        }
+        if verbose {
+            self.render_pdus(&mut out);
+        }
+        out
+    }
+
+    /// For a monitoring system: one line with performance data, and the plugin's exit code.
+    pub fn monitoring_line(&self) -> (String, i32) {
+        let Some(last) = self.exchanges.last() else { return ("KMS UNKNOWN - nothing was asked".to_owned(), 3) };
+        let checks = self.exchanges.iter().map(|exchange| &exchange.answer.checks);
+        let should_failed =
+            checks.clone().flat_map(|checks| checks.failed.iter()).any(|check| check.check().level == Level::Should);
+        let clean = checks.clone().all(crate::proto::verify::Checks::is_clean);
+        let count = last.answer.response.as_ref().map(|response| response.count);
+        let verdict = last.outcome.verdict;
+        let (word, exit, why) = match verdict {
+            Verdict::Activated if !clean => ("CRITICAL", 2, "activated, but a required check failed".to_owned()),
+            Verdict::Activated if should_failed => {
+                ("WARNING", 1, "activated, but a recommended check failed".to_owned())
+            }
+            Verdict::Activated => ("OK", 0, "activated".to_owned()),
+            Verdict::Refused(Hresult::NOT_ENOUGH_COUNT) => {
+                ("WARNING", 1, format!("{verdict}, count {} of {}", count.unwrap_or(0), self.machine.n_policy))
+            }
+            Verdict::Refused(refused) => {
+                let failure = last.answer.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
+                ("CRITICAL", 2, format!("{} {}{failure}", refused, short(refused)))
+            }
+        };
+        let mut line = format!("KMS {word} - {}", harmless(&why));
+        let mut data = Vec::new();
+        if let Some(took) = last.service() {
+            data.push(format!("time={:.6}s", took.as_secs_f64()));
+        }
+        if let Some(count) = count {
+            data.push(format!("count={count};;{}:", self.machine.n_policy));
+        }
+        if !data.is_empty() {
+            let _ = write!(line, " | {}", data.join(" "));
+        }
+        (line, exit)
+    }
+
+    /// For a program.
+    pub fn to_json(&self) -> Value {
+        let request = self.exchanges.first().map(|exchange| &exchange.request);
+        json!({
+            "schema": "kmsproof.probe/1",
+            "target": {
+                "requested": self.target.to_string(),
+                "addresses": self.host.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            },
+            "request": request.map(|request| json!({
+                "product": self.machine.product.edition, "application": self.machine.product.application.name(),
+                "application_id": request.application_id, "sku_id": request.sku_id, "kms_counted_id": request.kms_counted_id,
+                "cmid": request.cmid, "protocol": request.version, "n_policy": request.n_policy,
+                "client_time": request.client_time.to_string(), "client_time_filetime": request.client_time.0,
+                "license_status": request.license_status.0, "binding_expiration_min": request.binding_expiration_min,
+                "is_vm": request.is_vm, "workstation": request.workstation.to_string(),
+            })),
+            "calls": self.exchanges.iter().map(exchange_json).collect::<Vec<_>>(),
+        })
+    }
+
+    fn render_request(&self, out: &mut String) {
+        let Some(request) = self.exchanges.first().map(|exchange| &exchange.request) else { return };
+        let product = self.machine.product;
+        section(out, "request");
+        row(out, "product", &format!("{} ({})", product.edition, product.kms_product));
+        row(out, "protocol", &self.version.to_string());
+        row(out, "application", &format!("{} {}", request.application_id, product.application.name()));
+        row(out, "SKU id", &request.sku_id.to_string());
+        row(out, "KMS counted id", &request.kms_counted_id.to_string());
+        let origin = ClientId::recognise(request.cmid).map_or(String::new(), |origin| {
+            format!(
+                " (synthetic: seed {}, group {}, client {})",
+                origin.seed_fold,
+                origin.group.number(),
+                origin.index.number()
+            )
+        });
+        row(out, "client machine id", &format!("{}{origin}", request.cmid));
+        row(out, "N policy", &format!("{} machines", request.n_policy));
+        row(out, "client time", &format!("{} UTC", request.client_time));
+        row(out, "license status", &request.license_status.to_string());
+        row(out, "left in that status", &minutes(request.binding_expiration_min));
+        row(out, "virtual machine", if request.is_vm == 0 { "no" } else { "yes" });
+        row(out, "workstation", &harmless(&request.workstation.to_string()));
+    }
+
+    fn render_exchange(&self, out: &mut String, call: usize, exchange: &Exchange, verbose: bool) {
+        if let Some(opened) = &exchange.opened {
+            section(out, "connection");
+            row(out, "TCP", &format!("connected in {}", duration(opened.connect)));
+            render_negotiated(out, &opened.negotiated);
+        }
+        let over = exchange.syntax.map_or(String::new(), |syntax| format!(" over {syntax}"));
+        section(
+            out,
+            &if self.exchanges.len() > 1 { format!("response {}{over}", call + 1) } else { format!("response{over}") },
+        );
+        if let Some(failure) = &exchange.answer.failure {
+            row(out, "none", &format!("{RED}{}{RED:#}", harmless(&failure.to_string())));
+        }
+        if let Some(took) = exchange.service() {
+            row(out, "service time", &duration(took));
+        }
+        render_response(out, exchange);
+        render_checks(out, exchange);
+        if !verbose && !exchange.answer.checks.is_clean() {
+            self.render_blamed(out, exchange);
+        }
+        section(out, "verdict");
+        let outcome = &exchange.outcome;
+        row(out, "on the wire", &outcome.wire.map_or_else(|| "nothing".to_owned(), code));
+        let verdict = match outcome.verdict {
+            Verdict::Activated => format!("{GREEN}activated{GREEN:#}, licensed for 180 days"),
+            Verdict::Refused(refused) => format!("{RED}{}{RED:#} ({})", code(refused), short(refused)),
+        };
+        row(out, "the client", &verdict);
+        let (slmgr, ospp) = shown_words(outcome.verdict);
+        row(out, "slmgr /ato shows", &slmgr);
+        row(out, "ospp /act shows", &ospp);
+    }
+
+    /// The frame of the first finding that has a place, with the blame at its byte.
+    fn render_blamed(&self, out: &mut String, exchange: &Exchange) {
+        let must = |finding: &&Finding| finding.check.check().level == Level::Must && finding.place.is_some();
+        let Some(finding) = exchange.answer.checks.findings.iter().find(must) else { return };
+        let listing = match finding.place.map(|place| place.layer) {
+            Some(Layer::KmsResponse | Layer::Proof) if !exchange.answer.plaintext.is_empty() => {
+                Some(dump::response_plaintext(&exchange.answer.plaintext, exchange.request.version))
+            }
+            Some(_) => self
+                .pdus
+                .iter()
+                .rfind(|(sender, _)| *sender == Sender::Host)
+                .map(|(_, frame)| dump::pdu(frame, exchange.syntax)),
+            None => None,
+        };
+        if let Some(mut listing) = listing {
+            mark(&mut listing, finding);
+            let _ = writeln!(out, "\n{}", harmless_lines(&listing.to_string()));
+        }
+    }
+
+    fn render_pdus(&self, out: &mut String) {
+        let mut syntaxes = self.exchanges.iter().map(|exchange| exchange.syntax);
+        let mut syntax: Option<TransferSyntax> = None;
+        for (sender, frame) in self.pdus {
+            if let (Sender::Client, Ok(Pdu { body: Body::Request(_), .. })) = (sender, Pdu::decode(frame)) {
+                syntax = syntaxes.next().flatten();
+            }
+            section(out, &format!("{sender} sent"));
+            out.push_str(&harmless_lines(&dump::pdu(frame, syntax).to_string()));
+        }
+        for exchange in self.exchanges {
+            if !exchange.answer.plaintext.is_empty() {
+                section(out, "inside the encryption");
+                let ask = Ask::new(exchange.request.clone(), exchange.request_iv);
+                let _ = writeln!(out, "request body:");
+                out.push_str(&harmless_lines(&dump::request_plaintext(&ask.request().encode()).to_string()));
+                let listing = dump::response_plaintext(&exchange.answer.plaintext, exchange.request.version);
+                out.push_str(&harmless_lines(&listing.to_string()));
+            }
+        }
+    }
+}
+
+fn render_negotiated(out: &mut String, negotiated: &Negotiated) {
+    let context = |name: &str, id: Option<u16>| match id {
+        Some(id) => format!("{name} as context {id}"),
+        None => format!("no {name}"),
+    };
+    row(out, "bind", &format!("answered in {}", duration(negotiated.bind_time)));
+    if let Some(took) = negotiated.alter_time {
+        row(out, "alter_context", &format!("answered in {}", duration(took)));
+    }
+    row(
+        out,
+        "transfer syntaxes",
+        &format!("{}, {}", context("NDR32", negotiated.ndr32), context("NDR64", negotiated.ndr64)),
+    );
+    if let Some(features) = negotiated.features {
+        row(out, "bind time features", &format!("0x{features:04x} granted"));
+    }
+    row(out, "fragments", &format!("up to {} bytes", negotiated.max_fragment));
+    row(out, "association group", &format!("0x{:08x}", negotiated.assoc_group));
+    let address = negotiated.secondary_address.as_deref().map_or_else(|| "not readable".to_owned(), harmless);
+    row(out, "secondary address", &address);
+}
+
+fn render_response(out: &mut String, exchange: &Exchange) {
+    let answer = &exchange.answer;
+    let Some(response) = &answer.response else { return };
+    row(out, "protocol", &response.version.to_string());
+    row(out, "ePID", &harmless(response.epid.as_str()));
+    if let Ok(epid) = response.epid.as_str().parse::<Epid>() {
+        row(
+            out,
+            "",
+            &format!(
+                "{DIM}host build {}, language {}, key group {}, host activated on day {} of {}{DIM:#}",
+                epid.build, epid.lcid, epid.group, epid.day_of_year, epid.year
+            ),
+        );
+    }
+    row(out, "client machine id", &format!("{}{}", response.cmid, echo(response.cmid == exchange.request.cmid)));
+    let same_time = response.client_time == exchange.request.client_time;
+    row(out, "client time", &format!("{} UTC{}", response.client_time, echo(same_time)));
+    row(out, "count", &format!("{} machines (the client needs {})", response.count, exchange.request.n_policy));
+    row(out, "activation interval", &minutes(response.activation_interval_min));
+    row(out, "renewal interval", &minutes(response.renewal_interval_min));
+    if let Some(hwid) = answer.hwid {
+        row(out, "hardware id", &hwid.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    }
+    if let Some(slot) = answer.hmac_slot {
+        row(
+            out,
+            "HMAC time slot",
+            match slot {
+                0 => "the client time's own",
+                -1 => "the one before the client time's",
+                _ => "the one after the client time's",
+            },
+        );
+    }
+}
+
+fn echo(same: bool) -> &'static str {
+    if same { " (echoed)" } else { " (NOT what was sent)" }
+}
+
+fn render_checks(out: &mut String, exchange: &Exchange) {
+    let checks = &exchange.answer.checks;
+    section(out, "checks");
+    let _ = writeln!(out, "  {} of {} held", checks.done.len() - checks.failed.len(), checks.done.len());
+    for finding in &checks.findings {
+        let check = finding.check.check();
+        let style = if check.level == Level::Must { RED } else { YELLOW };
+        let _ =
+            writeln!(out, "  {style}{:<6}{style:#}  {}  {DIM}{}{DIM:#}", check.level, finding.check, check.requirement);
+        let _ = writeln!(out, "          expected {}, got {}", harmless(&finding.expected), harmless(&finding.got));
+    }
+}
+
+fn exchange_json(exchange: &Exchange) -> Value {
+    let answer = &exchange.answer;
+    let nanoseconds = |took: std::time::Duration| took.as_nanos() as u64;
+    json!({
+        "syntax": exchange.syntax,
+        "connection": exchange.opened.as_ref().map(|opened| json!({
+            "connect_ns": nanoseconds(opened.connect),
+            "bind_ns": nanoseconds(opened.negotiated.bind_time),
+            "alter_context_ns": opened.negotiated.alter_time.map(nanoseconds),
+            "ndr32_context": opened.negotiated.ndr32, "ndr64_context": opened.negotiated.ndr64,
+            "bind_time_features": opened.negotiated.features, "max_fragment": opened.negotiated.max_fragment,
+            "assoc_group": opened.negotiated.assoc_group, "secondary_address": opened.negotiated.secondary_address,
+        })),
+        "service_ns": exchange.service().map(nanoseconds),
+        "response": answer.response.as_ref().map(|response| json!({
+            "protocol": response.version, "epid": response.epid.as_str(), "cmid": response.cmid,
+            "client_time": response.client_time.to_string(), "client_time_filetime": response.client_time.0,
+            "count": response.count, "activation_interval_min": response.activation_interval_min,
+            "renewal_interval_min": response.renewal_interval_min,
+            "hwid": answer.hwid.map(|hwid| hwid.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+            "hmac_slot": answer.hmac_slot,
+        })),
+        "failure": answer.failure.as_ref().map(|failure| json!({"class": failure.class(), "message": failure.to_string()})),
+        "checks": answer.checks.done.iter().map(|check| json!({
+            "id": check, "level": check.check().level, "passed": !answer.checks.failed.has(check),
+        })).collect::<Vec<_>>(),
+        "findings": answer.checks.findings,
+        "outcome": {"wire": exchange.outcome.wire, "verdict": exchange.outcome.verdict.name(), "shown": exchange.outcome.shown},
+    })
+}
+
+fn mark(listing: &mut Listing, finding: &Finding) {
+    let Some(place) = finding.place else { return };
+    listing.mark(DecodeError {
+        layer: place.layer,
+        field: place.field,
+        offset: place.offset,
+        expected: finding.expected.clone().into(),
+        got: finding.got.clone().into(),
+    });
+}
+
+/// A listing may quote the host: each line is made harmless, the lines stay.
+fn harmless_lines(text: &str) -> String {
+    text.lines().map(|line| harmless(line) + "\n").collect()
+}
+
+fn section(out: &mut String, title: &str) {
+    let _ = writeln!(out, "\n{BOLD}{title}{BOLD:#}");
+}
+
+fn row(out: &mut String, name: &str, value: &str) {
+    let _ = writeln!(out, "  {name:<20}{value}");
+}
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GREEN: Style = AnsiColor::Green.on_default();
+const RED: Style = AnsiColor::Red.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();

@@ -1,0 +1,199 @@
+//! The report a person reads when a run is over.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::plain::{counted, duration, grouped, harmless, nanoseconds, verdict};
+use crate::exit::Exit;
+use crate::measure::{Latency, ScenarioResult, StepResult};
+use crate::proto::verify::{CheckId, Level};
+use crate::scenario::{Plan, Step};
+
+/// The lines before the first scenario: what is run against what, and what it leaves behind.
+pub fn render_header(target: &str, seed: u64, plans: &[&Plan], embedded: bool) -> String {
+    let mut out = String::new();
+    let version = env!("CARGO_PKG_VERSION");
+    let _ = writeln!(out, "{BOLD}kmsproof {version}{BOLD:#}  target {target}  seed {seed}");
+    if embedded {
+        let _ = writeln!(out, "{DIM}the embedded lab host ends with this run; nothing is left behind{DIM:#}");
+    } else {
+        let ids: usize =
+            plans.iter().flat_map(|plan| plan.machines_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
+        let requests: usize = plans.iter().map(|plan| plan.arrivals()).sum();
+        let n_policy = plans.iter().map(|plan| plan.largest_n_policy()).max().unwrap_or(0);
+        let _ = writeln!(
+            out,
+            "{DIM}left on the host: up to {} per application for 30 days (find them with `kmsproof whose`), \
+             {} in its log and counters, a client table for an N policy of {n_policy}{DIM:#}",
+            counted(ids as u64, "synthetic client id", "synthetic client ids"),
+            counted(requests as u64, "request", "requests"),
+        );
+    }
+    out
+}
+
+/// One scenario: its question, a line a step, then checks and latencies.
+pub fn render_scenario(result: &ScenarioResult) -> String {
+    let mut out = String::new();
+    let plan = &result.plan;
+    let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}", plan.name, harmless(&plan.question));
+    let width = plan.steps.iter().map(|step| step.title.chars().count()).max().unwrap_or(0).min(TITLE_WIDTH_MAX);
+    for (number, (step, outcome)) in plan.steps.iter().zip(&result.steps).enumerate() {
+        render_step(&mut out, plan, number, step, outcome, width);
+    }
+    if let Some(why) = &result.ended_early {
+        let _ = writeln!(out, "  {RED}{why}{RED:#}");
+    }
+    render_failures(&mut out, result);
+    render_checks(&mut out, result);
+    render_latency(&mut out, result);
+    out
+}
+
+/// The last lines: what it all came to.
+pub fn render_footer(results: &[ScenarioResult], skipped: &[String], exit: Exit, took: std::time::Duration) -> String {
+    let mut out = String::from("\n");
+    for skip in skipped {
+        let _ = writeln!(out, "{YELLOW}skipped{YELLOW:#}  {skip}");
+    }
+    let passed = results.iter().filter(|result| result.passed()).count();
+    let activations: u64 = results.iter().map(|result| result.totals.requests).sum();
+    let style = if exit == Exit::Held { GREEN } else { RED };
+    let word = match exit {
+        Exit::Held => "PASS",
+        Exit::Check | Exit::Threshold | Exit::Regression => "FAIL",
+        Exit::Interrupted => "INTERRUPTED",
+        _ => "INVALID",
+    };
+    let _ = writeln!(
+        out,
+        "{style}{word}{style:#}  {passed} of {} passed, {} in {}  {DIM}exit {}: {}{DIM:#}",
+        counted(results.len() as u64, "scenario", "scenarios"),
+        counted(activations, "activation", "activations"),
+        duration(took),
+        exit.code(),
+        exit.meaning(),
+    );
+    out
+}
+
+fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcome: &StepResult, width: usize) {
+    let failed = outcome.expectations.iter().any(|expectation| expectation.failed > 0);
+    let (style, word) = match (outcome.exchanges, failed) {
+        (0, _) => (YELLOW, "--  "),
+        (_, true) => (RED, "FAIL"),
+        (_, false) => (GREEN, "ok  "),
+    };
+    let title = harmless(&step.title);
+    let _ = writeln!(out, "  {style}{word}{style:#}  {title:<width$}  {}", came_to(outcome));
+    for (expectation, result) in step.expect.iter().zip(&outcome.expectations) {
+        let Some(first) = result.evidence.first() else { continue };
+        let _ = writeln!(
+            out,
+            "        {RED}{}{RED:#}: expected {}, {} got {}",
+            expectation.id(&plan.name, number + 1),
+            first.expected,
+            first.machine,
+            harmless(&first.observed),
+        );
+        let others =
+            if result.failed > 1 { format!(", {} like it", grouped(result.failed - 1)) } else { String::new() };
+        let _ = writeln!(out, "        {DIM}{}, line {}{others}{DIM:#}", plan.file, expectation.line);
+    }
+}
+
+/// `24 x 0xC004F038 (count too low), count 1 to 24`
+fn came_to(outcome: &StepResult) -> String {
+    let mut parts: Vec<String> =
+        outcome.verdicts.iter().map(|(name, times)| format!("{} x {}", grouped(*times), verdict(name))).collect();
+    match outcome.counts {
+        Some((least, most)) if least == most => parts.push(format!("count {least}")),
+        Some((least, most)) => parts.push(format!("count {least} to {most}")),
+        None => {}
+    }
+    parts.join(", ")
+}
+
+fn render_failures(out: &mut String, result: &ScenarioResult) {
+    for (class, (times, first)) in &result.failures {
+        let _ = writeln!(out, "  {RED}{class}{RED:#}  {} x  {}", grouped(*times), harmless(first));
+    }
+}
+
+fn render_checks(out: &mut String, result: &ScenarioResult) {
+    if result.checks.is_empty() {
+        return;
+    }
+    let done: u64 = result.checks.values().map(|check| check.passed + check.failed).sum();
+    let failed: usize = result.checks.values().filter(|check| check.failed > 0).count();
+    let held = result.checks.len() - failed;
+    let _ = writeln!(
+        out,
+        "  checks    {held} of {} held, {} times in all",
+        counted(result.checks.len() as u64, "requirement", "requirements"),
+        grouped(done)
+    );
+    for level in [Level::Must, Level::Should, Level::May] {
+        for (check, outcome) in result.failed_checks(level) {
+            let style = if level == Level::Must { RED } else { YELLOW };
+            let _ = writeln!(
+                out,
+                "    {style}{level:<6}{style:#}  {check}  failed {} of {}",
+                counted(outcome.failed, "time", "times"),
+                grouped(outcome.failed + outcome.passed)
+            );
+            let _ = writeln!(out, "            {DIM}{}{DIM:#}", requirement(check));
+            if let Some(first) = outcome.evidence.first() {
+                let finding = &first.finding;
+                let _ = writeln!(
+                    out,
+                    "            expected {}, got {} ({})",
+                    harmless(&finding.expected),
+                    harmless(&finding.got),
+                    first.machine
+                );
+            }
+        }
+    }
+}
+
+fn requirement(check: CheckId) -> &'static str {
+    check.check().requirement
+}
+
+fn render_latency(out: &mut String, result: &ScenarioResult) {
+    let totals = result.totals;
+    if result.latency.service.count() == 0 {
+        return;
+    }
+    let median = |latency: &Latency| nanoseconds(latency.quantile_ns(0.5));
+    let service = &result.latency.service;
+    let mut opening = format!("connect {}, bind {}", median(&result.latency.connect), median(&result.latency.bind));
+    if result.latency.alter.count() > 0 {
+        let _ = write!(opening, ", alter_context {}", median(&result.latency.alter));
+    }
+    let _ = writeln!(
+        out,
+        "  latency   service p50 {}, p99 {}, max {}  {DIM}(median {opening}){DIM:#}",
+        median(service),
+        nanoseconds(service.quantile_ns(0.99)),
+        nanoseconds(service.max_ns()),
+    );
+    let _ = writeln!(
+        out,
+        "  traffic   {}, {} answered, {} bytes out, {} in, {}",
+        counted(totals.connections, "connection", "connections"),
+        grouped(totals.responses),
+        grouped(totals.bytes_sent),
+        grouped(totals.bytes_received),
+        duration(result.duration),
+    );
+}
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GREEN: Style = AnsiColor::Green.on_default();
+const RED: Style = AnsiColor::Red.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const TITLE_WIDTH_MAX: usize = 62;

@@ -1,0 +1,319 @@
+//! Bad input and hostile hosts, from the command line: each gets one clear
+//! message and its exit code, in bounded time.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+fn kmsproof(arguments: &[&str]) -> Ran {
+    let output = command(arguments).output().unwrap();
+    Ran {
+        code: output.status.code().expect("it exits by itself"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kmsproof"));
+    command.args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KMSPROOF_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[track_caller]
+fn assert_ran(arguments: &[&str], code: i32, message: &str) {
+    let ran = kmsproof(arguments);
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(said.contains(message), "{arguments:?}: `{message}` is not in:\n{said}");
+    assert_eq!(ran.code, code, "{arguments:?}:\n{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+/// A host that does `behave` with every connection, until the test ends.
+fn host(behave: fn(TcpStream)) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || behave(stream));
+        }
+    });
+    address
+}
+
+/// Waits for the client's first bytes, so that what follows is an answer.
+fn heard(mut stream: &TcpStream) {
+    let _ = stream.read(&mut [0; 4096]);
+}
+
+/// Says something and closes in order.
+fn say(mut stream: TcpStream, words: &[u8]) {
+    heard(&stream);
+    let _ = stream.write_all(words);
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.read(&mut [0; 4096]);
+}
+
+fn closed_port() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
+
+#[test]
+fn nothing_listens() {
+    let target = closed_port().to_string();
+    for subcommand in ["probe", "run"] {
+        assert_ran(&[subcommand, "--target", &target], 96, "refused the connection: nothing listens on that port");
+    }
+}
+
+#[test]
+fn a_name_that_does_not_exist() {
+    let ran = kmsproof(&["probe", "--target", "no-such-host.invalid", "--authorized", "--timeout", "3s"]);
+    assert_eq!(ran.code, 96, "{}", ran.stderr);
+    assert!(ran.stderr.contains("no-such-host.invalid"), "{}", ran.stderr);
+}
+
+#[test]
+fn other_protocols_are_named() {
+    let http = host(|stream| say(stream, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));
+    let tls = host(|stream| say(stream, &[0x15, 3, 1, 0, 2, 2, 70]));
+    let ssh = host(|stream| say(stream, b"SSH-2.0-OpenSSH_9.2\r\n"));
+    let noise = host(|stream| say(stream, &[0xEE; 300]));
+    for (address, message) in [
+        (http, "this port speaks HTTP, not DCE/RPC"),
+        (tls, "this port speaks TLS, not DCE/RPC"),
+        (ssh, "this port speaks SSH, not DCE/RPC"),
+        (noise, "what answered the bind is not DCE/RPC"),
+    ] {
+        for subcommand in ["probe", "run"] {
+            assert_ran(&[subcommand, "--target", &address.to_string(), "--timeout", "5s"], 100, message);
+        }
+    }
+}
+
+#[test]
+fn a_host_that_says_nothing() {
+    let silent = host(|stream| {
+        heard(&stream);
+        std::thread::sleep(Duration::from_secs(60));
+    });
+    let target = silent.to_string();
+    assert_ran(&["probe", "--target", &target, "--timeout", "300ms"], 100, "no answer to the bind within 300ms");
+    let run = ["run", "--target", &target, "--timeout", "300ms"];
+    assert_ran(&run, 100, "stopped early: 3 connections or calls in a row came to nothing");
+}
+
+#[test]
+fn a_host_that_closes_at_once() {
+    let target = host(drop).to_string();
+    let ran = kmsproof(&["probe", "--target", &target, "--timeout", "5s"]);
+    // Closing over unread bytes may reach us as a reset; both are named.
+    let named = ran.stdout.contains("closed the connection instead of answering the bind")
+        || ran.stdout.contains("reset the connection in the bind");
+    assert!(named && ran.code == 100, "{} {}", ran.code, ran.stdout);
+}
+
+#[test]
+fn a_host_that_stops_in_the_middle() {
+    let half = host(|stream| say(stream, &[5, 0, 12, 3, 0x10, 0, 0, 0, 60, 0, 0, 0, 2, 0, 0, 0, 0xd0, 0x16]));
+    let target = half.to_string();
+    assert_ran(&["probe", "--target", &target], 100, "closed the connection 18 bytes into its answer to the bind");
+}
+
+#[test]
+fn a_host_that_never_stops_talking() {
+    let flood = host(|mut stream| {
+        heard(&stream);
+        let piece = [5, 0, 2, 3, 0x10, 0, 0, 0, 0xff, 0xff].repeat(6000);
+        while stream.write_all(&piece).is_ok() {}
+    });
+    let target = flood.to_string();
+    assert_ran(&["probe", "--target", &target, "--timeout", "5s"], 100, "verdict");
+}
+
+#[test]
+fn a_host_that_refuses_the_bind() {
+    let refusing = host(|stream| {
+        say(stream, &[5, 0, 13, 3, 0x10, 0, 0, 0, 24, 0, 0, 0, 2, 0, 0, 0, 2, 0, 1, 5, 0, 0, 0, 0]);
+    });
+    let target = refusing.to_string();
+    assert_ran(&["probe", "--target", &target], 100, "the host refused the bind: 2 (local limit exceeded)");
+}
+
+#[test]
+fn targets_that_are_none() {
+    for (target, message) in [
+        ("", "the name is empty"),
+        ("http://kms.example.edu", "it is a URL"),
+        ("kms:99999", "`99999` is no port"),
+        ("[::1", "the bracket is not closed"),
+        ("lab:no-such-fault", "no fault named `no-such-fault`"),
+    ] {
+        for subcommand in ["probe", "run"] {
+            assert_ran(&[subcommand, "--target", target], 2, message);
+        }
+    }
+}
+
+#[test]
+fn a_host_that_is_not_ours_needs_consent_and_keeps_its_caps() {
+    // TEST-NET-1 (RFC 5737): nothing is sent there, which the exit code and the time show.
+    for subcommand in ["probe", "run"] {
+        assert_ran(&[subcommand, "--target", "192.0.2.1"], 2, "192.0.2.1:1688 is not loopback: say --authorized");
+        assert_ran(&[subcommand, "--target", "192.0.2.1"], 2, "it would have been sent");
+    }
+    let target = closed_port().to_string();
+    assert_ran(&["probe", "--target", &target, "--n-policy", "26"], 2, "--disposable-host");
+    assert_ran(&["probe", "--target", &target, "--cmid", "cc400c61-a898-4d10-ac36-1c796600b420"], 2, "synthetic");
+}
+
+#[test]
+fn the_lab_host_stays_on_loopback() {
+    assert_ran(&["lab", "--listen", "0.0.0.0:0"], 2, "loopback addresses only");
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert_ran(&["lab", "--listen", &address], 96, "cannot listen on");
+}
+
+#[test]
+fn scenario_files_that_cannot_be_used() {
+    let folder = temporary("scenarios");
+    assert_ran(&["run", "no-such-scenario"], 104, "there is no scenario `no-such-scenario`");
+    assert_ran(&["run", &folder.display().to_string()], 4, "no .toml file");
+    let bad = folder.join("bad.toml");
+    std::fs::write(&bad, "name = \"bad\"\nquestion = \"?\"\n[clients.a]\ncount = 0\nproduct = \"Windws 11 Enterprise\"\n").unwrap();
+    let ran = kmsproof(&["run", &bad.display().to_string()]);
+    assert_eq!(ran.code, 104, "{}", ran.stderr);
+    for words in ["bad.toml:5", "Windws 11 Enterprise", "did you mean"] {
+        assert!(ran.stderr.contains(words), "`{words}` is not in:\n{}", ran.stderr);
+    }
+    std::fs::write(&bad, b"name = \"\xff\"").unwrap();
+    assert_ran(&["run", &bad.display().to_string()], 104, "line 1: not UTF-8");
+}
+
+#[test]
+fn output_that_cannot_be_written() {
+    let out = format!("json={}", temporary("output").join("no/such/folder/run.json").display());
+    assert_ran(&["run", "smoke", "--out", &out], 110, "cannot write");
+    assert_ran(&["run", "--out", "yaml=x"], 2, "`yaml` is no format");
+    assert_ran(&["run", "--out", "json"], 2, "not FORMAT=PATH");
+}
+
+#[test]
+fn what_cannot_be_asked_says_so() {
+    for (arguments, message) in [
+        (&["probe", "--product", "Windws 11 Enterprise"][..], "did you mean"),
+        (&["probe", "--protocol", "six"], "`six` is not a KMS protocol version"),
+        (&["probe", "--client-time", "yesterday"], "`yesterday` is no client time"),
+        (&["probe", "--timeout", "0s"], "`0s` is no timeout"),
+        (&["probe", "--name", &"n".repeat(64)], "at most 63 UTF-16 units"),
+        (&["probe", "--syntax", "ndr20"], "expected windows, ndr32 or ndr64"),
+        (&["frobnicate"], "unrecognized subcommand"),
+    ] {
+        assert_ran(arguments, 2, message);
+    }
+}
+
+#[test]
+fn a_skewed_clock_is_refused_on_the_wire_and_shown_otherwise() {
+    let ran = kmsproof(&["probe", "--client-time", "+5h"]);
+    assert_eq!(ran.code, 100);
+    for words in ["0xC004F06C SL_E_VL_INVALID_TIMESTAMP", "Error: 0xC004F074"] {
+        assert!(ran.stdout.contains(words), "{}", ran.stdout);
+    }
+    assert_ran(&["probe", "--client-time", "+5h", "--expect", "0xC004F06C"], 0, "0xC004F06C");
+    assert_ran(&["probe", "--client-time=-3h 59m", "--expect", "activated"], 0, "Product activated successfully.");
+    assert_ran(&["probe", "--expect", "0xC004F06C"], 100, "Product activated successfully.");
+}
+
+#[test]
+fn a_monitoring_system_gets_its_line_and_number() {
+    assert_ran(&["probe", "--check"], 0, "KMS OK - activated | time=");
+    assert_ran(&["probe", "--check", "--product", "Windows 10/11 Home"], 2, "KMS CRITICAL - 0xC004F042");
+    assert_ran(&["probe", "--check", "--target", &closed_port().to_string()], 2, "KMS CRITICAL - ");
+    assert_ran(&["probe", "--check", "--target", "192.0.2.1"], 3, "KMS UNKNOWN - ");
+}
+
+#[test]
+fn a_host_of_its_own_process_is_tested_with_the_fixed_ids() {
+    let lab = Lab::start();
+    let ran = kmsproof(&["run", "--target", &lab.address, "--out", "json=-"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("skipped  count-threshold"), "{}", ran.stderr);
+    let record: serde_json::Value = serde_json::from_str(&ran.stdout).expect("standard output is the record alone");
+    assert_eq!((&record["verdict"], &record["exit"]["code"]), (&"pass".into(), &0.into()));
+    // The second run of the same ids finds them counted already: nobody is refused.
+    let again = kmsproof(&["run", "--target", &lab.address, "--seed", "99"]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(again.stderr.contains("15 x activated"), "{}", again.stderr);
+    assert_ran(&["run", "count-threshold", "--target", &lab.address], 4, "nothing ran");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_writes_what_it_measured() {
+    let folder = temporary("interrupt");
+    let scenario = folder.join("long.toml");
+    let source = "name = \"long\"\nquestion = \"How long?\"\n[clients.a]\ncount = 5\nproduct = \"Windows Server 2022 Standard\"\n\
+                  [[step]]\ntitle = \"for long\"\nclients = [\"a\"]\nrepeat = 20000\nexpect = { wire = \"0x00000000\" }\n";
+    std::fs::write(&scenario, source).unwrap();
+    let record = folder.join("run.json");
+    let mut child = command(&["run", &scenario.display().to_string(), "--out", &format!("json={}", record.display())])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut header = String::new();
+    stderr.read_line(&mut header).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(105), "{header}{rest}");
+    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    assert_eq!((&record["exit"]["code"], &record["verdict"]), (&105.into(), &"invalid".into()));
+    assert!(record["scenarios"][0]["totals"]["responses"].as_u64().unwrap() > 0);
+}
+
+/// A lab host in a process of its own.
+struct Lab {
+    child: Child,
+    address: String,
+}
+
+impl Lab {
+    fn start() -> Lab {
+        let mut child =
+            command(&["lab", "--listen", "127.0.0.1:0", "--quiet"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.strip_prefix("lab host on ").and_then(|rest| rest.split_once(',')).expect("it says where").0;
+        Lab { address: address.to_owned(), child }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn temporary(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("hostile-{name}"));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
