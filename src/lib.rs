@@ -6,4 +6,5 @@ pub mod client;
 pub mod crypto;
 pub mod explain;
 pub mod proto;
+pub mod scenario;
 pub mod wire;
