@@ -44,6 +44,8 @@ mod shipped;
 mod source;
 mod steps;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use expectation::{CountRule, Expectation, Expected};
