@@ -202,6 +202,7 @@ mod plans {
         assert_eq!(plan.largest_n_policy(), 5);
         assert_eq!(plan.machines_per_application(), Application::ALL.map(|application| (application, 5)).into());
         assert_eq!(plan.steps.iter().map(|step| step.arrivals.len()).collect::<Vec<_>>(), [15, 18, 2]);
+        assert_eq!(plan.arrivals(), 35, "the file says so");
         let forms: HashSet<_> = plan.steps[1].arrivals.iter().map(|arrival| (arrival.version, arrival.offer)).collect();
         assert_eq!(forms.len(), 6);
         assert_eq!(plan.steps[2].connection, ConnectionUse::Kept);
