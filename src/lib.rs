@@ -9,4 +9,5 @@ pub mod exit;
 pub mod explain;
 pub mod lab;
 pub mod proto;
+pub mod scenario;
 pub mod wire;

@@ -1,0 +1,204 @@
+//! What a step expects of every answer, and whether an answer is that.
+
+use crate::proto::{Outcome, Verdict};
+use crate::wire::Hresult;
+
+/// One thing expected of every answer of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expectation {
+    /// The line of the file it stands on, from 1.
+    pub line: usize,
+    /// What is expected.
+    pub what: Expected,
+}
+
+/// What can be expected. Where values are listed, each of them will do; there is at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// The code in the response; an answer without a response has none.
+    Wire(Vec<Hresult>),
+    /// What the licensing client concludes.
+    Verdict(Vec<Verdict>),
+    /// The code a user is shown; S_OK when activated.
+    Shown(Vec<Hresult>),
+    /// The host's count of machines; an answer without a response has none.
+    Count(CountRule),
+}
+
+/// What is expected of the count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountRule {
+    /// Every answer says just this.
+    Exactly(u32),
+    /// The first answer of the step says `from`, each further one more than the one before, the
+    /// last `to`.
+    Rising {
+        /// The count the first arrival sees.
+        from: u32,
+        /// The count the last arrival sees.
+        to: u32,
+    },
+    /// Every answer says this or more.
+    Least(u32),
+    /// Every answer says this or less.
+    Most(u32),
+    /// Every answer says something between the two, both included.
+    Between {
+        /// The least.
+        least: u32,
+        /// The most.
+        most: u32,
+    },
+}
+
+impl Expectation {
+    /// Its name in records: `<scenario>/<step>/<wire|verdict|shown|count>`, `step` counted from 1.
+    pub fn id(&self, scenario: &str, step: usize) -> String {
+        format!("{scenario}/{step}/{}", self.what.name())
+    }
+
+    /// What is expected of the arrival at `position` of its step, counted from 0, in words.
+    pub fn expected_text(&self, position: usize) -> String {
+        match &self.what {
+            Expected::Wire(codes) | Expected::Shown(codes) => alternatives(codes),
+            Expected::Verdict(verdicts) => alternatives(verdicts),
+            Expected::Count(rule) => rule.text(position),
+        }
+    }
+
+    /// Whether the arrival at `position` of its step, counted from 0, came to what is expected.
+    /// `count` is the count in the response, if there was one.
+    ///
+    /// # Errors
+    /// What was observed instead, in words.
+    pub fn holds(&self, position: usize, outcome: &Outcome, count: Option<u32>) -> Result<(), String> {
+        let (holds, observed) = match &self.what {
+            Expected::Wire(codes) => {
+                (outcome.wire.is_some_and(|code| codes.contains(&code)), said(outcome.wire, "no response"))
+            }
+            Expected::Verdict(verdicts) => (verdicts.contains(&outcome.verdict), outcome.verdict.name()),
+            Expected::Shown(codes) => (codes.contains(&outcome.shown), outcome.shown.to_string()),
+            Expected::Count(rule) => (count.is_some_and(|count| rule.allows(position, count)), said(count, "no count")),
+        };
+        if holds { Ok(()) } else { Err(observed) }
+    }
+}
+
+impl Expected {
+    /// The word for it in a file and in records.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Expected::Wire(_) => "wire",
+            Expected::Verdict(_) => "verdict",
+            Expected::Shown(_) => "shown",
+            Expected::Count(_) => "count",
+        }
+    }
+}
+
+impl CountRule {
+    /// Whether the arrival at `position` of its step may see `count`.
+    pub fn allows(self, position: usize, count: u32) -> bool {
+        match self {
+            CountRule::Exactly(exactly) => count == exactly,
+            CountRule::Rising { from, to } => rising(from, position).is_some_and(|due| due <= to && count == due),
+            CountRule::Least(least) => count >= least,
+            CountRule::Most(most) => count <= most,
+            CountRule::Between { least, most } => (least..=most).contains(&count),
+        }
+    }
+
+    fn text(self, position: usize) -> String {
+        match self {
+            CountRule::Exactly(exactly) => exactly.to_string(),
+            CountRule::Rising { from, to } => match rising(from, position).filter(|due| *due <= to) {
+                Some(due) => due.to_string(),
+                None => format!("no arrival after the count of {to}"),
+            },
+            CountRule::Least(least) => format!("at least {least}"),
+            CountRule::Most(most) => format!("at most {most}"),
+            CountRule::Between { least, most } => format!("{least} to {most}"),
+        }
+    }
+}
+
+/// The count due at a position; `None` past what 32 bits can say.
+fn rising(from: u32, position: usize) -> Option<u32> {
+    u32::try_from(position).ok()?.checked_add(from)
+}
+
+fn alternatives<T: ToString>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<String>>().join(" or ")
+}
+
+fn said<T: ToString>(value: Option<T>, otherwise: &str) -> String {
+    value.map_or_else(|| otherwise.to_owned(), |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSED: Hresult = Hresult::NOT_ENOUGH_COUNT;
+
+    fn outcome(wire: Option<Hresult>, verdict: Verdict) -> Outcome {
+        Outcome { wire, verdict, shown: verdict.shown() }
+    }
+
+    #[test]
+    fn each_expectation_against_each_answer() {
+        let activated = (outcome(Some(Hresult::OK), Verdict::Activated), Some(25));
+        let refused = (outcome(Some(Hresult::OK), Verdict::Refused(REFUSED)), Some(24));
+        let skewed = Hresult::INVALID_TIMESTAMP;
+        let skewed = (outcome(Some(skewed), Verdict::Refused(skewed)), None);
+        let silent = (outcome(None, Verdict::Refused(Hresult::BINDING_SERVICE_UNAVAILABLE)), None);
+        let answers = [activated, refused, skewed, silent];
+        // What each of the four answers comes to: nothing when it holds, else what was observed.
+        let table: &[(Expected, &str, [&str; 4])] = &[
+            (Expected::Wire(vec![Hresult::OK]), "0x00000000", ["", "", "0xC004F06C", "no response"]),
+            (
+                Expected::Wire(vec![Hresult::OK, Hresult::INVALID_TIMESTAMP]),
+                "0x00000000 or 0xC004F06C",
+                ["", "", "", "no response"],
+            ),
+            (Expected::Verdict(vec![Verdict::Activated]), "activated", ["", "0xC004F038", "0xC004F06C", "0xC004F074"]),
+            (
+                Expected::Verdict(vec![Verdict::Activated, Verdict::Refused(REFUSED)]),
+                "activated or 0xC004F038",
+                ["", "", "0xC004F06C", "0xC004F074"],
+            ),
+            (
+                Expected::Shown(vec![Hresult::BINDING_SERVICE_UNAVAILABLE]),
+                "0xC004F074",
+                ["0x00000000", "0xC004F038", "", ""],
+            ),
+            (Expected::Count(CountRule::Exactly(25)), "25", ["", "24", "no count", "no count"]),
+            (Expected::Count(CountRule::Least(25)), "at least 25", ["", "24", "no count", "no count"]),
+            (Expected::Count(CountRule::Most(24)), "at most 24", ["25", "", "no count", "no count"]),
+            (Expected::Count(CountRule::Between { least: 24, most: 25 }), "24 to 25", ["", "", "no count", "no count"]),
+            (Expected::Count(CountRule::Rising { from: 22, to: 30 }), "25", ["", "24", "no count", "no count"]),
+        ];
+        for (what, text, observed) in table {
+            let expectation = Expectation { line: 1, what: what.clone() };
+            assert_eq!(expectation.expected_text(3), *text);
+            for ((outcome, count), observed) in answers.iter().zip(observed) {
+                let held = expectation.holds(3, outcome, *count);
+                assert_eq!(held.err().unwrap_or_default(), *observed, "{text} of {outcome:?} {count:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rising_count_ends_where_it_says() {
+        let rule = CountRule::Rising { from: 1, to: 3 };
+        assert_eq!([0, 1, 2, 3].map(|position| rule.allows(position, position as u32 + 1)), [true, true, true, false]);
+        assert!(!rule.allows(1, 1) && !rule.allows(1, 3) && !rule.allows(usize::MAX, 0));
+        assert_eq!(rule.text(usize::MAX), "no arrival after the count of 3");
+    }
+
+    #[test]
+    fn an_expectation_has_a_name_of_its_own_in_records() {
+        let expectation = Expectation { line: 7, what: Expected::Shown(vec![Hresult::OK]) };
+        assert_eq!(expectation.id("smoke", 2), "smoke/2/shown");
+    }
+}

@@ -1,0 +1,235 @@
+//! What is wrong with a scenario file, all of it, shown at its place.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+
+use super::source::Source;
+
+/// Everything that is wrong with one file, in the order of its lines; never empty.
+#[derive(Debug, Clone)]
+pub struct Problems {
+    file: String,
+    list: Vec<Problem>,
+    more: usize,
+}
+
+impl Problems {
+    /// The file, as its caller named it.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The problems; at most [`PROBLEMS_MAX`] are kept.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.list.iter()
+    }
+
+    /// How many problems there are, those not kept included.
+    pub fn count(&self) -> usize {
+        self.list.len() + self.more
+    }
+
+    /// All of it for a terminal, ending in a line feed. Without `color` there is not one escape in
+    /// it, whatever the file says: control characters of the file are replaced.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let mut text = String::new();
+        for problem in &self.list {
+            text.push_str(&problem.render(&self.file, &renderer));
+            text.push_str("\n\n");
+        }
+        let noun = if self.count() == 1 { "problem" } else { "problems" };
+        text.push_str(&format!("{}: {} {noun}", self.file, self.count()));
+        if self.more > 0 {
+            text.push_str(&format!(", the first {} shown", self.list.len()));
+        }
+        text.push_str("; nothing was sent\n");
+        text
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// One thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    message: String,
+    label: Option<String>,
+    help: Option<String>,
+    line: usize,
+    column: usize,
+    excerpt: Option<Excerpt>,
+}
+
+impl Problem {
+    /// What is wrong, in one sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What would be right.
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
+    /// The line, from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The column, from 1, in characters; a tab is one.
+    pub fn column(&self) -> usize {
+        self.column
+    }
+
+    fn render(&self, file: &str, renderer: &Renderer) -> String {
+        let mut group = match &self.excerpt {
+            Some(excerpt) => {
+                let mark = AnnotationKind::Primary.span(excerpt.marked.clone()).label(self.label.as_deref());
+                let snippet = Snippet::source(&excerpt.text).line_start(self.line).path(file).annotation(mark);
+                Level::ERROR.primary_title(self.message.as_str()).element(snippet)
+            }
+            None => {
+                let origin = Origin::path(file).line(self.line).char_column(self.column);
+                Level::ERROR.primary_title(self.message.as_str()).element(origin)
+            }
+        };
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}
+
+/// A line of the file, and the bytes of it that are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Excerpt {
+    text: String,
+    marked: Range<usize>,
+}
+
+/// Where the readers of a file put what they find wrong.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    found: Vec<Finding>,
+    more: usize,
+}
+
+/// A problem that knows its place in bytes only.
+#[derive(Debug)]
+pub(super) struct Finding {
+    span: Range<usize>,
+    message: String,
+    label: Option<String>,
+    help: Option<String>,
+    /// Something is missing, which after a syntax error proves nothing.
+    of_absence: bool,
+}
+
+impl Finding {
+    pub fn at(span: Range<usize>, message: impl Into<String>) -> Finding {
+        Finding { span, message: message.into(), label: None, help: None, of_absence: false }
+    }
+
+    /// Something is missing that should be near `span`.
+    pub fn missing(span: Range<usize>, message: impl Into<String>) -> Finding {
+        Finding { of_absence: true, ..Finding::at(span, message) }
+    }
+
+    pub fn label(self, label: impl Into<String>) -> Finding {
+        Finding { label: Some(label.into()), ..self }
+    }
+
+    pub fn help(self, help: impl Into<String>) -> Finding {
+        Finding { help: Some(help.into()), ..self }
+    }
+
+    fn into_problem(self, source: &Source<'_>) -> Problem {
+        let place = source.place(self.span.start);
+        let line = source.line_text(place.line);
+        let from = self.span.start.saturating_sub(line.start).min(line.text.len());
+        // A table can span the whole file; the line it begins on is enough to find it.
+        let to = self.span.end.saturating_sub(line.start).clamp(from, line.text.len());
+        let excerpt =
+            (line.text.len() <= EXCERPT_BYTES_MAX).then(|| Excerpt { text: line.text.to_owned(), marked: from..to });
+        Problem {
+            message: harmless(&self.message),
+            label: self.label.as_deref().map(harmless),
+            help: self.help.as_deref().map(harmless),
+            line: place.line,
+            column: place.column,
+            excerpt,
+        }
+    }
+}
+
+impl Findings {
+    pub fn push(&mut self, finding: Finding) {
+        if self.found.len() < FINDINGS_MAX {
+            self.found.push(finding);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Whether what is found from now on will only be counted, so that finding words for it is in vain.
+    pub fn is_full(&self) -> bool {
+        self.found.len() == FINDINGS_MAX
+    }
+
+    /// Takes in what was found in a file whose syntax is wrong: only what cannot be a mere
+    /// consequence of that. `lost` are the parts that were not read as they were meant.
+    pub fn absorb_beside_syntax(&mut self, others: Findings, source: &Source<'_>, lost: &[Range<usize>]) {
+        let lines: Vec<usize> = self.found.iter().map(|finding| source.line(finding.span.start)).collect();
+        self.more += others.more;
+        for other in others.found {
+            let is_lost = lost.iter().any(|range| range.contains(&other.span.start));
+            if !other.of_absence && !is_lost && !lines.contains(&source.line(other.span.start)) {
+                self.push(other);
+            }
+        }
+    }
+
+    /// The problems of `file`; `None` when nothing was found.
+    pub fn finish(mut self, file: &str, source: &Source<'_>) -> Option<Problems> {
+        if self.found.is_empty() {
+            return None;
+        }
+        self.found.sort_by_key(|finding| finding.span.start);
+        let more = self.more + self.found.len().saturating_sub(PROBLEMS_MAX);
+        let list = self.found.into_iter().take(PROBLEMS_MAX).map(|finding| finding.into_problem(source)).collect();
+        Some(Problems { file: harmless(file), list, more })
+    }
+}
+
+/// Text that quotes a file, without what could move a terminal's cursor or turn a line around. The
+/// renderer sees to that in the excerpt, and only there.
+fn harmless(text: &str) -> String {
+    let harms =
+        |letter: char| letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|letter| if harms(letter) { char::REPLACEMENT_CHARACTER } else { letter }).collect()
+}
+
+/// How many problems of a file are shown: nobody reads more before mending some.
+pub const PROBLEMS_MAX: usize = 50;
+/// How many are collected before they are put in order.
+const FINDINGS_MAX: usize = 1000;
+/// A longer line is named and not shown.
+const EXCERPT_BYTES_MAX: usize = 2000;

@@ -1,0 +1,435 @@
+//! The room as a whole: shipped files, bad files, plans.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::catalog::Application;
+use crate::client::identity::ClientId;
+use crate::proto::Offer;
+use crate::wire::kms::ProtocolVersion;
+use crate::wire::rpc::TransferSyntax;
+
+fn good(source: &str) -> Scenario {
+    load(source, "test.toml").unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn shipped_plan(wanted: &str, seed: u64, ids: Ids) -> Plan {
+    let (_, file, source) = shipped().iter().find(|(name, ..)| *name == wanted).unwrap();
+    load(source, file).unwrap_or_else(|problems| panic!("{problems}")).plan(seed, ids)
+}
+
+/// A file that is right, to be made wrong or to be planned.
+const SMALL: &str = r#"
+name = "small"
+question = "Does it work?"
+[clients.pc]
+count = 3
+product = "Windows 11 Enterprise"
+[clients.office]
+count = 2
+product = "Office Professional Plus 2010"
+n-policy = 7
+protocol = "5.0"
+vm = true
+status = "notification"
+minutes-left = 0
+[[step]]
+title = "one"
+clients = ["office[2]", "pc[2..3]"]
+expect = { count = { from = 1, to = 3 } }
+[[step]]
+title = "two"
+host = "fresh"
+clients = ["pc[2]", "office"]
+protocol = ["4.0", "6.0"]
+syntax = ["ndr32", "windows"]
+repeat = 2
+arrive = { concurrency = 8 }
+expect = { verdict = ["activated", "0xC004F038"], shown = "activated", count = { most = 50 } }
+"#;
+
+mod bad_files {
+    use super::*;
+
+    fn rendered(source: &str, file: &str) -> String {
+        load(source, file).expect_err("the file is bad").render(false)
+    }
+
+    #[test]
+    fn slips() {
+        insta::assert_snapshot!(rendered(include_str!("../../tests/scenarios_bad/slips.toml"), "slips.toml"));
+    }
+
+    #[test]
+    fn impossible() {
+        insta::assert_snapshot!(rendered(include_str!("../../tests/scenarios_bad/impossible.toml"), "impossible.toml"));
+    }
+
+    #[test]
+    fn syntax() {
+        insta::assert_snapshot!(rendered(include_str!("../../tests/scenarios_bad/syntax.toml"), "syntax.toml"));
+    }
+
+    #[test]
+    fn windows_editor() {
+        let source = include_str!("../../tests/scenarios_bad/windows-editor.toml");
+        assert!(source.starts_with('\u{feff}') && source.contains("\r\n"), "the file lost what it is there for");
+        insta::assert_snapshot!(rendered(source, "windows-editor.toml"));
+    }
+
+    #[test]
+    fn empty() {
+        insta::assert_snapshot!(rendered(include_str!("../../tests/scenarios_bad/empty.toml"), "empty.toml"));
+    }
+}
+
+mod problems {
+    use super::*;
+
+    fn only(source: &str) -> Problem {
+        let problems = load(source, "test.toml").expect_err("the file is bad");
+        assert_eq!(problems.count(), 1, "{problems}");
+        problems.iter().next().unwrap().clone()
+    }
+
+    #[test]
+    fn a_small_mistake_is_one_problem_at_its_place() {
+        // What is changed in the good file, and what comes of it.
+        let table = [
+            ("count = 3", "count = 0", (5, 9), "`count` must be 1 to 1000000, and is 0"),
+            ("[\"office[2]\"", "[\"office[3]\"", (17, 12), "there is no machine 3: \"office\" has 2 machines"),
+            ("count = 3", "count = 1", (17, 25), "there is no machine 3: \"pc\" has one machine"),
+            ("minutes-left = 0", "minutes-left = 4294967296", (14, 16), "`minutes-left` must be 0 to 4294967295"),
+            ("to = 3", "to = 4", (18, 20), "from 1 to 4 are 4 counts, but the step has 3 arrivals"),
+            ("most = 50", "most = 2001", (27, 89), "`most` must be 1 to 2000, and is 2001"),
+            ("repeat = 2", "repeat = 2000000", (19, 1), "with this step there are 24000003 arrivals"),
+            ("title = \"two\"", "title = \"one\"", (20, 9), "step 1 has this title too"),
+            ("vm = true", "vm = 1", (12, 6), "`vm` must be true or false"),
+            ("[clients.office]", "[clients.\"the office\"]", (7, 10), "\"the office\" cannot be the name of a group"),
+            ("name = \"small\"", "nome = \"small\"", (2, 1), "a scenario has no key \"nome\""),
+            ("name = \"small\"", "", (3, 1), "a scenario needs `name`"),
+        ];
+        for (from, to, place, message) in table {
+            assert!(SMALL.contains(from), "{from}");
+            let problems = load(&SMALL.replacen(from, to, 1), "test.toml").expect_err(to);
+            let first = problems.iter().next().unwrap();
+            assert_eq!((first.line(), first.column()), place, "{problems}");
+            assert!(first.message().starts_with(message), "{problems}");
+        }
+    }
+
+    #[test]
+    fn a_group_with_a_mistake_is_still_a_group_that_steps_can_name() {
+        let problem = only(&SMALL.replacen("Windows 11 Enterprise", "Windos 11 Enterprise", 1));
+        assert_eq!(problem.help(), Some("did you mean \"Windows 11 Enterprise\"? `kmsproof catalog` lists them all"));
+        only(&SMALL.replacen("count = 3", "cuont = 3", 1));
+    }
+
+    #[test]
+    fn the_bounds_of_a_file() {
+        let crowd = SMALL.replacen("count = 3", "count = 999999", 1);
+        assert_eq!(only(&crowd).message(), "the groups have 1000001 clients in all; a file has room for 1000000");
+        let long = format!("{SMALL}#{}", "x".repeat(FILE_BYTES_MAX));
+        assert!(only(&long).message().ends_with("4194304 are read at most"));
+        let step = "[[step]]\nclients = [\"pc\"]\nexpect = { wire = \"0x00000000\" }\n";
+        let titled = (0..=STEPS_MAX).map(|step_index| format!("{step}title = \"{step_index}\"\n"));
+        let many = SMALL.split("[[step]]").next().unwrap().to_owned() + &titled.collect::<String>();
+        let problems = load(&many, "many.toml").unwrap_err();
+        assert!(problems.to_string().contains("there are 10001 steps; a file has room for 10000"), "{problems}");
+    }
+
+    #[test]
+    fn more_arrivals_than_64_bits_can_count() {
+        let crowd = SMALL.replacen("count = 3", "count = 999998", 1).replacen("repeat = 2", "repeat = 10000000", 1);
+        let everyone = "\"pc\", ".repeat(400_000);
+        let crowd = crowd.replacen("[\"4.0\", ", "[\"4.0\", \"5.0\", ", 1);
+        let source = crowd.replacen("[\"pc[2]\", \"office\"]", &format!("[{everyone}]"), 1);
+        assert!(only(&source).message().starts_with("with this step there are 18446744073709551615 arrivals"));
+    }
+
+    #[test]
+    fn a_file_wrong_in_every_line_is_not_answered_with_a_book() {
+        let source: String = (0..5_000).map(|line| format!("key{line} = {line}\n")).collect();
+        let problems = load(&source, "wrong.toml").unwrap_err();
+        assert_eq!(problems.iter().count(), PROBLEMS_MAX);
+        assert_eq!(problems.count(), 5_004);
+        assert!(problems.to_string().ends_with("wrong.toml: 5004 problems, the first 50 shown; nothing was sent\n"));
+    }
+
+    #[test]
+    fn a_line_nobody_can_read_is_only_named() {
+        let long = SMALL.replacen("name = \"small\"", &format!("name = \"{}\"", "x".repeat(5000)), 1);
+        let rendered = load(&long, "test.toml").unwrap_err().to_string();
+        assert!(rendered.contains("--> test.toml:2:8") && rendered.len() < 400, "{rendered}");
+    }
+
+    #[test]
+    fn colour_is_asked_for() {
+        let problems = load("name = \"\u{1b}[31mX\"", "test.toml").unwrap_err();
+        assert!(!problems.render(false).contains('\u{1b}'), "{problems}");
+        assert!(problems.render(true).contains('\u{1b}'));
+        assert_eq!(problems.to_string(), problems.render(false));
+    }
+}
+
+mod plans {
+    use super::*;
+
+    #[test]
+    fn every_shipped_scenario_loads_and_plans() {
+        for (name, file, source) in shipped() {
+            let scenario = load(source, file).unwrap_or_else(|problems| panic!("{problems}"));
+            assert_eq!((scenario.name(), format!("{name}.toml").as_str()), (*name, *file));
+            let plan = scenario.plan(1, Ids::Pool);
+            assert!(plan.takes.is_some() && plan.leaves.is_some() && plan.question == scenario.question(), "{name}");
+            assert_eq!(plan.needs_fresh_host(), scenario.needs_fresh_host());
+            // A person who opens the file is told all of it before the first key.
+            let opening = source.split("\nname = ").next().unwrap();
+            for word in ["?", "Takes:", "Needs:", "Leaves:"] {
+                assert!(opening.contains(word), "{name}: {word}");
+            }
+        }
+        let names: Vec<_> = shipped().iter().map(|(name, ..)| *name).collect();
+        assert!(names.is_sorted(), "{names:?}");
+    }
+
+    #[test]
+    fn smoke_is_fit_for_any_host() {
+        let plan = shipped_plan("smoke", 7, Ids::Pool);
+        assert!(!plan.needs_fresh_host());
+        assert_eq!(plan.largest_n_policy(), 5);
+        assert_eq!(plan.machines_per_application(), Application::ALL.map(|application| (application, 5)).into());
+        assert_eq!(plan.steps.iter().map(|step| step.arrivals.len()).collect::<Vec<_>>(), [15, 18, 2]);
+        assert_eq!(plan.arrivals(), 35, "the file says so");
+        let forms: HashSet<_> = plan.steps[1].arrivals.iter().map(|arrival| (arrival.version, arrival.offer)).collect();
+        assert_eq!(forms.len(), 6);
+        assert_eq!(plan.steps[2].connection, ConnectionUse::Kept);
+    }
+
+    #[test]
+    fn count_threshold_begins_each_part_on_a_fresh_host() {
+        let plan = shipped_plan("count-threshold", 7, Ids::Seeded);
+        assert!(plan.needs_fresh_host());
+        assert_eq!(plan.arrivals(), 24 + 3 + 5 + 5 + 3 + 6);
+        assert_eq!(plan.largest_n_policy(), 25);
+    }
+
+    #[test]
+    fn the_language_s_description_is_in_the_language() {
+        let lines = include_str!("mod.rs").lines().skip_while(|line| *line != "//! ```toml").skip(1);
+        let example =
+            lines.take_while(|line| *line != "//! ```").map(|line| line.trim_start_matches("//!").trim_start());
+        assert_eq!(good(&example.collect::<Vec<_>>().join("\n")).plan(1, Ids::Seeded).arrivals(), 24 + 12);
+    }
+
+    #[test]
+    fn machines_are_those_that_arrive_and_say_what_the_file_says() {
+        let plan = good(SMALL).plan(3, Ids::Seeded);
+        let labels: Vec<_> = plan.machines.iter().map(|machine| machine.label.as_str()).collect();
+        assert_eq!(labels, ["pc 2", "pc 3", "office 1", "office 2"]);
+        let office = &plan.machines[3];
+        assert_eq!(office.workstation.to_string(), "office-0002.kmsproof.invalid");
+        assert_eq!((office.n_policy, office.is_vm, office.license_status.0), (7, true, 5));
+        assert_eq!((office.binding_expiration_min, plan.machines[0].binding_expiration_min), (0, 43_200));
+        let origin = ClientId::recognise(office.id.guid()).unwrap();
+        assert_eq!((origin.seed_fold, origin.group.number(), origin.index.number()), (3, 1, 2));
+    }
+
+    #[test]
+    fn arrivals_go_by_client_then_version_then_syntax() {
+        let plan = good(SMALL).plan(3, Ids::Seeded);
+        let first: Vec<_> = plan.steps[0].arrivals.iter().map(|arrival| (arrival.machine, arrival.version)).collect();
+        assert_eq!(first, [(3, ProtocolVersion::V5), (0, ProtocolVersion::V6), (1, ProtocolVersion::V6)]);
+        let second = &plan.steps[1];
+        assert_eq!((second.host, second.concurrency, second.line), (HostState::Fresh, 8, 19));
+        let ways: Vec<_> =
+            second.arrivals.iter().map(|arrival| (arrival.machine, arrival.version.major, arrival.offer)).collect();
+        let ndr32 = Offer::Only(TransferSyntax::Ndr32);
+        assert_eq!(ways[..4], [(0, 4, ndr32), (0, 4, Offer::Windows), (0, 6, ndr32), (0, 6, Offer::Windows)]);
+        assert_eq!((ways.len(), ways[4].0, ways[8].0), (2 * 3 * 2 * 2, 2, 3));
+        assert_eq!(ways[..12], ways[12..]);
+        assert_eq!(
+            second.expect.iter().map(|one| one.id(&plan.name, 2)).collect::<Vec<_>>(),
+            ["small/2/verdict", "small/2/shown", "small/2/count"]
+        );
+        assert_eq!(second.expect[0].line, 27);
+    }
+
+    #[test]
+    fn pool_ids_are_the_same_whatever_the_seed_and_the_scenario() {
+        let (one, other) = (good(SMALL).plan(1, Ids::Pool), good(SMALL).plan(2, Ids::Pool));
+        let ids = |plan: &Plan| plan.machines.iter().map(|machine| machine.id).collect::<Vec<_>>();
+        assert_eq!(ids(&one), ids(&other));
+        assert_eq!(ids(&one)[..2], ids(&one)[2..], "each application counts from 1");
+        assert_eq!(ids(&one)[0], ids(&shipped_plan("smoke", 9, Ids::Pool))[0]);
+        assert_eq!(one.machines_per_application(), [(Application::Windows, 2), (Application::Office2010, 2)].into());
+        assert_eq!(one.machines[0].id.to_string(), "6b6d7300-001f-4fff-8bf7-59cb60000001");
+    }
+
+    #[test]
+    fn a_seed_decides_everything() {
+        let mut hashes = HashSet::new();
+        let mut ids = HashSet::new();
+        let mut ivs = HashSet::new();
+        for seed in 0..10 {
+            let (plan, again) = (good(SMALL).plan(seed, Ids::Seeded), good(SMALL).plan(seed, Ids::Seeded));
+            assert_eq!(format!("{plan:?}"), format!("{again:?}"));
+            assert!(hashes.insert(plan.hash.clone()), "seed {seed}");
+            assert!(plan.machines.iter().all(|machine| ids.insert(machine.id)), "seed {seed}");
+            let arrivals = plan.steps.iter().flat_map(|step| &step.arrivals);
+            assert!(arrivals.map(|arrival| arrival.iv).all(|iv| ivs.insert(iv)), "seed {seed}");
+        }
+    }
+
+    /// A recorded run is held against later ones by this hash, so it may change only on purpose.
+    #[test]
+    fn a_plan_is_the_same_in_every_release() {
+        let plan = good(SMALL).plan(1, Ids::Seeded);
+        assert_eq!(plan.hash, "2684a36c2158395a8c0a362340184a7d916a5467336942b06408dd2c1704be4a");
+        assert_eq!(u128::from_be_bytes(plan.steps[0].arrivals[0].iv), 0xb10da48cea4c09676b8e0efcd8069414);
+    }
+
+    #[test]
+    fn the_hash_is_over_what_is_sent_and_expected_and_nothing_else() {
+        let hash = |source: &str| good(source).plan(1, Ids::Seeded).hash;
+        let original = hash(SMALL);
+        for (from, to) in [
+            ("question = \"Does", "# a comment\nquestion = \"How does"),
+            ("title = \"one\"", "title = \"first\""),
+            ("[clients.pc]\ncount = 3", "[clients.pc]\ncount = 30"),
+        ] {
+            assert_eq!(hash(&SMALL.replacen(from, to, 1)), original, "{to}");
+        }
+        assert_eq!(hash(&format!("\u{feff}{}", SMALL.replace('\n', "\r\n"))), original);
+        for (from, to) in [
+            ("name = \"small\"", "name = \"other\""),
+            ("n-policy = 7", "n-policy = 6"),
+            ("vm = true", "vm = false"),
+            ("minutes-left = 0", "minutes-left = 1"),
+            ("\"notification\"", "1"),
+            ("protocol = \"5.0\"", "protocol = \"4.0\""),
+            ("host = \"fresh\"", "connection = \"each\""),
+            ("concurrency = 8", "concurrency = 9"),
+            ("most = 50", "least = 50"),
+            ("\"windows\"", "\"ndr64\""),
+            ("from = 1, to = 3", "from = 2, to = 4"),
+            ("[\"activated\", \"0xC004F038\"]", "\"activated\""),
+        ] {
+            assert!(SMALL.contains(from), "{from}");
+            assert_ne!(hash(&SMALL.replacen(from, to, 1)), original, "{to}");
+        }
+        assert_ne!(good(SMALL).plan(1, Ids::Pool).hash, original);
+    }
+}
+
+mod properties {
+    use super::*;
+
+    /// Loads, renders and plans: none of it may panic, whatever the text.
+    fn survive(source: &str) {
+        match load(source, "any.toml") {
+            Ok(scenario) => assert_eq!(scenario.plan(1, Ids::Pool).hash.len(), 64),
+            Err(problems) => {
+                assert!(problems.count() > 0);
+                assert!(!problems.render(false).contains('\u{1b}'));
+                assert!(problems.render(true).len() > 10);
+                let lines = source.matches('\n').count() + 1;
+                assert!(problems.iter().all(|problem| (1..=lines).contains(&problem.line()) && problem.column() > 0));
+            }
+        }
+    }
+
+    /// A piece of the file replaced: cut at letters, not inside one.
+    fn mutate(source: &str, at: usize, len: usize, with: &str) -> String {
+        let letters: Vec<char> = source.chars().collect();
+        let at = at % letters.len();
+        let end = (at + len).min(letters.len());
+        letters[..at].iter().collect::<String>() + with + &letters[end..].iter().collect::<String>()
+    }
+
+    fn pieces() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "\\PC{0,8}",
+            ".{0,4}",
+            prop::sample::select(vec![
+                "",
+                "[",
+                "]",
+                "{",
+                "}",
+                "\"",
+                "'''",
+                "\"\"\"",
+                "=",
+                ",",
+                "\n",
+                "\r",
+                "\r\n",
+                "\t",
+                "#",
+                "\u{feff}",
+                "\0",
+                "電",
+                "-1",
+                "0",
+                "99999999999",
+                "9223372036854775808",
+                "1.5",
+                "true",
+                "1979-05-27",
+                "[[step]]\n",
+                "[clients.pc]\n",
+                "[1..24]",
+                "[0]",
+                "expect.wire = \"\"\n",
+                "fresh",
+                "0x",
+                "\"0xC004F038\"",
+                "{ from = 1, to = 2 }",
+                "[[[[[[",
+                "= {}",
+            ])
+            .prop_map(str::to_owned),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(source: String) {
+            survive(&source);
+        }
+
+        #[test]
+        fn any_pieces_of_the_language_are_survived(pieces in prop::collection::vec(pieces(), 0..40)) {
+            survive(&pieces.concat());
+        }
+
+        #[test]
+        fn any_mutation_of_a_good_file_is_survived(
+            which in 0..3usize,
+            changes in prop::collection::vec((any::<usize>(), 0..12usize, pieces()), 1..4),
+        ) {
+            let mut source = if which < shipped().len() { shipped()[which].2 } else { SMALL }.to_owned();
+            for (at, len, with) in &changes {
+                source = mutate(&source, *at, *len, with);
+                if source.is_empty() {
+                    break;
+                }
+            }
+            survive(&source);
+        }
+
+        /// A line lost is the commonest accident.
+        #[test]
+        fn any_line_may_be_lost(which in 0..3usize, line in any::<prop::sample::Index>(), keep in any::<prop::sample::Index>()) {
+            let source = if which < shipped().len() { shipped()[which].2 } else { SMALL };
+            let lines: Vec<&str> = source.lines().collect();
+            let (line, keep) = (line.index(lines.len()), keep.index(lines.len()));
+            let without: Vec<&str> = lines.iter().enumerate().filter(|(at, _)| *at != line).map(|(_, text)| *text).collect();
+            survive(&without.join("\n"));
+            survive(&lines[..keep].join("\r\n"));
+        }
+    }
+}
