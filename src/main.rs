@@ -1,3 +1,5 @@
 //! The kmsproof command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    kmsproof::cli::main()
+}

@@ -130,7 +130,8 @@ mod tests {
         for text in ["127.0.0.1:1688", "127.8.9.1:1", "[::1]:1688", "[::ffff:127.0.0.1]:1688"] {
             assert_eq!(check_addresses(&[address(text)], silent), Ok(()), "{text}");
         }
-        for text in ["192.0.2.1:1688", "10.0.0.1:1688", "[2001:db8::1]:1688", "[::ffff:10.0.0.1]:1688", "0.0.0.0:1688"] {
+        for text in ["192.0.2.1:1688", "10.0.0.1:1688", "[2001:db8::1]:1688", "[::ffff:10.0.0.1]:1688", "0.0.0.0:1688"]
+        {
             let addresses = [address("127.0.0.1:1688"), address(text)];
             assert!(check_addresses(&addresses, silent).is_err(), "{text}");
             assert_eq!(check_addresses(&addresses, Consent { authorized: true, ..silent }), Ok(()));

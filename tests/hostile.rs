@@ -192,7 +192,11 @@ fn scenario_files_that_cannot_be_used() {
     assert_ran(&["run", "no-such-scenario"], 104, "there is no scenario `no-such-scenario`");
     assert_ran(&["run", &folder.display().to_string()], 4, "no .toml file");
     let bad = folder.join("bad.toml");
-    std::fs::write(&bad, "name = \"bad\"\nquestion = \"?\"\n[clients.a]\ncount = 0\nproduct = \"Windws 11 Enterprise\"\n").unwrap();
+    std::fs::write(
+        &bad,
+        "name = \"bad\"\nquestion = \"?\"\n[clients.a]\ncount = 0\nproduct = \"Windws 11 Enterprise\"\n",
+    )
+    .unwrap();
     let ran = kmsproof(&["run", &bad.display().to_string()]);
     assert_eq!(ran.code, 104, "{}", ran.stderr);
     for words in ["bad.toml:5", "Windws 11 Enterprise", "did you mean"] {
@@ -295,8 +299,7 @@ struct Lab {
 
 impl Lab {
     fn start() -> Lab {
-        let mut child =
-            command(&["lab", "--listen", "127.0.0.1:0", "--quiet"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command(&["lab", "--listen", "127.0.0.1:0", "--quiet"]).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.strip_prefix("lab host on ").and_then(|rest| rest.split_once(',')).expect("it says where").0;

@@ -27,7 +27,8 @@ fn tshark_reads_our_run_as_we_wrote_it() {
         .lines()
         .map(|line| serde_json::from_str(line).expect("each line is JSON"))
         .collect();
-    let ours: Vec<&Value> = events.iter().filter(|event| event["event"] == "pdu").map(|event| &event["fields"]).collect();
+    let ours: Vec<&Value> =
+        events.iter().filter(|event| event["event"] == "pdu").map(|event| &event["fields"]).collect();
     assert!(ours.len() > 400, "{} PDUs", ours.len());
     let port = events.iter().find(|event| event["event"] == "connection_opened").unwrap()["peer"].as_str().unwrap();
     let port = port.rsplit_once(':').unwrap().1;
@@ -37,7 +38,8 @@ fn tshark_reads_our_run_as_we_wrote_it() {
     let transport = tshark(&capture, port, &["-Y", "tcp.analysis.flags || tcp.checksum.status == 0"]);
     assert_eq!(transport, "", "the TCP around it is not whole");
 
-    let mut arguments = vec!["-Y", "dcerpc", "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,", "-E", "separator=;"];
+    let mut arguments =
+        vec!["-Y", "dcerpc", "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,", "-E", "separator=;"];
     for (field, _) in FIELDS {
         arguments.extend(["-e", field]);
     }
@@ -91,7 +93,14 @@ fn tshark(capture: &Path, port: &str, arguments: &[&str]) -> String {
     let output = Command::new("tshark")
         .arg("-r")
         .arg(capture)
-        .args(["-d", &format!("tcp.port=={port},dcerpc"), "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"])
+        .args([
+            "-d",
+            &format!("tcp.port=={port},dcerpc"),
+            "-o",
+            "tcp.check_checksum:TRUE",
+            "-o",
+            "ip.check_checksum:TRUE",
+        ])
         .args(arguments)
         .output()
         .unwrap();
@@ -115,13 +124,17 @@ const FIELDS: [(&str, Read); 22] = [
     // tshark carries the request's over to its response; KMS has the one.
     ("dcerpc.opnum", |fields| if fields["kind"] == "response" { "0".to_owned() } else { number(&fields["opnum"]) }),
     ("dcerpc.cn_alloc_hint", |fields| number(&fields["cn_alloc_hint"])),
-    ("dcerpc.cn_num_ctx_items", |fields| fields["contexts"].as_array().map_or(String::new(), |list| list.len().to_string())),
+    ("dcerpc.cn_num_ctx_items", |fields| {
+        fields["contexts"].as_array().map_or(String::new(), |list| list.len().to_string())
+    }),
     ("dcerpc.cn_bind_to_uuid", |fields| contexts(fields, "cn_bind_to_uuid", text)),
     ("dcerpc.cn_bind_if_ver", |fields| contexts(fields, "cn_bind_if_ver", number)),
     ("dcerpc.cn_bind_if_ver_minor", |fields| contexts(fields, "cn_bind_if_ver_minor", number)),
     ("dcerpc.cn_bind_trans_id", |fields| contexts(fields, "cn_bind_trans_id", first_text)),
     ("dcerpc.cn_bind_trans_ver", |fields| contexts(fields, "cn_bind_trans_ver", first_number)),
-    ("dcerpc.cn_num_results", |fields| fields["results"].as_array().map_or(String::new(), |list| list.len().to_string())),
+    ("dcerpc.cn_num_results", |fields| {
+        fields["results"].as_array().map_or(String::new(), |list| list.len().to_string())
+    }),
     ("dcerpc.cn_ack_result", |fields| results(fields, "cn_ack_result", number)),
     // A reason is dissected only where the context was refused; of a negotiate ack it is the features.
     ("dcerpc.cn_ack_reason", |fields| reasons(fields)),

@@ -1,5 +1,79 @@
 //! The command line: one file a subcommand.
 
+mod common;
 mod failure;
+mod lab;
+mod out;
+mod probe;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
 
 pub use failure::Failure;
+
+use crate::exit::Exit;
+
+/// Load tester and conformance harness for KMS hosts (Microsoft volume activation).
+///
+/// Replays scripted client populations against a KMS host, verifies every byte of every
+/// answer, and says in its exit code what came of it. Without a target everything runs
+/// against the embedded lab host, on loopback.
+#[derive(Debug, Parser)]
+#[command(name = "kmsproof", version, after_long_help = exit_codes(), max_term_width = 100)]
+pub struct Cli {
+    /// When to colour what people read
+    #[arg(long, global = true, value_enum, default_value = "auto", env = "KMSPROOF_COLOR")]
+    color: clap::ColorChoice,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Probe(Box<probe::ProbeArgs>),
+    Lab(lab::LabArgs),
+}
+
+/// Runs the command this process was asked for.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    set_color(cli.color);
+    let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
+    let result = match cli.command {
+        Command::Run(args) => run::execute(&args),
+        Command::Probe(args) => probe::execute(&args, &mut out),
+        Command::Lab(args) => lab::execute(&args),
+    };
+    drop(out);
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+                anstream::eprintln!("{RED}error{RED:#}: {failure}");
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+fn set_color(choice: clap::ColorChoice) {
+    match choice {
+        clap::ColorChoice::Always => anstream::ColorChoice::AlwaysAnsi,
+        clap::ColorChoice::Never => anstream::ColorChoice::Never,
+        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+    }
+    .write_global();
+}
+
+fn exit_codes() -> String {
+    let mut text = String::from("Exit codes:\n");
+    for exit in Exit::ALL {
+        text.push_str(&format!("  {:>3}  {}\n", exit.code(), exit.meaning()));
+    }
+    text.push_str("`probe --check` alone uses a monitoring plugin's: 0 ok, 1 warning, 2 critical, 3 unknown.");
+    text
+}

@@ -54,6 +54,11 @@ impl ClientId {
         (ClientId::of(origin).0 == id).then_some(origin)
     }
 
+    /// The client id that `id` is, when it was minted here.
+    pub fn from_guid(id: Guid) -> Option<ClientId> {
+        ClientId::recognise(id).map(ClientId::of)
+    }
+
     /// The GUID as it goes into a request.
     pub const fn guid(self) -> Guid {
         self.0

@@ -2,5 +2,7 @@
 
 pub mod identity;
 mod machine;
+mod randomness;
 
 pub use machine::Machine;
+pub use randomness::Randomness;

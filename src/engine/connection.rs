@@ -12,7 +12,9 @@ use tokio::time::timeout;
 use super::clock::Clock;
 use crate::events::{Bytes, Event};
 use crate::proto::verify::Checks;
-use crate::proto::{Association, AssociationConfig, AssociationEvent, Failure, FailureKind, Negotiated, Offer, Phase, Reply};
+use crate::proto::{
+    Association, AssociationConfig, AssociationEvent, Failure, FailureKind, Negotiated, Offer, Phase, Reply,
+};
 
 /// What every connection of a run has in common.
 #[derive(Debug, Clone, Copy)]
@@ -57,9 +59,9 @@ impl Connection {
         events: &Events<Event>,
     ) -> Result<Connection, Failed> {
         let before = clock.now();
-        let stream = connect(addresses, settings.timeout).await.map_err(|failure| {
-            Failed { failure, checks: Checks::default() }
-        })?;
+        let stream = connect(addresses, settings.timeout)
+            .await
+            .map_err(|failure| Failed { failure, checks: Checks::default() })?;
         let connect_time = clock.now() - before;
         let peer = stream.peer_addr().ok();
         if let (Ok(local), Some(peer)) = (stream.local_addr(), peer) {

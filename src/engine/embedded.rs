@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
 
 use super::clock::wall_now;
+use crate::catalog::Application;
+use crate::client::identity::{ClientId, Group, Index};
 use crate::lab::{BindError, HostIdentity, LabHost, LabListener};
 
 /// A lab host of this process, on a loopback port the system chose. It ends when this is dropped.
@@ -19,6 +21,8 @@ pub struct EmbeddedLab {
 impl EmbeddedLab {
     /// Starts one. Its randoms follow from `seed`.
     pub async fn start(seed: u64) -> Result<EmbeddedLab, BindError> {
+        // Read before the first client waits for it: the catalogue costs milliseconds once.
+        let _ = crate::catalog::all();
         let host = Arc::new(Mutex::new(LabHost::new(HostIdentity::default(), seed)));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = LabListener::bind(address, Arc::clone(&host), wall_now).await?;
@@ -31,11 +35,30 @@ impl EmbeddedLab {
         self.address
     }
 
+    /// Lets it have counted one machine less than a client of `n_policy` needs, so that the next one
+    /// is enough.
+    pub fn precharge(&self, application: Application, n_policy: u32, seed: u64) {
+        let mut host = self.host.lock().unwrap_or_else(PoisonError::into_inner);
+        for number in 0..n_policy.saturating_sub(1).min(PRECHARGE_MAX) {
+            let Ok(index) = Index::new(number) else { break };
+            let id = ClientId::mint(seed, PRECHARGE_GROUP, index);
+            host.count(application, id, n_policy, wall_now());
+        }
+    }
+
     /// Makes it forget every client, as a host just set up.
     pub fn forget_clients(&self) {
         self.host.lock().unwrap_or_else(PoisonError::into_inner).forget_clients();
     }
 }
+
+/// A group no scenario reaches.
+const PRECHARGE_GROUP: Group = match Group::new(Group::MAX) {
+    Ok(group) => group,
+    Err(_) => panic!("it is within range"),
+};
+/// Past this an honest host refuses the N policy anyway.
+const PRECHARGE_MAX: u32 = 1000;
 
 impl Drop for EmbeddedLab {
     fn drop(&mut self) {

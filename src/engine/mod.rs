@@ -3,12 +3,14 @@
 //! The engine carries bytes between the machines of [`crate::proto`] and a
 //! host, stamps times, and tells everything that happened as [`Event`]s.
 
+mod attempt;
 mod clock;
 mod connection;
 mod embedded;
 mod run;
 mod target;
 
+pub use attempt::Attempt;
 pub use clock::{Clock, wall_now};
 pub use connection::{Connection, Failed, Settings};
 pub use embedded::EmbeddedLab;

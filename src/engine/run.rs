@@ -8,14 +8,13 @@ use std::time::Duration;
 use tokio::sync::mpsc::Sender as Events;
 use tokio::sync::{Mutex, Notify};
 
+use super::attempt::Attempt;
 use super::clock::{Clock, wall_now};
 use super::connection::{Connection, Failed, Settings, connect};
 use super::embedded::EmbeddedLab;
-use crate::client::Machine;
-use crate::events::{Bytes, Event, Exchange, Opened};
-use crate::proto::{Answer, Ask, Failure, FailureKind, Moment, Offer, Outcome, Phase, Reply};
+use crate::events::{Event, Exchange};
+use crate::proto::{Answer, Ask, Failure, FailureKind, Moment, Offer, Phase};
 use crate::scenario::{Arrival, ConnectionUse, HostState, Plan, Step};
-use crate::wire::rpc::TransferSyntax;
 
 /// The host a run is against.
 #[derive(Debug)]
@@ -26,6 +25,8 @@ pub struct HostUnderTest {
     pub lab: Option<EmbeddedLab>,
     /// The least time between two requests; none for the embedded host.
     pub pace: Option<Duration>,
+    /// How many connections were opened to it so far.
+    pub connections: AtomicU64,
 }
 
 /// Why a plan was not carried out to its end.
@@ -73,17 +74,7 @@ pub async fn run_plan(
     stop: Stop,
 ) -> Result<(), RunError> {
     let pacer = Pacer { gap: host.pace, next: Mutex::new(Moment::default()) };
-    let run = Arc::new(Run {
-        plan,
-        host,
-        settings,
-        clock,
-        events,
-        stop,
-        pacer,
-        connections: AtomicU64::new(0),
-        failures: Failures::default(),
-    });
+    let run = Arc::new(Run { plan, host, settings, clock, events, stop, pacer, failures: Failures::default() });
     for step in 0..run.plan.steps.len() {
         run.step(step).await?;
     }
@@ -98,7 +89,6 @@ struct Run {
     events: Events<Event>,
     stop: Stop,
     pacer: Pacer,
-    connections: AtomicU64,
     failures: Failures,
 }
 
@@ -163,20 +153,18 @@ impl Run {
         kept: &mut Option<Kept>,
     ) -> Exchange {
         let machine = &self.plan.machines[arrival.machine];
-        let started = self.clock.now();
+        let mut attempt = Attempt::new(number, position, self.clock.now());
         let ask = Ask::new(machine.request(arrival.version, wall_now()), arrival.iv);
-        let mut record = Record { started, sent: None, connection: None, opened: None, syntax: None, bytes: Bytes::default() };
-        let usable = kept.take_if(|kept| kept.offer != arrival.offer);
-        self.hang_up(usable).await;
+        let unfit = kept.take_if(|kept| kept.offer != arrival.offer);
+        self.hang_up(unfit).await;
         let connection = match kept.take() {
             Some(kept) => Ok(kept.connection),
-            None => self.open(arrival.offer, &mut record).await,
+            None => self.open(arrival.offer, &mut attempt).await,
         };
-        let outcome = match connection {
+        let result = match connection {
             Ok(mut connection) => {
-                record.connection = Some(connection.id());
                 let result = connection.call(ask.payload(), &self.events).await;
-                record.bytes = connection.take_bytes();
+                attempt.note_carried(&mut connection);
                 match step.connection {
                     ConnectionUse::Kept if result.is_ok() => *kept = Some(Kept { connection, offer: arrival.offer }),
                     _ => connection.close(&self.events).await,
@@ -185,57 +173,15 @@ impl Run {
             }
             Err(failed) => Err(failed),
         };
-        self.conclude(number, position, machine, &ask, record, outcome)
+        attempt.conclude(machine, &ask, result, self.clock.now())
     }
 
-    async fn open(&self, offer: Offer, record: &mut Record) -> Result<Connection, Failed> {
-        let id = self.connections.fetch_add(1, Ordering::Relaxed);
+    async fn open(&self, offer: Offer, attempt: &mut Attempt) -> Result<Connection, Failed> {
+        let id = self.host.connections.fetch_add(1, Ordering::Relaxed);
         let opening = Connection::open(id, &self.host.addresses, offer, self.settings, self.clock, &self.events);
         let connection = opening.await?;
-        let negotiated = connection.negotiated().clone();
-        record.opened = Some(Opened { connect: connection.connect_time(), negotiated });
+        attempt.note_opened(&connection);
         Ok(connection)
-    }
-
-    fn conclude(
-        &self,
-        step: usize,
-        position: usize,
-        machine: &Machine,
-        ask: &Ask,
-        mut record: Record,
-        result: Result<Reply, Failed>,
-    ) -> Exchange {
-        let mut received = self.clock.now();
-        let mut answer = match result {
-            Ok(reply) => {
-                record.sent = Some(reply.times.sent);
-                record.syntax = Some(reply.syntax);
-                received = reply.times.received;
-                ask.judge(&reply, wall_now())
-            }
-            Err(Failed { failure, checks }) => Answer::failed(failure, checks),
-        };
-        if let Some(opened) = &record.opened {
-            answer.checks.absorb(opened.negotiated.checks.clone());
-        }
-        let outcome = Outcome::conclude(&answer, machine.n_policy);
-        Exchange {
-            step,
-            position,
-            machine: machine.label.clone(),
-            request: ask.request().clone(),
-            request_iv: *ask.iv(),
-            connection: record.connection,
-            opened: record.opened,
-            syntax: record.syntax,
-            started: record.started,
-            sent: record.sent,
-            received,
-            bytes: record.bytes,
-            answer,
-            outcome,
-        }
     }
 
     async fn hang_up(&self, kept: Option<Kept>) {
@@ -249,15 +195,6 @@ impl Run {
 struct Kept {
     connection: Connection,
     offer: Offer,
-}
-
-struct Record {
-    started: Moment,
-    sent: Option<Moment>,
-    connection: Option<u64>,
-    opened: Option<Opened>,
-    syntax: Option<TransferSyntax>,
-    bytes: Bytes,
 }
 
 /// Keeps a least time between two requests of a run.
@@ -289,7 +226,8 @@ struct Failures {
 impl Failures {
     fn note(&self, answer: &Answer) {
         let silent = answer.failure.as_ref().is_some_and(|failure| {
-            let answered_somehow = matches!(failure.kind, FailureKind::Fault(_) | FailureKind::Nak(_) | FailureKind::NoCommonSyntax(_));
+            let answered_somehow =
+                matches!(failure.kind, FailureKind::Fault(_) | FailureKind::Nak(_) | FailureKind::NoCommonSyntax(_));
             !answered_somehow || failure.phase == Phase::Connect
         });
         if silent {

@@ -1,9 +1,11 @@
 //! From an enveloped request to an enveloped answer.
 
-use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::rules::{Grant, Rules};
+use crate::catalog::Application;
+use crate::client::identity::ClientId;
 use crate::crypto::envelope::{self, ProofV5, ProofV6, Sealing};
 use crate::crypto::mac;
 use crate::wire::kms::{
@@ -48,12 +50,21 @@ pub struct LabHost {
 impl LabHost {
     /// A host that has seen no client. Its randoms follow from `seed`.
     pub fn new(identity: HostIdentity, seed: u64) -> LabHost {
-        LabHost { identity, rules: Rules::default(), random: ChaCha8Rng::seed_from_u64(seed) }
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        // Clients draw from the same seed, from stream 0 up: a host that drew what they drew would
+        // answer with the IV it was asked with.
+        random.set_stream(u64::MAX);
+        LabHost { identity, rules: Rules::default(), random }
     }
 
     /// Forgets every client.
     pub fn forget_clients(&mut self) {
         self.rules = Rules::default();
+    }
+
+    /// Counts a synthetic client as if it had asked.
+    pub fn count(&mut self, application: Application, id: ClientId, n_policy: u32, now: FileTime) -> u32 {
+        self.rules.count(application.guid(), id.guid(), n_policy, now)
     }
 
     /// Answers an enveloped request when the host's clock shows `now`: with an enveloped response,
@@ -149,6 +160,12 @@ mod tests {
     fn the_identity_is_well_formed() {
         let epid: Epid = HostIdentity::default().epid.as_str().parse().unwrap();
         assert_eq!((epid.channel, epid.group, epid.key_high, epid.key_low), (3, 0, 0, 0));
+    }
+
+    #[test]
+    fn a_host_of_the_clients_own_seed_draws_other_randoms() {
+        let mut host = LabHost::new(HostIdentity::default(), 1);
+        assert_ne!(host.fresh(), crate::client::Randomness::new(1).next_iv());
     }
 
     #[test]

@@ -39,8 +39,12 @@ impl Rules {
         if request.client_time.distance(now) > SKEW_MAX {
             return Err(Hresult::INVALID_TIMESTAMP);
         }
-        let table = self.tables.entry(request.application_id).or_default();
-        Ok(Grant { count: table.count(request.cmid, request.n_policy, now) })
+        Ok(Grant { count: self.count(request.application_id, request.cmid, request.n_policy, now) })
+    }
+
+    /// Counts a client of an application.
+    pub fn count(&mut self, application: Guid, cmid: Guid, n_policy: u32, now: FileTime) -> u32 {
+        self.tables.entry(application).or_default().count(cmid, n_policy, now)
     }
 }
 

@@ -25,16 +25,30 @@ pub(super) fn of(plan: &Plan) -> String {
     for step in &plan.steps {
         sum.step(step);
     }
-    let mut hex = String::with_capacity(64);
-    for byte in sum.0.finalize() {
-        let _ = write!(hex, "{byte:02x}");
+    sum.hex()
+}
+
+/// One hash for several plans carried out in this order.
+pub fn combined_hash<'a>(hashes: impl Iterator<Item = &'a str>) -> String {
+    let mut sum = Sum(Sha256::new());
+    sum.bytes(DOMAIN);
+    for hash in hashes {
+        sum.bytes(hash.as_bytes());
     }
-    hex
+    sum.hex()
 }
 
 struct Sum(Sha256);
 
 impl Sum {
+    fn hex(self) -> String {
+        let mut hex = String::with_capacity(64);
+        for byte in self.0.finalize() {
+            let _ = write!(hex, "{byte:02x}");
+        }
+        hex
+    }
+
     fn machine(&mut self, machine: &Machine) {
         self.0.update(machine.id.guid().to_wire());
         for unit in machine.workstation.units() {

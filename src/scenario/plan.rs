@@ -2,16 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
 use super::clients::Group;
 use super::expectation::Expectation;
 use super::steps::StepSpec;
 use super::{Scenario, hash};
 use crate::catalog::Application;
-use crate::client::Machine;
 use crate::client::identity::{self, ClientId, Index, workstation_name};
+use crate::client::{Machine, Randomness};
 use crate::proto::Offer;
 use crate::wire::kms::{ProtocolVersion, WorkstationName};
 
@@ -235,29 +232,6 @@ fn step(spec: &StepSpec, groups: &[Group], places: &Places, randomness: &mut Ran
         concurrency: spec.concurrency,
         arrivals,
         expect: spec.expect.clone(),
-    }
-}
-
-/// The randomness of each arrival, from its ordinal in the plan alone: who plans a part of the
-/// arrivals comes to the same bytes for them.
-struct Randomness {
-    generator: ChaCha8Rng,
-    ordinal: u64,
-}
-
-impl Randomness {
-    fn new(seed: u64) -> Randomness {
-        Randomness { generator: ChaCha8Rng::seed_from_u64(seed), ordinal: 0 }
-    }
-
-    fn next_iv(&mut self) -> [u8; 16] {
-        // The generator goes back to the beginning of the stream it is given.
-        self.generator.set_stream(self.ordinal);
-        self.generator.set_word_pos(0);
-        self.ordinal += 1;
-        let mut iv = [0; 16];
-        self.generator.fill_bytes(&mut iv);
-        iv
     }
 }
 
