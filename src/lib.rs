@@ -1,4 +1,23 @@
 //! kmsproof: a load tester and conformance harness for KMS hosts.
+//!
+//! # A tour of the layers
+//!
+//! A run is one straight walk:
+//!
+//! 1. [`scenario`] reads a file into a [`scenario::Plan`]: which machines ask what, when, and
+//!    what must come of it. Everything random is decided there, from one seed.
+//! 2. [`safety`] says whether that plan may be carried out against that host.
+//! 3. [`engine`] carries it out: sockets, threads and clocks are there and nowhere else.
+//! 4. [`proto`] is what it carries out with: machines of the protocol that know neither sockets
+//!    nor clocks, and [`proto::verify`], every check of what a host sends. Under it are [`wire`]
+//!    (bytes and values) and [`crypto`] (ciphers and MACs).
+//! 5. Everything that happens comes out as [`events`]; [`measure`] reads them, and [`report`]
+//!    writes what they come to.
+//!
+//! Beside the walk stand [`client`] (simulated machines and their recognisably synthetic ids),
+//! [`catalog`] and [`explain`] (what is known of products and codes), [`lab`] (the embedded host,
+//! the same core from the other side), [`capture`] (recordings in and out), [`cli`] (one file a
+//! subcommand) and [`exit`] (what the exit code means).
 
 pub mod capture;
 pub mod catalog;
