@@ -10,6 +10,7 @@
 //! [`Answer`] with every check of [`verify`] done, and [`Outcome`] says what a
 //! Windows client would conclude from it.
 
+mod answers;
 mod ask;
 mod association;
 mod failure;
