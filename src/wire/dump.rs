@@ -214,6 +214,7 @@ const NAME_WIDTH: usize = 34;
 
 #[cfg(test)]
 mod tests {
+    use super::super::rpc::Body;
     use super::*;
 
     #[test]
