@@ -1,11 +1,16 @@
 //! The command line: one file a subcommand.
 
+mod catalog;
 mod common;
+mod decode;
+mod explain;
 mod failure;
 mod lab;
 mod out;
 mod probe;
 mod run;
+mod text;
+mod whose;
 
 use std::process::ExitCode;
 
@@ -35,6 +40,10 @@ enum Command {
     Run(run::RunArgs),
     Probe(Box<probe::ProbeArgs>),
     Lab(lab::LabArgs),
+    Decode(decode::DecodeArgs),
+    Explain(explain::ExplainArgs),
+    Whose(whose::WhoseArgs),
+    Catalog(catalog::CatalogArgs),
 }
 
 /// Runs the command this process was asked for.
@@ -46,6 +55,10 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::execute(&args),
         Command::Probe(args) => probe::execute(&args, &mut out),
         Command::Lab(args) => lab::execute(&args),
+        Command::Decode(args) => decode::execute(&args, &mut out),
+        Command::Explain(args) => explain::execute(&args, &mut out),
+        Command::Whose(args) => whose::execute(&args, &mut out),
+        Command::Catalog(args) => catalog::execute(&args, &mut out),
     };
     drop(out);
     match result {

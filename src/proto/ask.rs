@@ -5,7 +5,7 @@ use super::{Failure, FailureKind, Phase, Reply, ReplyBody};
 use crate::crypto::{self, Sealing};
 use crate::wire::kms::{ActivationRequest, ActivationResponse, ProtocolVersion};
 use crate::wire::ndr::ResponseStub;
-use crate::wire::rpc::CALL_HEADER_LEN;
+use crate::wire::rpc::{CALL_HEADER_LEN, TransferSyntax};
 use crate::wire::{FileTime, Hresult};
 
 /// An activation request ready to go: sealed in the envelope of its version.
@@ -69,33 +69,58 @@ impl Ask {
 
     /// Judges the host's reply. `now` is the time by which an ePID's date is plausible.
     pub fn judge(&self, reply: &Reply, now: FileTime) -> Answer {
-        let mut answer = Answer { checks: reply.checks.clone(), ..Answer::default() };
-        let stub = match &reply.body {
+        Answer::judged(&reply.body, Some(reply.syntax), reply.checks.clone(), Some(self), now)
+    }
+
+    /// A request that was read back from the wire.
+    pub(super) fn recorded(request: ActivationRequest, iv: [u8; 16], payload: &[u8]) -> Ask {
+        Ask { request, iv, payload: payload.to_vec() }
+    }
+}
+
+impl Answer {
+    /// Judges a reply whose PDUs `checks` are of. Without a syntax its stub is not read; without
+    /// the ask, only the stub is judged: what is in it is shown, and a fault may be what was due.
+    pub(super) fn judged(
+        body: &ReplyBody,
+        syntax: Option<TransferSyntax>,
+        checks: Checks,
+        ask: Option<&Ask>,
+        now: FileTime,
+    ) -> Answer {
+        let mut answer = Answer { checks, ..Answer::default() };
+        let stub = match body {
             ReplyBody::Stub(stub) => stub,
             ReplyBody::Fault(status) => {
                 let failure = Failure::new(Phase::Call, FailureKind::Fault(*status));
-                verify::record_failure(&mut answer.checks, &failure);
+                if ask.is_some() {
+                    verify::record_failure(&mut answer.checks, &failure);
+                }
                 answer.failure = Some(failure);
                 return answer;
             }
         };
-        answer.checks.judge(verify::CheckId::NoFault, true, Default::default);
-        match verify::check_stub(&mut answer.checks, stub, reply.syntax, CALL_HEADER_LEN) {
+        if ask.is_some() {
+            answer.checks.judge(verify::CheckId::NoFault, true, Default::default);
+        }
+        let Some(syntax) = syntax else { return answer };
+        match verify::check_stub(&mut answer.checks, stub, syntax, CALL_HEADER_LEN) {
             None => {}
             Some(ResponseStub::Refusal { code }) => answer.wire = Some(code),
             Some(ResponseStub::Answer { payload, code, .. }) => {
                 answer.wire = Some(code);
                 let base = CALL_HEADER_LEN + (payload.as_ptr() as usize - stub.as_ptr() as usize);
-                let opened = verify::check_response(&mut answer.checks, payload, base, &self.request, &self.iv, now);
+                let opened = match ask {
+                    Some(ask) => verify::check_response(&mut answer.checks, payload, base, &ask.request, &ask.iv, now),
+                    None => Opened::unjudged(payload),
+                };
                 let Opened { response, plaintext, iv, random, hwid, hmac_slot } = opened;
                 answer = Answer { response, plaintext, iv, random, hwid, hmac_slot, ..answer };
             }
         }
         answer
     }
-}
 
-impl Answer {
     /// The answer that never came.
     pub fn failed(failure: Failure, mut checks: Checks) -> Answer {
         verify::record_failure(&mut checks, &failure);

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::verify::{self, AckExpectation, CheckId, Checks};
+use super::answers::{self, Opening, Step};
+use super::verify::{self, Checks};
 use super::{Failure, FailureKind, Moment, Phase, Sender};
 use crate::wire::ndr::RequestStub;
 use crate::wire::rpc::{
     Assembler, Bind, BindAck, Body, CALL_HEADER_LEN, ContextElement, FaultStatus, Flags, FrameBuffer, MAX_FRAGMENT,
-    Pdu, PduView, Ptype, Request, ResultCode, SyntaxId, TransferSyntax, fragments,
+    Pdu, PduView, Request, ResultCode, SyntaxId, TransferSyntax, fragments,
 };
 
 /// Which transfer syntaxes a client offers.
@@ -238,8 +239,7 @@ impl Association {
         while !self.is_over() {
             if frames.pending().first().is_some_and(|&first| first != 5) {
                 // The protocol version is the first byte: no later byte could make this RPC again.
-                self.judge_stray_header(frames.pending());
-                let kind = FailureKind::NotRpc;
+                let kind = verify::check_stray(&mut self.checks, frames.pending());
                 self.fail_with(kind, frames.pending());
                 break;
             }
@@ -332,70 +332,45 @@ impl Association {
         if self.config.record {
             self.events.push_back(AssociationEvent::Pdu { sender: Sender::Host, at: now, bytes: frame.to_vec() });
         }
-        let view = PduView(frame);
-        let (call_id, asked) = match self.state {
-            State::Calling { call_id, .. } => (call_id, Flags::WHOLE),
-            State::Binding { .. } => (FIRST_CALL_ID, Flags::WHOLE.with(Flags::CONC_MPX)),
-            _ => (FIRST_CALL_ID, Flags::WHOLE),
-        };
-        if matches!(self.state, State::Ready | State::Idle) {
-            self.checks.judge(CheckId::NothingUnasked, false, || {
-                ("silence between calls".into(), format!("a {}", view.ptype().unwrap_or(Ptype(0xff))))
-            });
-            let got = view.ptype().unwrap_or(Ptype(0xff));
-            self.fail_with(FailureKind::Unexpected { expected: "nothing", got }, frame);
-            return;
-        }
-        verify::check_header(&mut self.checks, view, call_id, asked);
-        let pdu = match Pdu::decode(frame) {
-            Ok(pdu) => pdu,
-            Err(error) => return self.fail_with(FailureKind::Malformed(error), frame),
-        };
-        self.checks.judge(CheckId::WellFormed, true, Default::default);
-        if pdu.call_id != call_id {
-            return self.fail_with(FailureKind::WrongCall { expected: call_id, got: pdu.call_id }, frame);
-        }
-        match (self.state, pdu.body) {
-            (State::Binding { since }, Body::BindAck(ack)) => self.handle_ack(now, since, ack, frame),
-            (State::Binding { .. }, Body::BindNak(nak)) => self.fail_with(FailureKind::Nak(nak.reason), frame),
-            (State::Altering { since }, Body::AlterContextResponse(ack)) => self.handle_alter(now, since, ack, frame),
-            (State::Calling { .. }, Body::Response(response)) => {
-                self.handle_response(now, frame, pdu.flags, &response);
+        match self.state {
+            State::Binding { since } => {
+                let step = Step::Bind { port: self.config.port };
+                let flags = Flags::WHOLE.with(Flags::CONC_MPX);
+                let opening = Opening { call_id: FIRST_CALL_ID, flags, offered: &self.offered, step };
+                match answers::read_ack(&mut self.checks, frame, opening) {
+                    Ok(ack) => self.handle_ack(now, since, ack),
+                    Err(kind) => self.fail_with(kind, frame),
+                }
             }
-            (State::Calling { .. }, Body::Fault(fault)) => {
-                verify::check_fault(&mut self.checks, view, &fault);
-                self.conclude_call(now, ReplyBody::Fault(fault.status));
+            State::Altering { since } => {
+                let step = Step::Alter { ack: self.ack.as_ref() };
+                let opening = Opening { call_id: FIRST_CALL_ID, flags: Flags::WHOLE, offered: &self.offered, step };
+                match answers::read_ack(&mut self.checks, frame, opening) {
+                    Ok(response) => self.handle_alter(now, since, &response),
+                    Err(kind) => self.fail_with(kind, frame),
+                }
             }
-            (_, Body::Fault(fault)) => {
-                verify::check_fault(&mut self.checks, view, &fault);
-                self.fail_with(FailureKind::Fault(fault.status), frame);
+            State::Calling { call_id, context_id, .. } => {
+                match answers::read_reply(&mut self.checks, &mut self.assembler, frame, call_id, context_id) {
+                    Ok(None) => {}
+                    Ok(Some(body)) => self.conclude_call(now, body),
+                    Err(kind) => self.fail_with(kind, frame),
+                }
             }
-            (state, body) => {
-                let expected = match state {
-                    State::Binding { .. } => "a bind_ack",
-                    State::Altering { .. } => "an alter_context_resp",
-                    _ => "a response",
-                };
-                self.fail_with(FailureKind::Unexpected { expected, got: body.ptype() }, frame);
+            State::Ready | State::Idle | State::Over => {
+                let kind = verify::check_unasked(&mut self.checks, PduView(frame));
+                self.fail_with(kind, frame);
             }
         }
     }
 
-    fn handle_ack(&mut self, now: Moment, since: Moment, ack: BindAck, frame: &[u8]) {
-        self.checks.judge(CheckId::ExpectedKind, true, Default::default);
-        let expected = AckExpectation { offered: &self.offered, port: self.config.port };
-        verify::check_ack(&mut self.checks, &ack, expected);
+    fn handle_ack(&mut self, now: Moment, since: Moment, ack: BindAck) {
         self.negotiated.bind_time = now - since;
         self.negotiated.max_fragment = ack.max_recv_frag;
         self.negotiated.assoc_group = ack.assoc_group;
         self.negotiated.secondary_address = ack.secondary_address_text().map(str::to_owned);
         self.take_results(&ack);
-        let wants_ndr32 = self.config.offer == Offer::Windows && self.negotiated.ndr32.is_none();
-        if self.negotiated.ndr32.is_none() && self.negotiated.ndr64.is_none() {
-            return self.fail_with(FailureKind::NoCommonSyntax(ack.results), frame);
-        }
-        self.checks.judge(CheckId::BindAccepted, true, Default::default);
-        if wants_ndr32 {
+        if self.config.offer == Offer::Windows && self.negotiated.ndr32.is_none() {
             self.offered = bind_of(vec![element(NDR32_CONTEXT, SyntaxId::NDR32)], 0);
             let alter = Pdu::whole(FIRST_CALL_ID, Body::AlterContext(self.offered.clone()));
             self.send(now, &alter);
@@ -406,30 +381,23 @@ impl Association {
         }
     }
 
-    fn handle_alter(&mut self, now: Moment, since: Moment, response: BindAck, _frame: &[u8]) {
-        self.checks.judge(CheckId::ExpectedKind, true, Default::default);
-        if let Some(ack) = self.ack.take() {
-            verify::check_alter_response(&mut self.checks, &response, &self.offered, &ack);
-        }
+    fn handle_alter(&mut self, now: Moment, since: Moment, response: &BindAck) {
         self.negotiated.altered = true;
         self.negotiated.alter_time = Some(now - since);
-        self.take_results(&response);
+        self.take_results(response);
         // A host may refuse NDR32 here; NDR64 stays.
         self.become_ready();
     }
 
     fn take_results(&mut self, ack: &BindAck) {
-        for (result, context) in ack.results.iter().zip(&self.offered.contexts) {
-            match result.result {
-                ResultCode::ACCEPTED => match TransferSyntax::from_id(result.syntax) {
-                    Some(TransferSyntax::Ndr32) => self.negotiated.ndr32 = Some(context.id),
-                    Some(TransferSyntax::Ndr64) => self.negotiated.ndr64 = Some(context.id),
-                    None => {}
-                },
-                ResultCode::NEGOTIATE_ACK => self.negotiated.features = Some(result.reason),
-                _ => {}
+        for (context, syntax) in answers::accepted(&self.offered, ack) {
+            match syntax {
+                TransferSyntax::Ndr32 => self.negotiated.ndr32 = Some(context.id),
+                TransferSyntax::Ndr64 => self.negotiated.ndr64 = Some(context.id),
             }
         }
+        let features = ack.results.iter().find(|result| result.result == ResultCode::NEGOTIATE_ACK);
+        self.negotiated.features = features.map(|result| result.reason).or(self.negotiated.features);
     }
 
     fn become_ready(&mut self) {
@@ -438,35 +406,13 @@ impl Association {
         self.events.push_back(AssociationEvent::Bound(self.negotiated.clone()));
     }
 
-    fn handle_response(&mut self, now: Moment, frame: &[u8], flags: Flags, response: &crate::wire::rpc::Response<'_>) {
-        let State::Calling { call_id, context_id, .. } = self.state else { return };
-        self.checks.judge(CheckId::ExpectedKind, true, Default::default);
-        verify::check_response_pdu(&mut self.checks, PduView(frame), response, context_id);
-        match self.assembler.feed(call_id, flags, response.stub) {
-            Ok(None) => {}
-            Ok(Some(stub)) => {
-                let stub = stub.to_vec();
-                self.checks.judge(CheckId::ResponseFragments, true, Default::default);
-                self.conclude_call(now, ReplyBody::Stub(stub));
-            }
-            Err(error) => self.fail_with(FailureKind::Fragments(error), frame),
-        }
-    }
-
     fn conclude_call(&mut self, now: Moment, body: ReplyBody) {
         let State::Calling { call_id, syntax, since, .. } = self.state else { return };
         self.assembler.reset();
-        self.checks.judge(CheckId::Answered, true, Default::default);
         let times = ReplyTimes { sent: since, received: now };
         let checks = std::mem::take(&mut self.checks);
         self.events.push_back(AssociationEvent::Replied(Reply { call_id, syntax, body, times, checks }));
         self.state = State::Ready;
-    }
-
-    /// The header checks of bytes that are not RPC: the version is judged, as far as it is there.
-    fn judge_stray_header(&mut self, bytes: &[u8]) {
-        let got = bytes.first().copied().unwrap_or_default();
-        self.checks.judge(CheckId::HeaderVersion, false, || ("5".into(), got.to_string()));
     }
 
     fn fail_with(&mut self, kind: FailureKind, bytes: &[u8]) {

@@ -7,7 +7,7 @@ use super::error::{DecodeError, Layer};
 use super::kms::{ActivationRequest, ActivationResponse, Envelope, Proof, ProtocolVersion, pkcs7_padding};
 use super::ndr::{self, RequestStub, ResponseStub};
 use super::reader::{Field, Reader, Trace};
-use super::rpc::{Body, Flags, HEADER_LEN, Pdu, PduView, Ptype, TransferSyntax};
+use super::rpc::{Flags, HEADER_LEN, Pdu, PduView, Ptype, TransferSyntax};
 
 /// Bytes and what they mean, right or wrong.
 #[derive(Debug, Clone)]
@@ -31,13 +31,15 @@ pub fn pdu(frame: &[u8], syntax: Option<TransferSyntax>) -> Listing {
     let offset = r.offset();
     let stub = r.rest();
     let mut trace = r.into_trace();
-    if let (Ok((flags, body)), Some(syntax)) = (&body, syntax)
-        && flags.has(Flags::WHOLE)
+    if let Ok((flags, body)) = &body
         && body.stub().is_some()
     {
-        let mut r = Reader::tracing(ndr::layer(syntax), stub).at(offset);
+        let mut r = Reader::tracing(Layer::Rpc, stub).at(offset);
         r.set_big_endian(big_endian);
-        read_stub(&mut r, body, syntax);
+        match syntax.filter(|_| flags.has(Flags::WHOLE)) {
+            Some(syntax) => read_stub(&mut r, body.ptype(), syntax),
+            None => drop(r.bytes("stub", stub.len())),
+        }
         append(&mut trace, r.into_trace());
     }
     let title = match PduView(frame).ptype() {
@@ -45,6 +47,14 @@ pub fn pdu(frame: &[u8], syntax: Option<TransferSyntax>) -> Listing {
         _ => format!("{} bytes, too few for a PDU header", frame.len()),
     };
     Listing::new(title, frame, trace)
+}
+
+/// Lists the stub of a call (a request's or a response's, as `ptype` says) that came in several
+/// fragments, little endian.
+pub fn joined_stub(stub: &[u8], ptype: Ptype, syntax: TransferSyntax) -> Listing {
+    let mut r = Reader::tracing(ndr::layer(syntax), stub);
+    read_stub(&mut r, ptype, syntax);
+    Listing::new(format!("stub of the {ptype}, joined, {} bytes", stub.len()), stub, r.into_trace())
 }
 
 /// Lists the decrypted body of a V5 or V6 request.
@@ -150,8 +160,8 @@ impl fmt::Display for Listing {
     }
 }
 
-fn read_stub(r: &mut Reader<'_>, body: &Body<'_>, syntax: TransferSyntax) {
-    let payload = match body.ptype() {
+fn read_stub(r: &mut Reader<'_>, ptype: Ptype, syntax: TransferSyntax) {
+    let payload = match ptype {
         Ptype::REQUEST => RequestStub::read(r, syntax).map(|stub| Some(stub.payload)),
         _ => ResponseStub::read(r, syntax).map(|stub| match stub {
             ResponseStub::Answer { payload, .. } => Some(payload),
@@ -162,7 +172,7 @@ fn read_stub(r: &mut Reader<'_>, body: &Body<'_>, syntax: TransferSyntax) {
     let _ = r.finish("stub");
     let Some(payload) = payload else { return };
     r.replace_bytes(payload.len(), |inner| {
-        let is_request = body.ptype() == Ptype::REQUEST;
+        let is_request = ptype == Ptype::REQUEST;
         if let Ok(Envelope::Mac { .. }) = Envelope::decode(payload) {
             // In the clear: the body's own fields say more than the envelope's.
             let body_len = payload.len() - 16;
@@ -204,6 +214,7 @@ const NAME_WIDTH: usize = 34;
 
 #[cfg(test)]
 mod tests {
+    use super::super::rpc::Body;
     use super::*;
 
     #[test]

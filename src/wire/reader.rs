@@ -33,6 +33,8 @@ pub struct Trace {
     /// Every complaint, in the order it arose.
     pub issues: Vec<DecodeError>,
     group: String,
+    /// Whether the field just read has no bytes, and so was not written down.
+    is_empty: bool,
 }
 
 /// One field of a frame as it stands there, right or wrong.
@@ -176,6 +178,8 @@ impl<'a> Reader<'a> {
         let taken = self.take(field, len)?;
         if len > 0 {
             self.write_down(field, len, || hex_preview(taken));
+        } else if let Some(trace) = &mut self.trace {
+            trace.is_empty = true;
         }
         Ok(taken)
     }
@@ -241,7 +245,8 @@ impl<'a> Reader<'a> {
 
     /// Says the value of the field just read in other words; for listings only.
     pub fn note(&mut self, words: impl FnOnce() -> String) {
-        if let Some(field) = self.trace.as_mut().and_then(|trace| trace.fields.last_mut()) {
+        let trace = self.trace.as_mut().filter(|trace| !trace.is_empty);
+        if let Some(field) = trace.and_then(|trace| trace.fields.last_mut()) {
             field.value = words();
         }
     }
@@ -315,6 +320,7 @@ impl<'a> Reader<'a> {
         if let Some(trace) = &mut self.trace {
             let name = if trace.group.is_empty() { field.to_owned() } else { format!("{}.{field}", trace.group) };
             trace.fields.push(Field { layer, name, offset, len, value: value() });
+            trace.is_empty = false;
         }
     }
 }
@@ -358,6 +364,16 @@ mod tests {
         let trace = reader.into_trace();
         assert_eq!(trace.issues.len(), 1);
         assert_eq!(trace.fields[1].name, "result[0].reason");
+    }
+
+    #[test]
+    fn words_about_an_empty_field_do_not_go_to_the_one_before() {
+        let mut reader = Reader::tracing(Layer::Rpc, &[7]);
+        reader.u8("length").unwrap();
+        reader.bytes("address", 0).unwrap();
+        reader.note(|| "no address".into());
+        let fields = reader.into_trace().fields;
+        assert_eq!((fields.len(), fields[0].value.as_str()), (1, "7"));
     }
 
     #[test]

@@ -24,6 +24,28 @@ pub struct Opened {
     pub hmac_slot: Option<i8>,
 }
 
+impl Opened {
+    /// Opens an envelope as far as that goes without the request it answers, and judges nothing.
+    pub fn unjudged(payload: &[u8]) -> Opened {
+        let mut opened = Opened::default();
+        match Envelope::decode(payload) {
+            Err(_) => {}
+            Ok(Envelope::Mac { body, .. }) => opened.response = ActivationResponse::decode(body).ok(),
+            Ok(Envelope::Sealed { version, iv, ciphertext }) => {
+                opened.iv = Some(iv);
+                // The envelope is whole blocks, or it would not be one.
+                if crypto::envelope::open(sealing(version), &iv, ciphertext, &mut opened.plaintext).is_ok() {
+                    let mut r = Reader::new(Layer::KmsResponse, &opened.plaintext);
+                    opened.response = ActivationResponse::read(&mut r).ok();
+                    let proof = opened.response.as_ref().and_then(|_| Proof::read(&mut r, version).ok());
+                    opened.hwid = proof.and_then(|proof| proof.v6).map(|v6| v6.hwid);
+                }
+            }
+        }
+        opened
+    }
+}
+
 /// Opens the envelope of an answer to `request`, sent with `request_iv`, and checks all of it.
 /// `base` is where the payload begins in its PDU; `now` dates the ePID.
 pub fn check_response(
@@ -59,7 +81,7 @@ pub fn check_response(
             }
         }
         Envelope::Sealed { version, iv, ciphertext } => {
-            let sealing = if version == ProtocolVersion::V5 { Sealing::V5 } else { Sealing::V6 };
+            let sealing = sealing(version);
             opened.iv = Some(iv);
             let Ok(iv_decrypted) = crypto::envelope::open(sealing, &iv, ciphertext, &mut opened.plaintext) else {
                 return opened;
@@ -197,6 +219,11 @@ fn check_proof(checks: &mut Checks, r: &mut Reader<'_>, plaintext: &[u8], inside
     let due = PKCS7_MAX - end % PKCS7_MAX;
     let left = plaintext.len() - end;
     check_length(checks, left.saturating_sub(due), end + due);
+}
+
+/// The cipher of a sealed envelope.
+fn sealing(version: ProtocolVersion) -> Sealing {
+    if version == ProtocolVersion::V5 { Sealing::V5 } else { Sealing::V6 }
 }
 
 fn check_length(checks: &mut Checks, surplus: usize, offset: usize) {

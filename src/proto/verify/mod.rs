@@ -15,5 +15,6 @@ pub use history::History;
 pub(super) use kms::{Opened, check_response};
 pub(super) use ndr::check_stub;
 pub(super) use rpc::{
-    AckExpectation, check_ack, check_alter_response, check_fault, check_header, check_response_pdu, record_failure,
+    AckExpectation, check_ack, check_alter_response, check_fault, check_header, check_response_pdu, check_stray,
+    check_unasked, record_failure,
 };

@@ -36,6 +36,20 @@ pub fn check_header(checks: &mut Checks, frame: PduView<'_>, call_id: u32, asked
     });
 }
 
+/// Finds a PDU that nobody asked for.
+pub fn check_unasked(checks: &mut Checks, frame: PduView<'_>) -> FailureKind {
+    let got = frame.ptype().unwrap_or(Ptype(0xff));
+    checks.judge(CheckId::NothingUnasked, false, || ("silence between calls".into(), format!("a {got}")));
+    FailureKind::Unexpected { expected: "nothing", got }
+}
+
+/// Finds bytes that are no DCE/RPC: the version is judged, as far as it is there.
+pub fn check_stray(checks: &mut Checks, bytes: &[u8]) -> FailureKind {
+    let got = bytes.first().copied().unwrap_or_default();
+    checks.judge(CheckId::HeaderVersion, false, || ("5".into(), got.to_string()));
+    FailureKind::NotRpc
+}
+
 /// What an answer to a bind or alter_context is held against.
 #[derive(Debug, Clone, Copy)]
 pub struct AckExpectation<'a> {

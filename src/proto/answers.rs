@@ -1,0 +1,117 @@
+//! Reading what a host answers, with every check on the way: what the client's
+//! machine and the witness of a recorded conversation have in common.
+
+use super::verify::{self, AckExpectation, CheckId, Checks};
+use super::{FailureKind, ReplyBody};
+use crate::wire::rpc::{
+    Assembler, Bind, BindAck, Body, ContextElement, Flags, Pdu, PduView, ResultCode, SyntaxId, TransferSyntax,
+};
+
+/// A bind or an alter_context that awaits its answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opening<'a> {
+    /// The call id it was sent with.
+    pub call_id: u32,
+    /// The flags it was sent with.
+    pub flags: Flags,
+    /// What it offers.
+    pub offered: &'a Bind,
+    /// Which of the two it is.
+    pub step: Step<'a>,
+}
+
+/// What an association is opened or widened by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step<'a> {
+    /// A bind, to this port if it is known.
+    Bind { port: Option<u16> },
+    /// An alter_context, after a bind with that answer if it is known.
+    Alter { ack: Option<&'a BindAck> },
+}
+
+/// Reads the answer to a bind or an alter_context.
+pub(super) fn read_ack(checks: &mut Checks, frame: &[u8], opening: Opening<'_>) -> Result<BindAck, FailureKind> {
+    let pdu = read_frame(checks, frame, opening.call_id, opening.flags)?;
+    match (opening.step, pdu.body) {
+        (Step::Bind { port }, Body::BindAck(ack)) => {
+            checks.judge(CheckId::ExpectedKind, true, Default::default);
+            verify::check_ack(checks, &ack, AckExpectation { offered: opening.offered, port });
+            if opening.offered.contexts.iter().any(|context| context.interface == SyntaxId::KMS) {
+                if !accepted(opening.offered, &ack).any(|(context, _)| context.interface == SyntaxId::KMS) {
+                    return Err(FailureKind::from(&ack));
+                }
+                checks.judge(CheckId::BindAccepted, true, Default::default);
+            }
+            Ok(ack)
+        }
+        (Step::Bind { .. }, Body::BindNak(nak)) => Err(FailureKind::Nak(nak.reason)),
+        (Step::Alter { ack }, Body::AlterContextResponse(response)) => {
+            checks.judge(CheckId::ExpectedKind, true, Default::default);
+            if let Some(ack) = ack {
+                verify::check_alter_response(checks, &response, opening.offered, ack);
+            }
+            Ok(response)
+        }
+        (_, Body::Fault(fault)) => {
+            verify::check_fault(checks, PduView(frame), &fault);
+            Err(FailureKind::Fault(fault.status))
+        }
+        (Step::Bind { .. }, body) => Err(FailureKind::Unexpected { expected: "a bind_ack", got: body.ptype() }),
+        (Step::Alter { .. }, body) => {
+            Err(FailureKind::Unexpected { expected: "an alter_context_resp", got: body.ptype() })
+        }
+    }
+}
+
+/// Reads one PDU of the answer to a call; `None` while fragments are still to come.
+pub(super) fn read_reply(
+    checks: &mut Checks,
+    assembler: &mut Assembler,
+    frame: &[u8],
+    call_id: u32,
+    context_id: u16,
+) -> Result<Option<ReplyBody>, FailureKind> {
+    let pdu = read_frame(checks, frame, call_id, Flags::WHOLE)?;
+    let body = match pdu.body {
+        Body::Response(response) => {
+            checks.judge(CheckId::ExpectedKind, true, Default::default);
+            verify::check_response_pdu(checks, PduView(frame), &response, context_id);
+            match assembler.feed(call_id, pdu.flags, response.stub).map_err(FailureKind::Fragments)? {
+                None => return Ok(None),
+                Some(stub) => {
+                    checks.judge(CheckId::ResponseFragments, true, Default::default);
+                    ReplyBody::Stub(stub.to_vec())
+                }
+            }
+        }
+        Body::Fault(fault) => {
+            verify::check_fault(checks, PduView(frame), &fault);
+            ReplyBody::Fault(fault.status)
+        }
+        body => return Err(FailureKind::Unexpected { expected: "a response", got: body.ptype() }),
+    };
+    checks.judge(CheckId::Answered, true, Default::default);
+    Ok(Some(body))
+}
+
+/// The contexts a host accepted that a call can be made in, and the syntax of each.
+pub(super) fn accepted<'a>(
+    offered: &'a Bind,
+    ack: &'a BindAck,
+) -> impl Iterator<Item = (&'a ContextElement, TransferSyntax)> {
+    ack.results
+        .iter()
+        .zip(&offered.contexts)
+        .filter(|(result, _)| result.result == ResultCode::ACCEPTED)
+        .filter_map(|(result, context)| Some((context, TransferSyntax::from_id(result.syntax)?)))
+}
+
+fn read_frame<'a>(checks: &mut Checks, frame: &'a [u8], call_id: u32, asked: Flags) -> Result<Pdu<'a>, FailureKind> {
+    verify::check_header(checks, PduView(frame), call_id, asked);
+    let pdu = Pdu::decode(frame).map_err(FailureKind::Malformed)?;
+    checks.judge(CheckId::WellFormed, true, Default::default);
+    match pdu.call_id {
+        got if got == call_id => Ok(pdu),
+        got => Err(FailureKind::WrongCall { expected: call_id, got }),
+    }
+}
