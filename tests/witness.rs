@@ -1,9 +1,8 @@
 //! The witness: it concludes what the client's own machine would have, from both
 //! sides of a conversation, however the bytes come and whatever they are.
 
-mod common;
+mod recorded;
 
-use common::{Exchange, exchange, exchanges};
 use kmsproof::proto::verify::CheckId;
 use kmsproof::proto::{
     FailureKind, Moment, Sender, Unheard, Verdict, Witness, WitnessConfig, WitnessEvent, WitnessedExchange,
@@ -14,6 +13,7 @@ use kmsproof::wire::rpc::{
     TransferSyntax, fragments,
 };
 use proptest::prelude::*;
+use recorded::{Exchange, exchange, exchanges};
 
 #[test]
 fn every_recorded_exchange_is_understood_and_holds() {

@@ -59,15 +59,15 @@ fn table(found: &[&Product], ids: bool, out: &mut dyn Write) -> std::io::Result<
     let family = width(|product| &product.kms_product, "KMS product");
     writeln!(
         out,
-        "{:<11}  {:<edition$}  {:<family$}  V  {:>2}  channel",
-        "application", "edition", "KMS product", "N"
+        "{:<11}  {:<edition$}  {:<family$}  protocol  N policy  channel",
+        "application", "edition", "KMS product"
     )?;
     for product in found {
         let Product { edition: name, kms_product, protocol, n_policy, channel, .. } = product;
         let (application, version) = (product.application.name(), protocol.major);
         writeln!(
             out,
-            "{application:<11}  {name:<edition$}  {kms_product:<family$}  {version}  {n_policy:>2}  {channel}"
+            "{application:<11}  {name:<edition$}  {kms_product:<family$}  V{version:<7}  {n_policy:>8}  {channel}"
         )?;
         if ids {
             writeln!(out, "{:<11}  SKU {}  counted {}", "", product.sku_id, product.kms_counted_id)?;

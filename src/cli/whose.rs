@@ -79,8 +79,8 @@ pub(super) fn describe(origin: Origin) -> String {
 
 const EXAMPLES: &str = "\
 Examples:
-  kmsproof whose 6b6d7300-0195-4000-a8f3-5fde49580007
-  wevtutil qe \"Key Management Service\" /f:text | grep -oiE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' | kmsproof whose -";
+  kmsproof whose 6b6d7300-01b2-4000-920b-5ea310000007
+  kmsproof whose - < cmids.txt     exit code 100 when a real client is among them";
 
 #[cfg(test)]
 mod tests {
@@ -96,6 +96,11 @@ mod tests {
 
     fn ours() -> String {
         ClientId::mint(1, Group::new(0).unwrap(), Index::new(7).unwrap()).to_string()
+    }
+
+    #[test]
+    fn the_example_is_an_id_of_ours() {
+        assert!(EXAMPLES.contains(&ours()));
     }
 
     #[test]

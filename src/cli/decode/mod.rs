@@ -4,6 +4,7 @@ mod exchange;
 mod show;
 mod tally;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -65,7 +66,8 @@ pub fn execute(args: &DecodeArgs, out: &mut dyn Write) -> Result<Exit, Failure> 
     }
     let begin = capture.conversations.iter().flat_map(|conversation| &conversation.chunks).find_map(|chunk| chunk.time);
     let mut tally = Tally::default();
-    let mut history = History::default();
+    // Each host has a history of its own.
+    let mut histories: HashMap<&str, History> = HashMap::new();
     for (index, conversation) in capture.conversations.iter().enumerate() {
         let whole = capture.notes.is_empty() && conversation.notes.is_empty();
         let config = WitnessConfig {
@@ -79,10 +81,11 @@ pub fn execute(args: &DecodeArgs, out: &mut dyn Write) -> Result<Exit, Failure> 
             continue;
         }
         tally.conversations += 1;
+        let history = histories.entry(&conversation.host).or_default();
         let mut show = Show::new(out, args.brief, conversation);
         show.heading(index + 1)?;
         for (chunk, event) in events(conversation, config, begin) {
-            show.event(&mut tally, &mut history, chunk, event)?;
+            show.event(&mut tally, history, chunk, event)?;
         }
         show.flush()?;
     }

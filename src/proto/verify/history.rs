@@ -53,14 +53,14 @@ impl History {
 
         if let (Some(iv), Some(hwid)) = (answer.iv, answer.hwid) {
             let fresh = remember(&mut self.ivs, iv);
-            checks.judge(CheckId::HistoryIv, fresh, || ("an IV not seen before".into(), format!("{iv:02x?} again")));
+            checks.judge(CheckId::HistoryIv, fresh, || ("an IV not seen before".into(), format!("{} again", hex(&iv))));
             let before = *self.hwid.get_or_insert(hwid);
-            checks.judge(CheckId::HistoryHwid, before == hwid, || (format!("{before:02x?}"), format!("{hwid:02x?}")));
+            checks.judge(CheckId::HistoryHwid, before == hwid, || (hex(&before), hex(&hwid)));
         }
         if let Some(random) = answer.random {
             let fresh = remember(&mut self.randoms, random);
             checks.judge(CheckId::HistoryRandom, fresh, || {
-                ("a random not seen before".into(), format!("{random:02x?} again"))
+                ("a random not seen before".into(), format!("{} again", hex(&random)))
             });
         }
         checks
@@ -70,6 +70,10 @@ impl History {
 /// Whether `value` is new. Past the bound nothing more is remembered, and nothing falsely found.
 fn remember(seen: &mut HashSet<[u8; 16]>, value: [u8; 16]) -> bool {
     if seen.len() < REMEMBERED_MAX { seen.insert(value) } else { !seen.contains(&value) }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// 16 MiB of values or so.

@@ -14,7 +14,7 @@ pub fn check_header(checks: &mut Checks, frame: PduView<'_>, call_id: u32, asked
     });
     let drep = frame.drep();
     checks.judge_at(CheckId::HeaderDrep, drep == Some([0x10, 0, 0, 0]), at("drep", 4), || {
-        ("10 00 00 00".into(), format!("{:02x?}", drep.unwrap_or_default()))
+        ("10 00 00 00".into(), hex_row(&drep.unwrap_or_default()))
     });
     let auth_length = frame.auth_length();
     checks.judge_at(CheckId::HeaderAuthLength, auth_length == Some(0), at("auth_length", 10), || {
@@ -164,8 +164,13 @@ fn check_cancel_count(checks: &mut Checks, frame: PduView<'_>) {
     let place = Place { layer: Layer::Rpc, field: "cancel_count", offset: 22 };
     let got = frame.cancel_count();
     checks.judge_at(CheckId::ResponseCancelCount, got == Some([0, 0]), Some(place), || {
-        ("00 00".into(), format!("{:02x?}", got.unwrap_or_default()))
+        ("00 00".into(), hex_row(&got.unwrap_or_default()))
     });
+}
+
+/// Bytes as a listing shows them: `10 00 00 00`.
+fn hex_row(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Turns a failure into the check it breaks: no answer at all is a finding like any other.
