@@ -176,7 +176,7 @@ impl<'a> Body<'a> {
             Ptype::CO_CANCEL => Body::CoCancel,
             Ptype::ORPHANED => Body::Orphaned,
             Ptype(other) => {
-                return Err(r.error("ptype", 2, "a kind of connection-oriented PDU", other.to_string()));
+                return Err(r.stop(r.error("ptype", 2, "a kind of connection-oriented PDU", other.to_string())));
             }
         })
     }
@@ -209,7 +209,7 @@ impl<'a> Body<'a> {
 impl<'a> Auth<'a> {
     /// The trailer at the end of what the reader has left, without taking it, and how many
     /// bytes it and its padding hold.
-    fn peek(r: &Reader<'a>, auth_length: u16) -> Result<(usize, Option<Auth<'a>>), DecodeError> {
+    fn peek(r: &mut Reader<'a>, auth_length: u16) -> Result<(usize, Option<Auth<'a>>), DecodeError> {
         if auth_length == 0 {
             return Ok((0, None));
         }
@@ -217,7 +217,7 @@ impl<'a> Auth<'a> {
         let body = r.rest();
         let Some(start) = body.len().checked_sub(trailer_len) else {
             let expected = format!("at most {}", body.len().saturating_sub(AUTH_HEADER_LEN));
-            return Err(r.error("auth_length", 10, expected, auth_length.to_string()));
+            return Err(r.stop(r.error("auth_length", 10, expected, auth_length.to_string())));
         };
         let trailer_at = r.offset() + start;
         let mut trailer = Reader::new(Layer::Rpc, &body[start..]).at(trailer_at);
@@ -229,7 +229,8 @@ impl<'a> Auth<'a> {
         let context_id = trailer.u32("auth_context_id")?;
         let token = trailer.rest();
         if usize::from(pad_length) > start {
-            return Err(r.error("auth_pad_length", trailer_at + 2, format!("at most {start}"), pad_length.to_string()));
+            let expected = format!("at most {start}");
+            return Err(r.stop(r.error("auth_pad_length", trailer_at + 2, expected, pad_length.to_string())));
         }
         let auth = Auth { auth_type, level, pad_length, context_id, token };
         Ok((trailer_len + usize::from(pad_length), Some(auth)))
