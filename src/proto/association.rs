@@ -384,7 +384,7 @@ impl Association {
     fn handle_ack(&mut self, now: Moment, since: Moment, ack: BindAck, frame: &[u8]) {
         self.checks.judge(CheckId::ExpectedKind, true, Default::default);
         let expected = AckExpectation { offered: &self.offered, port: self.config.port };
-        verify::check_ack(&mut self.checks, &ack, expected);
+        verify::check_ack(&mut self.checks, PduView(frame), &ack, expected);
         self.negotiated.bind_time = now - since;
         self.negotiated.max_fragment = ack.max_recv_frag;
         self.negotiated.assoc_group = ack.assoc_group;
@@ -409,10 +409,10 @@ impl Association {
         }
     }
 
-    fn handle_alter(&mut self, now: Moment, since: Moment, response: BindAck, _frame: &[u8]) {
+    fn handle_alter(&mut self, now: Moment, since: Moment, response: BindAck, frame: &[u8]) {
         self.checks.judge(CheckId::ExpectedKind, true, Default::default);
         if let Some(ack) = self.ack.take() {
-            verify::check_alter_response(&mut self.checks, &response, &self.offered, &ack);
+            verify::check_alter_response(&mut self.checks, PduView(frame), &response, &self.offered, &ack);
         }
         self.negotiated.altered = true;
         self.negotiated.alter_time = Some(now - since);
