@@ -182,10 +182,7 @@ fn our_client_says_what_the_recorded_one_said_and_trusts_what_it_was_told() {
 
         for call in &exchange.calls {
             assert_eq!(client.next_syntax(), Some(call.syntax), "{name}");
-            let ask = match call.activation_request() {
-                Some(request) => Some(Ask::new(request, call.request_iv())),
-                None => None,
-            };
+            let ask = call.activation_request().map(|request| Ask::new(request, call.request_iv()));
             let call_id = client.call(START, call.request_payload()).unwrap();
             assert_eq!(call_id, call.call_id, "{name}");
             drain(&mut client, &mut seen);
