@@ -146,13 +146,14 @@ pub fn request(data: &[u8]) {
         assert_eq!(body.encode(), rest);
         let _ = format!("{body:?}");
     }
-    if let Ok(Envelope::Sealed { version, iv, ciphertext }) = Envelope::decode(&payload)
-        && let Some(sealing) = sealing(version)
+    if let Ok(Envelope::Sealed { version: outer, iv, ciphertext }) = Envelope::decode(&payload)
+        && let Some(sealing) = sealing(outer)
     {
         let mut plaintext = Vec::new();
         envelope::open(sealing, &iv, ciphertext, &mut plaintext).unwrap();
         check_listing(&dump::request_plaintext(&plaintext));
-        if depth == 2 {
+        // The envelope's version is the body's own: with another than it was sealed for, it opens to anything.
+        if depth == 2 && outer == version {
             assert_eq!(plaintext.get(..rest.len()), Some(rest));
         }
     }
