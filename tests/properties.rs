@@ -59,6 +59,16 @@ proptest! {
     }
 
     #[test]
+    fn reading_and_listing_agree_on_damaged_plaintexts(
+        call in select(SEALED.iter().collect::<Vec<_>>()),
+        damage in damage(),
+    ) {
+        let (request, response, version) = call;
+        fuzz_bodies::check_request_plaintext(&damaged(request.clone(), &damage));
+        fuzz_bodies::check_response_plaintext(&damaged(response.clone(), &damage), *version);
+    }
+
+    #[test]
     fn fragments_join_to_the_stub_they_came_from(stub in vec(any::<u8>(), 0..600), max_fragment: u16, call_id: u32) {
         let mut assembler = Assembler::new(stub.len());
         let pieces: Vec<_> = fragments(&stub, max_fragment % 700).collect();
@@ -292,6 +302,21 @@ proptest! {
         prop_assert_eq!(failure.class(), if timed_out { "timeout" } else { "closed" });
     }
 }
+
+/// The plaintexts of a recorded request and its response, and their version.
+type Sealed = (Vec<u8>, Vec<u8>, ProtocolVersion);
+
+static SEALED: LazyLock<Vec<Sealed>> = LazyLock::new(|| {
+    let calls = EXCHANGES.iter().flat_map(|exchange| &exchange.calls);
+    let sealed = calls.filter(|call| call.response["plaintext"].is_string());
+    let plaintext = |side: &serde_json::Value| vectors::bytes(&side["plaintext"]);
+    sealed
+        .map(|call| {
+            let version = if call.request["version"] == 5 { ProtocolVersion::V5 } else { ProtocolVersion::V6 };
+            (plaintext(&call.request), plaintext(&call.response), version)
+        })
+        .collect()
+});
 
 static EXCHANGES: LazyLock<Vec<Exchange>> = LazyLock::new(vectors::exchanges);
 

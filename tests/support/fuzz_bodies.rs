@@ -14,6 +14,7 @@ use kmsproof::proto::{
 use kmsproof::wire::dump::{self, Listing};
 use kmsproof::wire::kms::{
     ActivationRequest, ActivationResponse, Envelope, LicenseStatus, Proof, ProtocolVersion, WorkstationName,
+    pkcs7_padding,
 };
 use kmsproof::wire::ndr::{RequestStub, ResponseStub};
 use kmsproof::wire::rpc::{Assembler, Body, Flags, FrameBuffer, Pdu, PduView, Request, TransferSyntax, fragments};
@@ -83,7 +84,7 @@ pub fn response(data: &[u8]) {
             let iv = if version == ProtocolVersion::V5 { *ask.iv() } else { *iv };
             let whole = &plaintext[..plaintext.len() & !15];
             envelope::seal_plaintext(sealing, version.to_wire(), &iv, whole, &mut payload).unwrap();
-            check_listing(&dump::response_plaintext(whole, version));
+            check_response_plaintext(whole, version);
         }
     }
     let mut stub = Vec::new();
@@ -132,7 +133,7 @@ pub fn request(data: &[u8]) {
         (0, _) => {}
         (1, _) | (_, None) => payload.extend_from_slice(rest),
         (_, Some(sealing)) => {
-            check_listing(&dump::request_plaintext(rest));
+            check_request_plaintext(rest);
             envelope::seal_request(sealing, rest, &[7; 16], &mut payload);
         }
     }
@@ -151,7 +152,7 @@ pub fn request(data: &[u8]) {
     {
         let mut plaintext = Vec::new();
         envelope::open(sealing, &iv, ciphertext, &mut plaintext).unwrap();
-        check_listing(&dump::request_plaintext(&plaintext));
+        check_request_plaintext(&plaintext);
         // The envelope's version is the body's own: with another than it was sealed for, it opens to anything.
         if depth == 2 && outer == version {
             assert_eq!(plaintext.get(..rest.len()), Some(rest));
@@ -310,6 +311,28 @@ pub fn stream(pieces: &[Vec<u8>]) {
     }
     taken.extend_from_slice(frames.pending());
     assert_eq!(taken, pushed);
+}
+
+/// The listing of a decrypted request complains first of what strict reading stops at.
+pub fn check_request_plaintext(plaintext: &[u8]) {
+    let listing = dump::request_plaintext(plaintext);
+    check_listing(&listing);
+    let mut r = Reader::new(Layer::KmsRequest, plaintext);
+    let read = ActivationRequest::read(&mut r).and_then(|_| {
+        r.set_layer(Layer::Envelope);
+        pkcs7_padding(&mut r)
+    });
+    assert_eq!(read.err().as_ref(), listing.issues.first(), "{listing}");
+}
+
+/// The listing of a decrypted response likewise.
+pub fn check_response_plaintext(plaintext: &[u8], version: ProtocolVersion) {
+    let listing = dump::response_plaintext(plaintext, version);
+    check_listing(&listing);
+    let mut r = Reader::new(Layer::KmsResponse, plaintext);
+    let read =
+        ActivationResponse::read(&mut r).and_then(|_| Proof::read(&mut r, version)).and_then(|_| pkcs7_padding(&mut r));
+    assert_eq!(read.err().as_ref(), listing.issues.first(), "{listing}");
 }
 
 /// Every byte once, in order, and every row printed.
