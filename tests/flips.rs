@@ -11,9 +11,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use kmsproof::proto::verify::{CheckId, CheckSet, Level};
-use kmsproof::proto::{Answer, Ask, Association};
+use kmsproof::proto::{Answer, Ask, Association, Outcome, Verdict};
 use kmsproof::wire::kms::{Envelope, ProtocolVersion};
-use kmsproof::wire::{FileTime, dump};
+use kmsproof::wire::{FileTime, Hresult, dump};
 use support::drive::{self, START, Seen, drain};
 use support::vectors::{self, Call, Exchange};
 
@@ -119,8 +119,9 @@ fn step(title: &str, name: &str, index: usize, unnoticed: &[Unnoticed]) {
 }
 
 /// Flips every bit, holds what is not noticed against the list, and keeps the table as a snapshot.
-fn check(title: &str, frame: &[u8], regions: &Regions, unnoticed: &[Unnoticed], run: impl Fn(&[u8]) -> CheckSet) {
-    assert!(run(frame).is_empty(), "{title}: the answer as recorded fails {:?}", run(frame));
+fn check(title: &str, frame: &[u8], regions: &Regions, unnoticed: &[Unnoticed], run: impl Fn(&[u8]) -> Noticed) {
+    let recorded = run(frame);
+    assert!(recorded.failed.is_empty(), "{title}: the answer as recorded fails {:?}", recorded.failed);
     let mut rows: Vec<Row> = Vec::new();
     let mut silent: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut flipped = frame.to_vec();
@@ -133,6 +134,8 @@ fn check(title: &str, frame: &[u8], regions: &Regions, unnoticed: &[Unnoticed], 
             flipped[at] ^= 1 << bit;
             let noticed = run(&flipped);
             flipped[at] ^= 1 << bit;
+            row.same += usize::from(noticed.verdict == recorded.verdict);
+            let noticed = noticed.failed;
             match noticed.iter().map(|check| check.check().level).min() {
                 None => {
                     row.unnoticed += 1;
@@ -152,8 +155,15 @@ fn check(title: &str, frame: &[u8], regions: &Regions, unnoticed: &[Unnoticed], 
     assert_eq!(silent, due, "{title}: flips nothing notices, found (left) and listed (right)");
 }
 
+/// What came of one flip.
+struct Noticed {
+    failed: CheckSet,
+    /// What a Windows client concludes; none after a bind that leaves it to the call.
+    verdict: Option<Verdict>,
+}
+
 /// What a client makes of the answer to one call, everything before it as recorded.
-fn flipped_answer(exchange: &Exchange, index: usize, frame: &[u8]) -> CheckSet {
+fn flipped_answer(exchange: &Exchange, index: usize, frame: &[u8]) -> Noticed {
     let (mut client, mut seen) = begun(exchange);
     for answer in exchange.binding_answers() {
         client.handle_bytes(START, &answer.bytes);
@@ -181,12 +191,13 @@ fn flipped_answer(exchange: &Exchange, index: usize, frame: &[u8]) -> CheckSet {
             failed.insert(check);
         }
     }
-    assert!(!answers.is_empty(), "neither a reply nor a failure");
-    failed
+    // What the call came to is the first thing that came of it.
+    let first = answers.first().expect("neither a reply nor a failure");
+    Noticed { failed, verdict: Some(Outcome::conclude(first, ask.request().n_policy).verdict) }
 }
 
 /// What a client makes of one answer to its bind and alter_context, the others as recorded.
-fn flipped_step(exchange: &Exchange, index: usize, frame: &[u8]) -> CheckSet {
+fn flipped_step(exchange: &Exchange, index: usize, frame: &[u8]) -> Noticed {
     let (mut client, mut seen) = begun(exchange);
     for (at, answer) in exchange.binding_answers().enumerate() {
         client.handle_bytes(START, if at == index { frame } else { &answer.bytes });
@@ -196,12 +207,15 @@ fn flipped_step(exchange: &Exchange, index: usize, frame: &[u8]) -> CheckSet {
     let mut failed = CheckSet::default();
     let of_failure = seen.failed.map(|(failure, checks)| Answer::failed(failure, checks).checks);
     assert!(seen.bound.is_some() || of_failure.is_some());
+    // Bound, there is a call to make: what it would come to is the call's affair.
+    let verdict =
+        if seen.bound.is_some() { None } else { Some(Verdict::Refused(Hresult::BINDING_SERVICE_UNAVAILABLE)) };
     for checks in seen.bound.map(|bound| bound.checks).into_iter().chain(of_failure) {
         for check in checks.failed.iter() {
             failed.insert(check);
         }
     }
-    failed
+    Noticed { failed, verdict }
 }
 
 fn begun(exchange: &Exchange) -> (Association, Seen) {
@@ -252,17 +266,25 @@ struct Row {
     should: usize,
     may: usize,
     unnoticed: usize,
+    /// Flips after which a Windows client concludes what it would have without.
+    same: usize,
     checks: BTreeSet<CheckId>,
 }
 
 fn table(title: &str, rows: &[Row], unnoticed: &[Unnoticed]) -> String {
-    let mut out =
-        format!("{title}\nbits by the strictest check that notices a flip; (fields) stand in the ciphertext\n\n");
-    let _ = writeln!(out, "{:<42}{:>6}{:>8}{:>6}{:>6}  noticed by", "field", "must", "should", "may", "none");
+    let mut out = format!(
+        "{title}\nbits by the strictest check that notices a flip; same: a Windows client concludes the same as without the flip;\n(fields) stand in the ciphertext\n\n"
+    );
+    let _ =
+        writeln!(out, "{:<42}{:>6}{:>8}{:>6}{:>6}{:>6}  noticed by", "field", "must", "should", "may", "none", "same");
     for row in rows {
         let checks: Vec<_> = row.checks.iter().map(|check| check.to_string()).collect();
-        let Row { name, must, should, may, unnoticed, .. } = row;
-        let _ = writeln!(out, "{name:<42}{must:>6}{should:>8}{may:>6}{unnoticed:>6}  {}", checks.join(" ").trim_end());
+        let Row { name, must, should, may, unnoticed, same, .. } = row;
+        let _ = writeln!(
+            out,
+            "{name:<42}{must:>6}{should:>8}{may:>6}{unnoticed:>6}{same:>6}  {}",
+            checks.join(" ").trim_end()
+        );
     }
     for entry in unnoticed {
         let bits: u32 = entry.bits.iter().map(|byte| byte.count_ones()).sum();
