@@ -2,7 +2,7 @@
 
 mod catalog;
 mod common;
-mod decode;
+pub mod decode;
 mod explain;
 mod failure;
 mod lab;

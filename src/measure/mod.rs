@@ -11,8 +11,8 @@ pub use latency::Latency;
 
 use crate::engine::{Event, RunError};
 use crate::events::Exchange;
+use crate::proto::Negotiated;
 use crate::proto::verify::{CheckId, Finding, History, Level};
-use crate::proto::{Moment, Negotiated};
 use crate::scenario::Plan;
 
 /// Everything measured and judged of one scenario.
@@ -220,7 +220,7 @@ impl Measure {
     }
 
     fn observe_checks(&mut self, exchange: &Exchange) {
-        let sent = exchange.sent.unwrap_or(Moment::default());
+        let sent = exchange.sent.unwrap_or_default();
         let history = self.history.observe(&exchange.request, &exchange.answer, sent, exchange.received);
         for checks in [&exchange.answer.checks, &history] {
             for check in checks.done.iter() {

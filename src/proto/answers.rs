@@ -35,7 +35,7 @@ pub(super) fn read_ack(checks: &mut Checks, frame: &[u8], opening: Opening<'_>) 
     match (opening.step, pdu.body) {
         (Step::Bind { port }, Body::BindAck(ack)) => {
             checks.judge(CheckId::ExpectedKind, true, Default::default);
-            verify::check_ack(checks, &ack, AckExpectation { offered: opening.offered, port });
+            verify::check_ack(checks, PduView(frame), &ack, AckExpectation { offered: opening.offered, port });
             if opening.offered.contexts.iter().any(|context| context.interface == SyntaxId::KMS) {
                 if !accepted(opening.offered, &ack).any(|(context, _)| context.interface == SyntaxId::KMS) {
                     return Err(FailureKind::from(&ack));
@@ -48,7 +48,7 @@ pub(super) fn read_ack(checks: &mut Checks, frame: &[u8], opening: Opening<'_>) 
         (Step::Alter { ack }, Body::AlterContextResponse(response)) => {
             checks.judge(CheckId::ExpectedKind, true, Default::default);
             if let Some(ack) = ack {
-                verify::check_alter_response(checks, &response, opening.offered, ack);
+                verify::check_alter_response(checks, PduView(frame), &response, opening.offered, ack);
             }
             Ok(response)
         }

@@ -372,7 +372,10 @@ impl Association {
         self.take_results(&ack);
         if self.config.offer == Offer::Windows && self.negotiated.ndr32.is_none() {
             self.offered = bind_of(vec![element(NDR32_CONTEXT, SyntaxId::NDR32)], 0);
-            let alter = Pdu::whole(FIRST_CALL_ID, Body::AlterContext(self.offered.clone()));
+            let alter = Pdu {
+                flags: Flags::WHOLE.with(Flags::CONC_MPX),
+                ..Pdu::whole(FIRST_CALL_ID, Body::AlterContext(self.offered.clone()))
+            };
             self.send(now, &alter);
             self.ack = Some(ack);
             self.state = State::Altering { since: now };

@@ -171,8 +171,8 @@ fn read_stub(r: &mut Reader<'_>, ptype: Ptype, syntax: TransferSyntax) {
     let Ok(payload) = payload else { return };
     let _ = r.finish("stub");
     let Some(payload) = payload else { return };
-    r.replace_bytes(payload.len(), |inner| {
-        let is_request = ptype == Ptype::REQUEST;
+    let is_request = ptype == Ptype::REQUEST;
+    r.replace_bytes(if is_request { "request" } else { "response" }, |inner| {
         if let Ok(Envelope::Mac { .. }) = Envelope::decode(payload) {
             // In the clear: the body's own fields say more than the envelope's.
             let body_len = payload.len() - 16;
@@ -227,6 +227,32 @@ mod tests {
             assert_eq!(covered, cut, "{listing}");
             assert!(cut == 16 || !listing.issues.is_empty(), "{cut}: {listing}");
         }
+    }
+
+    #[test]
+    fn what_ends_the_reading_is_listed_too() {
+        let whole = Pdu::whole(2, Body::Shutdown).encode().unwrap();
+        for (at, byte, field) in [(2, 99, "ptype"), (10, 8, "auth_length")] {
+            let mut frame = whole.clone();
+            frame[at] = byte;
+            let listing = pdu(&frame, None);
+            assert_eq!(listing.issues, [Pdu::decode(&frame).unwrap_err()]);
+            assert_eq!(listing.issues[0].field, field);
+        }
+    }
+
+    #[test]
+    fn an_envelope_is_not_looked_for_in_a_field_as_long_by_chance() {
+        let mut stub = Vec::new();
+        let answer = ResponseStub::Answer { referent: 7, payload: &[0, 0, 9, 0], code: crate::wire::Hresult::OK };
+        answer.write(TransferSyntax::Ndr32, &mut stub);
+        let response = super::super::rpc::Response { alloc_hint: 20, context_id: 0, cancel_count: 0, stub: &stub };
+        let frame = Pdu::whole(2, Body::Response(response)).encode().unwrap();
+        let listing = pdu(&frame, Some(TransferSyntax::Ndr32));
+        let names: Vec<_> = listing.fields[12..].iter().map(|field| field.name.as_str()).collect();
+        let expected = ["responseSize", "referent", "max count", "minor version", "major version", "return code"];
+        assert_eq!(names, expected, "{listing}");
+        assert_eq!(listing.issues.len(), 1, "{listing}");
     }
 
     #[test]

@@ -226,6 +226,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Makes of a complaint the end: there is no reading on from here, not even when tracing,
+    /// which notes it all the same.
+    pub fn stop(&mut self, error: DecodeError) -> DecodeError {
+        if let Some(trace) = &mut self.trace {
+            trace.issues.push(error.clone());
+        }
+        error
+    }
+
     /// Refuses bytes that nothing claimed.
     pub fn finish(&mut self, whole: &'static str) -> Result<()> {
         let (offset, left) = (self.offset(), self.remaining());
@@ -265,13 +274,13 @@ impl<'a> Reader<'a> {
         self.bytes = hidden.0;
     }
 
-    /// Reads bytes already taken once more, in finer grain: the field of `len` bytes most lately
+    /// Reads bytes already taken once more, in finer grain: the field of this name most lately
     /// written down gives way to what `read` writes down of the same bytes. Does nothing unless tracing.
-    pub(super) fn replace_bytes(&mut self, len: usize, read: impl FnOnce(&mut Reader<'a>)) {
+    pub(super) fn replace_bytes(&mut self, name: &str, read: impl FnOnce(&mut Reader<'a>)) {
         let Some(trace) = &mut self.trace else { return };
-        let Some(at) = trace.fields.iter().rposition(|field| field.len == len) else { return };
+        let Some(at) = trace.fields.iter().rposition(|field| field.name == name) else { return };
         let later = trace.fields.split_off(at);
-        let start = later[0].offset - self.base;
+        let (start, len) = (later[0].offset - self.base, later[0].len);
         let mut inner = Reader::tracing(self.layer, &self.bytes[start..start + len]).at(later[0].offset);
         read(&mut inner);
         let unread = inner.remaining();
@@ -304,10 +313,7 @@ impl<'a> Reader<'a> {
                 self.position = self.bytes.len();
                 self.write_down(field, left, || format!("{} (cut short)", hex_preview(cut)));
             }
-            if let Some(trace) = &mut self.trace {
-                trace.issues.push(error.clone());
-            }
-            return Err(error);
+            return Err(self.stop(error));
         }
         let taken = &self.bytes[self.position..self.position + len];
         self.position += len;

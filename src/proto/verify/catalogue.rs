@@ -105,6 +105,8 @@ checks! {
     BindFragmentSize = "rpc/bind/fragment-size", Should, "Samba raw protocol tests";
     /// The association group is not 0.
     BindAssocGroup = "rpc/bind/assoc-group", Should, "Samba raw protocol tests";
+    /// The reserved bytes before the results of a bind_ack or alter_context_resp are zero.
+    BindReserved = "rpc/bind/reserved", Should, "C706 section 12.6.3.1";
     /// An alter_context_resp has no secondary address and changes neither fragment sizes nor association group.
     AlterUnchanged = "rpc/alter/unchanged", Should, "Samba raw protocol tests";
     /// A response names the presentation context of its request.

@@ -60,8 +60,8 @@ pub struct AckExpectation<'a> {
 }
 
 /// Checks the answer to a bind.
-pub fn check_ack(checks: &mut Checks, ack: &BindAck, expected: AckExpectation<'_>) {
-    check_results(checks, ack, expected.offered);
+pub fn check_ack(checks: &mut Checks, frame: PduView<'_>, ack: &BindAck, expected: AckExpectation<'_>) {
+    check_results(checks, frame, ack, expected.offered);
     let accepted = ack.results.iter().filter(|result| result.result == ResultCode::ACCEPTED).count();
     checks
         .judge(CheckId::BindOneSyntax, accepted <= 1, || ("at most one context accepted".into(), accepted.to_string()));
@@ -85,8 +85,14 @@ pub fn check_ack(checks: &mut Checks, ack: &BindAck, expected: AckExpectation<'_
 }
 
 /// Checks the answer to an alter_context against the bind's.
-pub fn check_alter_response(checks: &mut Checks, response: &BindAck, offered: &Bind, ack: &BindAck) {
-    check_results(checks, response, offered);
+pub fn check_alter_response(
+    checks: &mut Checks,
+    frame: PduView<'_>,
+    response: &BindAck,
+    offered: &Bind,
+    ack: &BindAck,
+) {
+    check_results(checks, frame, response, offered);
     let unchanged = response.secondary_address.is_empty()
         && response.max_xmit_frag == ack.max_xmit_frag
         && response.max_recv_frag == ack.max_recv_frag
@@ -102,7 +108,11 @@ pub fn check_alter_response(checks: &mut Checks, response: &BindAck, offered: &B
     });
 }
 
-fn check_results(checks: &mut Checks, ack: &BindAck, offered: &Bind) {
+fn check_results(checks: &mut Checks, frame: PduView<'_>, ack: &BindAck, offered: &Bind) {
+    let reserved = frame.results_reserved();
+    checks.judge(CheckId::BindReserved, reserved == Some([0; 3]), || {
+        ("00 00 00".into(), format!("{:02x?}", reserved.unwrap_or_default()))
+    });
     let (results, contexts) = (ack.results.len(), offered.contexts.len());
     checks.judge(CheckId::BindResultCount, results == contexts, || (contexts.to_string(), results.to_string()));
     for (index, (result, context)) in ack.results.iter().zip(&offered.contexts).enumerate() {

@@ -50,7 +50,7 @@ impl<'a> Envelope<'a> {
         let version = ProtocolVersion::read(r)?;
         let known = ProtocolVersion::ALL.contains(&version);
         if !known {
-            return Err(r.error("version", at, "4.0, 5.0 or 6.0", version.to_string()));
+            return Err(r.stop(r.error("version", at, "4.0, 5.0 or 6.0", version.to_string())));
         }
         if version == ProtocolVersion::V4 {
             r.bytes("body", r.remaining().saturating_sub(16))?;

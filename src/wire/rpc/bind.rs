@@ -275,11 +275,16 @@ impl BindNak {
 /// How many bytes bring the results after a secondary address of `length` bytes to a
 /// multiple of four from the start of the PDU.
 fn results_padding(length: usize) -> usize {
-    (RESULTS_BASE + length).next_multiple_of(4) - RESULTS_BASE - length
+    results_at(length) - ADDRESS_AT - length
+}
+
+/// Where the results after a secondary address of `length` bytes begin, in bytes from the start of the PDU.
+pub(super) fn results_at(length: usize) -> usize {
+    (ADDRESS_AT + length).next_multiple_of(4)
 }
 
 /// Where the secondary address begins, in bytes from the start of the PDU.
-const RESULTS_BASE: usize = 26;
+pub(super) const ADDRESS_AT: usize = 26;
 
 #[cfg(test)]
 mod tests {

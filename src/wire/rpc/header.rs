@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::super::error::DecodeError;
 use super::super::reader::Reader;
+use super::bind::{ADDRESS_AT, results_at};
 
 /// The common header, in bytes.
 pub const HEADER_LEN: usize = 16;
@@ -205,6 +206,12 @@ impl PduView<'_> {
     /// Of a fault: the reserved word after the status.
     pub fn fault_reserved(self) -> Option<u32> {
         self.u32(28)
+    }
+
+    /// Of a bind_ack or alter_context_resp: the reserved bytes after the number of results.
+    pub fn results_reserved(self) -> Option<[u8; 3]> {
+        let results = results_at(usize::from(self.u16(ADDRESS_AT - 2)?));
+        self.array(results + 1)
     }
 
     fn u16(self, at: usize) -> Option<u16> {

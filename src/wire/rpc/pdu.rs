@@ -47,7 +47,8 @@ pub struct Auth<'a> {
     pub pad_length: u8,
     /// The security context.
     pub context_id: u32,
-    /// The provider's token.
+    /// The provider's token. A trailer is known by its token's length alone, so that one with an
+    /// empty token cannot be told from none and is not sent.
     pub token: &'a [u8],
 }
 
@@ -104,7 +105,8 @@ impl<'a> Pdu<'a> {
             return Err(too_long);
         }
         let start = out.len();
-        let auth_length = self.auth.as_ref().map_or(0, |auth| auth.token.len());
+        let auth = self.auth.as_ref().filter(|auth| !auth.token.is_empty());
+        let auth_length = auth.map_or(0, |auth| auth.token.len());
         let flags = match &self.body {
             Body::Request(request) if request.object.is_some() => self.flags.with(Flags::OBJECT),
             Body::Request(_) => self.flags.without(Flags::OBJECT),
@@ -113,7 +115,7 @@ impl<'a> Pdu<'a> {
         let header = Header { ptype: self.ptype(), flags, auth_length: auth_length as u16, call_id: self.call_id };
         header.write(out);
         self.body.write(out);
-        if let Some(auth) = &self.auth {
+        if let Some(auth) = auth {
             auth.write(out);
         }
         match u16::try_from(out.len() - start) {
@@ -176,7 +178,7 @@ impl<'a> Body<'a> {
             Ptype::CO_CANCEL => Body::CoCancel,
             Ptype::ORPHANED => Body::Orphaned,
             Ptype(other) => {
-                return Err(r.error("ptype", 2, "a kind of connection-oriented PDU", other.to_string()));
+                return Err(r.stop(r.error("ptype", 2, "a kind of connection-oriented PDU", other.to_string())));
             }
         })
     }
@@ -209,7 +211,7 @@ impl<'a> Body<'a> {
 impl<'a> Auth<'a> {
     /// The trailer at the end of what the reader has left, without taking it, and how many
     /// bytes it and its padding hold.
-    fn peek(r: &Reader<'a>, auth_length: u16) -> Result<(usize, Option<Auth<'a>>), DecodeError> {
+    fn peek(r: &mut Reader<'a>, auth_length: u16) -> Result<(usize, Option<Auth<'a>>), DecodeError> {
         if auth_length == 0 {
             return Ok((0, None));
         }
@@ -217,7 +219,7 @@ impl<'a> Auth<'a> {
         let body = r.rest();
         let Some(start) = body.len().checked_sub(trailer_len) else {
             let expected = format!("at most {}", body.len().saturating_sub(AUTH_HEADER_LEN));
-            return Err(r.error("auth_length", 10, expected, auth_length.to_string()));
+            return Err(r.stop(r.error("auth_length", 10, expected, auth_length.to_string())));
         };
         let trailer_at = r.offset() + start;
         let mut trailer = Reader::new(Layer::Rpc, &body[start..]).at(trailer_at);
@@ -229,7 +231,8 @@ impl<'a> Auth<'a> {
         let context_id = trailer.u32("auth_context_id")?;
         let token = trailer.rest();
         if usize::from(pad_length) > start {
-            return Err(r.error("auth_pad_length", trailer_at + 2, format!("at most {start}"), pad_length.to_string()));
+            let expected = format!("at most {start}");
+            return Err(r.stop(r.error("auth_pad_length", trailer_at + 2, expected, pad_length.to_string())));
         }
         let auth = Auth { auth_type, level, pad_length, context_id, token };
         Ok((trailer_len + usize::from(pad_length), Some(auth)))
@@ -261,6 +264,13 @@ mod tests {
         let frame = pdu.encode().unwrap();
         assert_eq!(frame.len(), 24 + 5 + 3 + 8 + 5);
         assert_eq!(Pdu::decode(&frame), Ok(pdu));
+    }
+
+    #[test]
+    fn a_trailer_without_a_token_is_none() {
+        let auth = Some(Auth { auth_type: 10, level: 2, pad_length: 0, context_id: 7, token: b"" });
+        let plain = Pdu::whole(2, Body::Shutdown);
+        assert_eq!(Pdu { auth, ..plain.clone() }.encode(), plain.encode());
     }
 
     #[test]
