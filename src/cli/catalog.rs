@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use super::Failure;
-use super::text::{counted, plain};
 use crate::catalog::{self, Product};
 use crate::exit::Exit;
+use crate::report::plain::{counted, harmless_lines};
 
 /// List the products a KMS client can be
 ///
@@ -94,7 +94,7 @@ fn json(product: &Product) -> serde_json::Value {
 fn nothing(filter: &str) -> String {
     let near = catalog::find(filter).err().map(|unknown| unknown.nearest().join(", ")).unwrap_or_default();
     let hint = if near.is_empty() { "fewer words find more".to_owned() } else { format!("near it: {near}") };
-    plain(&format!("no product has `{filter}`; {hint}"))
+    harmless_lines(&format!("no product has `{filter}`; {hint}"))
 }
 
 const EXAMPLES: &str = "\

@@ -3,10 +3,10 @@
 use std::io::Write;
 
 use super::Failure;
-use super::text::{plain, wrapped};
 use crate::exit::Exit;
 use crate::explain::{self, Entry};
 use crate::proto::verify::{Check, CheckId};
+use crate::report::plain::{harmless_lines, wrapped};
 use crate::wire::Hresult;
 
 /// Explain an error code or a check: what it means, who decides it, what to do
@@ -111,7 +111,7 @@ fn unknown(what: &str) -> Failure {
         [] => "`kmsproof explain` alone lists all that is known".to_owned(),
         near => format!("near it: {}", near.join(", ")),
     };
-    Failure::usage(plain(&format!("nothing is known of `{what}`; {hint}")))
+    Failure::usage(harmless_lines(&format!("nothing is known of `{what}`; {hint}")))
 }
 
 fn render(check: &Check) -> String {

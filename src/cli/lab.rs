@@ -10,7 +10,7 @@ use super::common::runtime;
 use crate::engine::wall_now;
 use crate::exit::Exit;
 use crate::lab::{HostIdentity, LabHost, LabListener, Observer, Served};
-use crate::report::plain::{code, harmless};
+use crate::report::plain::{harmless, named};
 use crate::wire::Hresult;
 
 /// Serve the lab host on loopback, for kmsproof's own synthetic clients only
@@ -68,5 +68,5 @@ fn tell(served: &Served<'_>) {
 }
 
 fn words(result: Hresult) -> String {
-    if result == Hresult::OK { "granted".to_owned() } else { code(result) }
+    if result == Hresult::OK { "granted".to_owned() } else { named(result) }
 }

@@ -9,7 +9,6 @@ mod lab;
 mod out;
 mod probe;
 mod run;
-mod text;
 mod whose;
 
 use std::process::ExitCode;

@@ -3,9 +3,9 @@
 use std::io::{self, BufRead, Write};
 
 use super::Failure;
-use super::text::plain;
 use crate::client::identity::{ClientId, Origin};
 use crate::exit::Exit;
+use crate::report::plain::harmless_lines;
 use crate::wire::Guid;
 
 /// Say whether a client machine id is one of kmsproof's synthetic ids
@@ -35,7 +35,7 @@ fn judge(args: &WhoseArgs, input: impl BufRead, out: &mut dyn Write) -> Result<E
     let mut input = Some(input);
     let (mut ours, mut others) = (0_u64, 0_u64);
     let mut say = |text: &str, place: &str| -> Result<(), Failure> {
-        let wrong = |error| Failure::usage(plain(&format!("{place}{error}")));
+        let wrong = |error| Failure::usage(harmless_lines(&format!("{place}{error}")));
         let id: Guid = text.parse().map_err(wrong)?;
         match ClientId::recognise(id) {
             Some(origin) => {

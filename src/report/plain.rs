@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::explain;
 use crate::proto::Verdict;
 use crate::wire::Hresult;
 
@@ -16,6 +17,11 @@ pub fn harmless(text: &str) -> String {
         }
     }
     out
+}
+
+/// The same of text in lines, which stay lines.
+pub fn harmless_lines(text: &str) -> String {
+    text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
 }
 
 /// A duration as a person reads it.
@@ -54,10 +60,26 @@ pub fn minutes(minutes: u32) -> String {
     }
 }
 
-/// A number and its noun.
-pub fn counted(number: impl Into<u64>, one: &str, many: &str) -> String {
-    let number = number.into();
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+/// A number and its noun: `1 machine`, `2,000 machines`.
+pub fn counted(number: usize, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number as u64), if number == 1 { "" } else { "s" })
+}
+
+/// The words in lines of at most `columns`.
+pub fn wrapped(words: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in words.split_whitespace() {
+        let line = lines.len() - 1;
+        if lines[line].is_empty() {
+            lines[line].push_str(word);
+        } else if lines[line].chars().count() + 1 + word.chars().count() <= columns {
+            lines[line].push(' ');
+            lines[line].push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
 }
 
 /// A number with its thousands apart.
@@ -73,12 +95,10 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-/// A code with its symbol.
-pub fn code(code: Hresult) -> String {
-    match code.name() {
-        Some(name) => format!("{code} {name}"),
-        None => code.to_string(),
-    }
+/// A code with its symbol, from whichever table knows it.
+pub fn named(code: Hresult) -> String {
+    let symbol = code.name().or_else(|| explain::code(code).and_then(|entry| entry.name));
+    symbol.map_or_else(|| code.to_string(), |symbol| format!("{code} {symbol}"))
 }
 
 /// A verdict in few words.
@@ -175,7 +195,15 @@ mod tests {
     #[test]
     fn what_a_host_says_cannot_steer_a_terminal() {
         assert_eq!(harmless("a\u{1b}[2Jb\r\n\u{202e}c"), "a\\u{1b}[2Jb\\u{d}\\u{a}\\u{202e}c");
-        assert_eq!(harmless("亞東 ü"), "亞東 ü");
+        assert_eq!(harmless("亞東 ü \"a\\b\""), "亞東 ü \"a\\b\"");
+        assert_eq!(harmless_lines("a\nb\r\n"), "a\nb\\u{d}\n");
+    }
+
+    #[test]
+    fn words_are_wrapped_and_never_lost() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("", 7), [""]);
+        assert_eq!(wrapped("unbreakable", 3), ["unbreakable"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use super::plain::{code, counted, duration, harmless, minutes, short, shown_words};
+use super::plain::{counted, duration, harmless, harmless_lines, minutes, named, short, shown_words};
 use crate::client::Machine;
 use crate::client::identity::ClientId;
 use crate::engine::{HostUnderTest, Target};
@@ -52,7 +52,7 @@ impl<'a> ProbeReport<'a> {
             let _ = writeln!(
                 out,
                 "{DIM}the embedded lab host, which has counted {} before{DIM:#}",
-                counted(before, "machine", "machines")
+                counted(before as usize, "machine")
             );
         }
         self.render_request(&mut out);
@@ -173,10 +173,10 @@ impl<'a> ProbeReport<'a> {
         }
         section(out, "verdict");
         let outcome = &exchange.outcome;
-        row(out, "on the wire", &outcome.wire.map_or_else(|| "nothing".to_owned(), code));
+        row(out, "on the wire", &outcome.wire.map_or_else(|| "nothing".to_owned(), named));
         let verdict = match outcome.verdict {
             Verdict::Activated => format!("{GREEN}activated{GREEN:#}, licensed for 180 days"),
-            Verdict::Refused(refused) => format!("{RED}{}{RED:#} ({})", code(refused), short(refused)),
+            Verdict::Refused(refused) => format!("{RED}{}{RED:#} ({})", named(refused), short(refused)),
         };
         row(out, "the client", &verdict);
         let (slmgr, ospp) = shown_words(outcome.verdict);
@@ -345,11 +345,6 @@ fn mark(listing: &mut Listing, finding: &Finding) {
         expected: finding.expected.clone().into(),
         got: finding.got.clone().into(),
     });
-}
-
-/// A listing may quote the host: each line is made harmless, the lines stay.
-fn harmless_lines(text: &str) -> String {
-    text.lines().map(|line| harmless(line) + "\n").collect()
 }
 
 fn section(out: &mut String, title: &str) {

@@ -26,8 +26,8 @@ pub fn render_header(target: &str, seed: u64, plans: &[&Plan], embedded: bool) -
             out,
             "{DIM}left on the host: up to {} per application for 30 days (find them with `kmsproof whose`), \
              {} in its log and counters, a client table for an N policy of {n_policy}{DIM:#}",
-            counted(ids as u64, "synthetic client id", "synthetic client ids"),
-            counted(requests as u64, "request", "requests"),
+            counted(ids, "synthetic client id"),
+            counted(requests, "request"),
         );
     }
     out
@@ -69,8 +69,8 @@ pub fn render_footer(results: &[ScenarioResult], skipped: &[String], exit: Exit,
     let _ = writeln!(
         out,
         "{style}{word}{style:#}  {passed} of {} passed, {} in {}  {DIM}exit {}: {}{DIM:#}",
-        counted(results.len() as u64, "scenario", "scenarios"),
-        counted(activations, "activation", "activations"),
+        counted(results.len(), "scenario"),
+        counted(activations as usize, "activation"),
         duration(took),
         exit.code(),
         exit.meaning(),
@@ -131,7 +131,7 @@ fn render_checks(out: &mut String, result: &ScenarioResult) {
     let _ = writeln!(
         out,
         "  checks    {held} of {} held, {} times in all",
-        counted(result.checks.len() as u64, "requirement", "requirements"),
+        counted(result.checks.len(), "requirement"),
         grouped(done)
     );
     for level in [Level::Must, Level::Should, Level::May] {
@@ -140,7 +140,7 @@ fn render_checks(out: &mut String, result: &ScenarioResult) {
             let _ = writeln!(
                 out,
                 "    {style}{level:<6}{style:#}  {check}  failed {} of {}",
-                counted(outcome.failed, "time", "times"),
+                counted(outcome.failed as usize, "time"),
                 grouped(outcome.failed + outcome.passed)
             );
             let _ = writeln!(out, "            {DIM}{}{DIM:#}", requirement(check));
@@ -183,7 +183,7 @@ fn render_latency(out: &mut String, result: &ScenarioResult) {
     let _ = writeln!(
         out,
         "  traffic   {}, {} answered, {} bytes out, {} in, {}",
-        counted(totals.connections, "connection", "connections"),
+        counted(totals.connections as usize, "connection"),
         grouped(totals.responses),
         grouped(totals.bytes_sent),
         grouped(totals.bytes_received),

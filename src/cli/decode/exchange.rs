@@ -3,11 +3,10 @@
 use std::fmt::Display;
 
 use crate::catalog::{self, Application};
-use crate::cli::text::counted;
 use crate::client::identity::ClientId;
-use crate::explain;
 use crate::proto::{Heard, Outcome, Verdict, WitnessedExchange};
-use crate::wire::{Guid, Hresult};
+use crate::report::plain::{counted, minutes, named};
+use crate::wire::Guid;
 
 /// The heading of an exchange; `timed` is whether the capture has times.
 pub(super) fn heading(exchange: &WitnessedExchange, timed: bool) -> String {
@@ -103,20 +102,4 @@ fn outcome_rows(outcome: &Outcome, row: &mut impl FnMut(&'static str, &dyn Displ
         Verdict::Refused(code) => row("client verdict", &named(code)),
     }
     row("shown code", &named(outcome.shown));
-}
-
-/// A code with its symbol, from whichever table knows it.
-fn named(code: Hresult) -> String {
-    let symbol = code.name().or_else(|| explain::code(code).and_then(|entry| entry.name));
-    symbol.map_or_else(|| code.to_string(), |symbol| format!("{code} {symbol}"))
-}
-
-/// Minutes, and what that is in days or hours when it is whole ones.
-fn minutes(minutes: u32) -> String {
-    match minutes {
-        0 => "0 min".to_owned(),
-        days if days % 1440 == 0 => format!("{minutes} min ({} d)", days / 1440),
-        hours if hours % 60 == 0 => format!("{minutes} min ({} h)", hours / 60),
-        _ => format!("{minutes} min"),
-    }
 }

@@ -15,11 +15,11 @@ use jiff::Timestamp;
 use self::show::Show;
 use self::tally::Tally;
 use super::Failure;
-use super::text::{counted, plain};
 use crate::capture::{self, Chunk, Conversation, Direction};
 use crate::exit::Exit;
 use crate::proto::verify::History;
 use crate::proto::{Moment, Sender, Witness, WitnessConfig, WitnessEvent};
+use crate::report::plain::{counted, harmless_lines};
 use crate::wire::FileTime;
 use crate::wire::rpc::{Body, Pdu, SyntaxId};
 
@@ -55,14 +55,14 @@ pub struct DecodeArgs {
 /// When the file cannot be read, or `out` cannot be written.
 pub fn execute(args: &DecodeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let name = if args.file == Path::new("-") { "standard input".into() } else { args.file.display().to_string() };
-    let name = plain(&name);
+    let name = harmless_lines(&name);
     let bytes = read_bounded(&args.file).map_err(|error| Failure::input(format!("{name}: {error}")))?;
     let capture = capture::read(&bytes).map_err(|error| Failure::input(format!("{name}: {error}")))?;
     drop(bytes);
 
     writeln!(out, "{name}: {}", counted(capture.conversations.len(), "conversation"))?;
     for note in &capture.notes {
-        writeln!(out, "note: {}", plain(note))?;
+        writeln!(out, "note: {}", harmless_lines(note))?;
     }
     let begin = capture.conversations.iter().flat_map(|conversation| &conversation.chunks).find_map(|chunk| chunk.time);
     let mut tally = Tally::default();

@@ -6,9 +6,9 @@ use super::exchange;
 use super::tally::Tally;
 use super::timestamp;
 use crate::capture::{Chunk, Conversation};
-use crate::cli::text::{counted, plain, wrapped};
 use crate::proto::verify::{Checks, Finding, History};
 use crate::proto::{Answer, Asked, Phase, Sender, WitnessEvent, WitnessedExchange};
+use crate::report::plain::{counted, harmless_lines, wrapped};
 use crate::wire::dump::{self, Listing};
 use crate::wire::kms::ProtocolVersion;
 use crate::wire::rpc::{Bind, BindAck, PduView, Ptype};
@@ -195,7 +195,7 @@ impl<'a> Show<'a> {
     }
 
     fn listing(&mut self, listing: &Listing) -> io::Result<()> {
-        if self.brief { Ok(()) } else { write!(self.out, "\n{}", plain(&listing.to_string())) }
+        if self.brief { Ok(()) } else { write!(self.out, "\n{}", harmless_lines(&listing.to_string())) }
     }
 
     fn row(&mut self, label: &str, value: String) -> io::Result<()> {
@@ -203,7 +203,7 @@ impl<'a> Show<'a> {
     }
 
     fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
-        writeln!(self.out, "{}", plain(text.as_ref()))
+        writeln!(self.out, "{}", harmless_lines(text.as_ref()))
     }
 }
 

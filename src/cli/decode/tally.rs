@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::cli::text::counted;
 use crate::exit::Exit;
 use crate::proto::verify::{CheckId, Checks, Level};
+use crate::report::plain::counted;
 
 /// Counts over all conversations.
 #[derive(Debug, Default)]
