@@ -204,8 +204,8 @@ mod tests {
         insta::assert_snapshot!(explain(&["kms/v6/hmac"]).unwrap(), @r"
         kms/v6/hmac
 
-        requirement    The HMAC of a V6 answer is right for the client time's slot, or the one before or
-                       after.
+        requirement    The HMAC of a V6 answer is right for the client time's slot, or for a slot value
+                       0x22816889BD below or above it.
         level          must: breaking it fails a run
         when it fails  a Windows client throws the answer away (0x8007000D)
         source         protocol description, section 4

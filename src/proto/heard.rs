@@ -4,7 +4,7 @@ use super::Ask;
 use crate::crypto::{self, Sealing};
 use crate::wire::kms::{ActivationRequest, Envelope, ProtocolVersion, pkcs7_padding};
 use crate::wire::rpc::{FragmentError, SyntaxId};
-use crate::wire::{DecodeError, Layer, Reader};
+use crate::wire::{DecodeError, Layer, Reader, hex};
 
 /// An activation request as it went by.
 #[derive(Debug, Clone)]
@@ -101,10 +101,6 @@ impl Heard {
 
 fn issue(field: &'static str, offset: usize, expected: String, got: String) -> DecodeError {
     DecodeError { layer: Layer::Envelope, field, offset, expected: expected.into(), got: got.into() }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

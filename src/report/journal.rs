@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::events::{Event, Exchange};
+use crate::wire::hex;
 use crate::wire::rpc::{Body, ContextElement, ContextResult, Pdu, PduView};
 
 /// Writes events, one JSON object a line.
@@ -129,8 +130,4 @@ fn exchange_record(scenario: &str, exchange: &Exchange) -> Value {
         "checks_done": exchange.answer.checks.done.len(),
         "findings": exchange.answer.checks.findings,
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

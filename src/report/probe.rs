@@ -15,7 +15,7 @@ use crate::proto::{Ask, Negotiated, Sender, Verdict};
 use crate::wire::dump::{self, Listing};
 use crate::wire::kms::{Epid, ProtocolVersion};
 use crate::wire::rpc::{Body, Pdu, TransferSyntax};
-use crate::wire::{DecodeError, Hresult, Layer};
+use crate::wire::{DecodeError, Hresult, Layer, hex};
 
 /// Everything about one probe.
 #[derive(Debug)]
@@ -273,7 +273,7 @@ fn render_response(out: &mut String, exchange: &Exchange) {
     row(out, "activation interval", &minutes(response.activation_interval_min));
     row(out, "renewal interval", &minutes(response.renewal_interval_min));
     if let Some(hwid) = answer.hwid {
-        row(out, "hardware id", &hwid.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        row(out, "hardware id", &hex(&hwid));
     }
     if let Some(slot) = answer.hmac_slot {
         row(
@@ -281,8 +281,8 @@ fn render_response(out: &mut String, exchange: &Exchange) {
             "HMAC time slot",
             match slot {
                 0 => "the client time's own",
-                -1 => "the one before the client time's",
-                _ => "the one after the client time's",
+                -1 => "a tolerated value below the client time's",
+                _ => "a tolerated value above the client time's",
             },
         );
     }
@@ -324,7 +324,7 @@ fn exchange_json(exchange: &Exchange) -> Value {
             "client_time": response.client_time.to_string(), "client_time_filetime": response.client_time.0,
             "count": response.count, "activation_interval_min": response.activation_interval_min,
             "renewal_interval_min": response.renewal_interval_min,
-            "hwid": answer.hwid.map(|hwid| hwid.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+            "hwid": answer.hwid.map(|hwid| hex(&hwid)),
             "hmac_slot": answer.hmac_slot,
         })),
         "failure": answer.failure.as_ref().map(|failure| json!({"class": failure.class(), "message": failure.to_string()})),

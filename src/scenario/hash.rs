@@ -1,13 +1,12 @@
 //! The hash that says whether two plans send and expect the same.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest, Sha256};
 
 use super::expectation::{CountRule, Expected};
 use super::plan::{ConnectionUse, HostState, Plan, Step};
 use crate::client::Machine;
 use crate::proto::{Offer, Verdict};
+use crate::wire::hex;
 use crate::wire::rpc::TransferSyntax;
 
 /// Every list goes in with its length and every choice with a number, so that no two plans that
@@ -42,11 +41,7 @@ struct Sum(Sha256);
 
 impl Sum {
     fn hex(self) -> String {
-        let mut hex = String::with_capacity(64);
-        for byte in self.0.finalize() {
-            let _ = write!(hex, "{byte:02x}");
-        }
-        hex
+        hex(&self.0.finalize())
     }
 
     fn machine(&mut self, machine: &Machine) {

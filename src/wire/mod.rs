@@ -22,4 +22,4 @@ pub use error::{DecodeError, Layer};
 pub use filetime::FileTime;
 pub use guid::{Guid, GuidError};
 pub use hresult::{Hresult, HresultError};
-pub use reader::{Field, Reader, Trace};
+pub use reader::{Field, Reader, Trace, hex};

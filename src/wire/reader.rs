@@ -335,17 +335,22 @@ fn bytes_of(len: usize) -> String {
     if len == 1 { "1 byte".to_owned() } else { format!("{len} bytes") }
 }
 
-/// Up to sixteen bytes in hex, and how many there are when there are more.
-pub(crate) fn hex_preview(bytes: &[u8]) -> String {
+/// Bytes in hex, nothing between them.
+pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    let mut text = String::new();
-    for byte in bytes.iter().take(16) {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
         let _ = write!(text, "{byte:02x}");
     }
-    if bytes.len() > 16 {
-        let _ = write!(text, "… ({} bytes)", bytes.len());
-    }
     text
+}
+
+/// Up to sixteen bytes in hex, and how many there are when there are more.
+pub(crate) fn hex_preview(bytes: &[u8]) -> String {
+    match bytes.get(..16) {
+        Some(first) if bytes.len() > 16 => format!("{}… ({} bytes)", hex(first), bytes.len()),
+        _ => hex(bytes),
+    }
 }
 
 #[cfg(test)]

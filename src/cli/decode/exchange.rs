@@ -6,7 +6,7 @@ use crate::catalog::{self, Application};
 use crate::client::identity::ClientId;
 use crate::proto::{Heard, Outcome, Verdict, WitnessedExchange};
 use crate::report::plain::{counted, minutes, named};
-use crate::wire::Guid;
+use crate::wire::{Guid, hex};
 
 /// The heading of an exchange; `timed` is whether the capture has times.
 pub(super) fn heading(exchange: &WitnessedExchange, timed: bool) -> String {
@@ -29,8 +29,7 @@ pub(super) fn rows(exchange: &WitnessedExchange) -> Vec<(&'static str, String)> 
         let (retry, renewal) = (response.activation_interval_min, response.renewal_interval_min);
         row("host", &format!("ePID {}", response.epid));
         if let Some(hwid) = answer.hwid {
-            let hwid: String = hwid.iter().map(|byte| format!("{byte:02x}")).collect();
-            row("", &format!("hardware id {hwid}"));
+            row("", &format!("hardware id {}", hex(&hwid)));
         }
         row("count", &counted(response.count as usize, "machine"));
         row("intervals", &format!("retry {}, renewal {}", minutes(retry), minutes(renewal)));

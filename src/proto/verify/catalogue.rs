@@ -161,7 +161,7 @@ checks! {
     Padding = "kms/sealed/padding", Must, "protocol description, section 4", trust;
     /// The exclusive-or'ed IVs of a V6 answer equal the salt.
     V6XoredIvs = "kms/v6/xored-ivs", Must, "protocol description, section 4", trust;
-    /// The HMAC of a V6 answer is right for the client time's slot, or the one before or after.
+    /// The HMAC of a V6 answer is right for the client time's slot, or for a slot value 0x22816889BD below or above it.
     V6Hmac = "kms/v6/hmac", Must, "protocol description, section 4", trust;
     /// One host has one ePID for each KMS counted id.
     HistoryEpid = "kms/history/epid-stable", Should, "protocol description, section 3";

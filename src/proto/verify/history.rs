@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::{CheckId, Checks};
 use crate::proto::{Answer, Moment};
-use crate::wire::Guid;
 use crate::wire::kms::ActivationRequest;
+use crate::wire::{Guid, hex};
 
 /// What the answers of one host were like so far.
 #[derive(Debug, Default)]
@@ -70,10 +70,6 @@ impl History {
 /// Whether `value` is new. Past the bound nothing more is remembered, and nothing falsely found.
 fn remember(seen: &mut HashSet<[u8; 16]>, value: [u8; 16]) -> bool {
     if seen.len() < REMEMBERED_MAX { seen.insert(value) } else { !seen.contains(&value) }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// 16 MiB of values or so.

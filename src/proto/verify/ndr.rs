@@ -3,7 +3,7 @@
 use super::{CheckId, Checks, Place};
 use crate::wire::ndr::{self, ResponseStub};
 use crate::wire::rpc::TransferSyntax;
-use crate::wire::{Hresult, Reader};
+use crate::wire::{Hresult, Reader, hex};
 
 /// Reads the stub of a response and checks it; `None` when it cannot be read.
 /// Offsets in findings count from `base`, where the stub begins in its PDU.
@@ -43,7 +43,7 @@ pub fn check_stub<'a>(
             (
                 "zeros".into(),
                 used.map_or_else(String::new, |range| {
-                    format!("{:02x?} at stub byte {}", &stub[range.clone()], range.start)
+                    format!("{} at stub byte {}", hex(&stub[range.clone()]), range.start)
                 }),
             )
         },

@@ -111,7 +111,7 @@ pub fn check_alter_response(
 fn check_results(checks: &mut Checks, frame: PduView<'_>, ack: &BindAck, offered: &Bind) {
     let reserved = frame.results_reserved();
     checks.judge(CheckId::BindReserved, reserved == Some([0; 3]), || {
-        ("00 00 00".into(), format!("{:02x?}", reserved.unwrap_or_default()))
+        ("00 00 00".into(), hex_row(&reserved.unwrap_or_default()))
     });
     let (results, contexts) = (ack.results.len(), offered.contexts.len());
     checks.judge(CheckId::BindResultCount, results == contexts, || (contexts.to_string(), results.to_string()));
