@@ -53,10 +53,8 @@ impl TargetArgs {
                 (resolved.addresses, None)
             }
             Target::Srv { domain } => {
-                return Err(Failure::usage(format!(
-                    "srv:{domain}: this version does not look up SRV records; name the host itself \
-                     (nslookup -type=srv _vlmcs._tcp.{domain} lists the hosts)"
-                )));
+                let resolved = Target::resolve_srv(domain, self.timeout).await.map_err(Failure::setup)?;
+                (resolved.addresses, None)
             }
         };
         self.check_addresses(&addresses, would_send)?;

@@ -8,6 +8,8 @@ mod clock;
 mod connection;
 mod embedded;
 mod run;
+#[cfg(feature = "dns")]
+mod srv;
 mod target;
 
 pub use attempt::Attempt;

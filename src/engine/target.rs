@@ -110,6 +110,23 @@ impl Target {
     }
 }
 
+#[cfg(feature = "dns")]
+impl Target {
+    /// Finds the addresses of the hosts a domain publishes.
+    pub async fn resolve_srv(domain: &str, timeout: Duration) -> Result<Resolved, TargetError> {
+        super::srv::resolve(domain, timeout).await
+    }
+}
+
+#[cfg(not(feature = "dns"))]
+impl Target {
+    /// This build cannot look up SRV records.
+    pub async fn resolve_srv(domain: &str, _timeout: Duration) -> Result<Resolved, TargetError> {
+        let why = "this build of kmsproof has no SRV lookup (feature `dns`); name the host itself".to_owned();
+        Err(TargetError::Unresolved { name: format!("_vlmcs._tcp.{domain}"), why })
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
