@@ -75,6 +75,22 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::setup(format!("cannot start the runtime: {error}")))
 }
 
+/// Waits until someone wants this process to end: Ctrl-C, or the SIGTERM of a CI that gave up.
+pub async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
 /// A duration as people write it: `5s`, `2h 30m`, `500ms`.
 pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
     text.parse::<SignedDuration>()

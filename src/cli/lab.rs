@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use clap::Args;
 
 use super::Failure;
-use super::common::runtime;
+use super::common::{interrupted, runtime};
 use crate::engine::wall_now;
 use crate::exit::Exit;
 use crate::lab::{HostIdentity, LabHost, LabListener, Observer, Served};
@@ -46,7 +46,7 @@ async fn serve(args: &LabArgs) -> Result<Exit, Failure> {
     let observer: Observer = if args.quiet { Arc::new(|_| {}) } else { Arc::new(tell) };
     tokio::select! {
         () = listener.ndr64(!args.ndr32_only).observed_by(observer).serve() => {}
-        _ = tokio::signal::ctrl_c() => {}
+        () = interrupted() => {}
     }
     Ok(Exit::Held)
 }

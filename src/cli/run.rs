@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::Failure;
-use super::common::{TargetArgs, runtime};
+use super::common::{TargetArgs, interrupted, runtime};
 use super::out::{Format, OutFile, OutSpec};
 use crate::engine::{Clock, Event, HostUnderTest, RunError, Settings, Stop, run_plan};
 use crate::exit::Exit;
@@ -232,15 +232,11 @@ fn stop_on_interrupt() -> Stop {
     let stop = Stop::default();
     let setter = stop.clone();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            anstream::eprintln!(
-                "\ninterrupted: finishing what is under way and writing reports (again to stop at once)"
-            );
-            setter.set();
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(i32::from(Exit::Interrupted.code()));
-            }
-        }
+        interrupted().await;
+        anstream::eprintln!("\ninterrupted: finishing what is under way and writing reports (again to stop at once)");
+        setter.set();
+        interrupted().await;
+        std::process::exit(i32::from(Exit::Interrupted.code()));
     });
     stop
 }

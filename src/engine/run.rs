@@ -246,6 +246,6 @@ impl Failures {
 }
 
 /// So many failures in a row end a run.
-const FAILURES_MAX: u64 = 20;
+const FAILURES_MAX: u64 = 10;
 /// So many end it when nothing was ever answered.
 const FAILURES_AT_FIRST_MAX: u64 = 3;
