@@ -28,7 +28,7 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 1, value_name = "N", env = "KMSPROOF_SEED")]
     seed: u64,
     /// Write a report as well: json=PATH, events=PATH, pcapng=PATH (`-` is standard output)
-    #[arg(long, value_name = "FORMAT=PATH", env = "KMSPROOF_OUT", value_delimiter = ' ')]
+    #[arg(long, value_name = "FORMAT=PATH", env = "KMSPROOF_OUT")]
     out: Vec<OutSpec>,
     /// Print nothing but failures to run
     #[arg(short, long, env = "KMSPROOF_QUIET")]
