@@ -56,6 +56,17 @@ pub enum Event {
     },
 }
 
+/// Why a plan was not carried out to its end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The run was told to stop.
+    #[error("interrupted")]
+    Stopped,
+    /// The host gave no answer any more.
+    #[error("stopped early: {0} connections or calls in a row came to nothing")]
+    HostSilent(u32),
+}
+
 /// One activation, from its intended start to its judged answer.
 #[derive(Debug, Clone)]
 pub struct Exchange {

@@ -34,4 +34,5 @@ pub mod proto;
 pub mod report;
 pub mod safety;
 pub mod scenario;
+pub mod text;
 pub mod wire;

@@ -1,10 +1,11 @@
-//! What protects a host from kmsproof (CONTRACT, "What a target is protected by").
+//! What protects a host from kmsproof (README, "What it is not").
 //!
 //! Everything is decided here, in one place, before the first packet.
 
 use core::net::SocketAddr;
 use std::time::Duration;
 
+use crate::client::identity::ClientId;
 use crate::scenario::{Ids, Plan};
 
 /// What the user said of the target.
@@ -49,6 +50,15 @@ pub enum Refused {
         /// The cap.
         max: u32,
     },
+    /// A host that is not the embedded one is sent the same few ids in every run.
+    #[error(
+        "client id {id} is none of the {CLIENTS_MAX} that kmsproof sends to hosts it may not spoil: \
+         say --disposable-host if this host may be spoiled"
+    )]
+    Id {
+        /// What would have been sent.
+        id: ClientId,
+    },
     /// So many ids would push real clients out of the host's table.
     #[error(
         "{clients} client ids for {application} are more than {max}, and a host keeps each for 30 days: \
@@ -67,13 +77,10 @@ pub enum Refused {
 impl Limits {
     /// The caps for a host: none for the embedded one, which ends with the run.
     pub fn of(embedded: bool, consent: Consent) -> Limits {
-        if embedded {
+        if embedded || consent.disposable_host {
             return Limits { ids: Ids::Seeded, n_policy_max: None, clients_max: None, pace: None };
         }
-        if consent.disposable_host {
-            return Limits { ids: Ids::Seeded, n_policy_max: None, clients_max: None, pace: None };
-        }
-        Limits { ids: Ids::Pool, n_policy_max: Some(N_POLICY_MAX), clients_max: Some(CLIENTS_MAX), pace: Some(PACE) }
+        Limits { ids: Ids::Pool, n_policy_max: Some(N_POLICY_CAP), clients_max: Some(CLIENTS_MAX), pace: Some(PACE) }
     }
 
     /// Whether a plan keeps within them.
@@ -84,7 +91,19 @@ impl Limits {
                 return Err(Refused::Clients { application: application.name(), clients, max });
             }
         }
+        for machine in &plan.machines {
+            self.check_id(machine.id)?;
+        }
         Ok(())
+    }
+
+    /// Whether a client id keeps within them: where ids come from the fixed pool, it must be one of its first.
+    pub fn check_id(&self, id: ClientId) -> Result<(), Refused> {
+        let in_pool = id.pool_number().is_some_and(|number| (1..=CLIENTS_MAX as u32).contains(&number.number()));
+        match self.ids {
+            Ids::Pool if !in_pool => Err(Refused::Id { id }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether an N policy keeps within them.
@@ -110,7 +129,7 @@ fn is_loopback(address: &SocketAddr) -> bool {
 }
 
 /// A Windows client's: the largest a real host is asked for.
-const N_POLICY_MAX: u32 = 25;
+const N_POLICY_CAP: u32 = 25;
 /// What a host's table holds once a Windows client came.
 const CLIENTS_MAX: usize = 50;
 /// Fifty requests a second.
@@ -119,6 +138,7 @@ const PACE: Duration = Duration::from_millis(20);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::identity::{Group, Index};
 
     fn address(text: &str) -> SocketAddr {
         text.parse().unwrap()
@@ -146,6 +166,10 @@ mod tests {
         assert_eq!((capped.ids, capped.pace), (Ids::Pool, Some(PACE)));
         assert_eq!(capped.check_n_policy(25), Ok(()));
         assert!(capped.check_n_policy(26).is_err());
+        let (ours, other) = (ClientId::pool(Index::new(50).unwrap()), ClientId::pool(Index::new(51).unwrap()));
+        assert_eq!(capped.check_id(ours), Ok(()));
+        assert_eq!(capped.check_id(other), Err(Refused::Id { id: other }));
+        assert!(capped.check_id(ClientId::mint(0, Group::default(), Index::new(1).unwrap())).is_err());
         let spoiled = Limits::of(false, Consent { disposable_host: true, ..silent });
         assert_eq!(spoiled.check_n_policy(1000), Ok(()));
     }

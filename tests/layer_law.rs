@@ -5,18 +5,27 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What the rooms below the engine may use of each other. A room that does not exist is fine,
-/// and so is one that is not here: it stands beside or above the engine.
+/// What each room may use of the others. A room that does not exist is fine, and so is one that is
+/// not here: `engine` and `cli`, which may use any.
 const ROOMS: &[(&str, &[&str])] = &[
+    ("text", &[]),
     ("wire", &[]),
     ("crypto", &[]),
     ("proto", &["wire", "crypto"]),
-    ("client", &["wire", "crypto", "proto", "catalog"]),
     ("catalog", &["wire"]),
-    ("explain", &["wire"]),
-    ("capture", &["wire"]),
-    ("scenario", &["wire", "proto", "client", "catalog", "explain"]),
+    ("explain", &["wire", "text"]),
+    ("capture", &["wire", "text"]),
+    ("client", &["wire", "crypto", "proto", "catalog"]),
+    ("scenario", &["wire", "proto", "client", "catalog", "explain", "text"]),
     ("lab", &["wire", "crypto", "proto", "client", "catalog"]),
+    // Not below the engine, but readers of what comes out of it: no sockets and no clocks either.
+    ("events", &["wire", "proto"]),
+    ("measure", &["wire", "proto", "scenario", "events"]),
+    (
+        "report",
+        &["wire", "proto", "client", "catalog", "explain", "scenario", "capture", "events", "measure", "exit", "text"],
+    ),
+    ("safety", &["client", "scenario"]),
 ];
 
 /// Time and bytes come in as arguments: below the engine nobody names these.

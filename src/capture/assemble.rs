@@ -9,9 +9,10 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, HashMap};
 
-use super::notes::{Notes, counted};
+use super::notes::Notes;
 use super::segment::Segment;
 use super::{Chunk, Conversation, Direction};
+use crate::text::counted;
 
 /// What an assembler is willing to keep.
 #[derive(Debug, Clone)]

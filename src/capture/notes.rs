@@ -1,5 +1,7 @@
 //! Notes for the reader of a result, of which there are never too many.
 
+use crate::text::counted;
+
 /// A list of notes that stops growing, and then counts.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -24,11 +26,6 @@ impl Notes {
         }
         self.kept
     }
-}
-
-/// `1 byte`, `2 bytes`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A broken file can give rise to a note a packet; nobody reads more than this.

@@ -11,9 +11,10 @@ use pcap_parser::traits::PcapNGPacketBlock;
 use pcap_parser::{InterfaceDescriptionBlock, OptionCode, pcap};
 
 use super::assemble::{Assembler, Limits, Stamp};
-use super::notes::{Notes, counted};
+use super::notes::Notes;
 use super::segment::{Frame, Skip, dissect};
 use super::{Capture, CaptureError};
+use crate::text::counted;
 
 /// A file format, as its first four bytes give it away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

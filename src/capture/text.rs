@@ -1,34 +1,21 @@
 //! Bytes of a text file to text, whatever wrote it.
 
 use super::CaptureError;
+use crate::text::{self, NotText};
 
 /// The text in `bytes`: UTF-8 with or without a byte order mark, or UTF-16 with
 /// one (which is what a redirection in Windows PowerShell writes).
 pub(super) fn decode(bytes: &[u8]) -> Result<String, CaptureError> {
-    let text = match bytes {
-        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes)?,
-        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes)?,
-        [0xef, 0xbb, 0xbf, rest @ ..] | rest => {
-            String::from_utf8(rest.to_vec()).map_err(|_| not_recognized(other_kind(bytes)))?
-        }
-    };
+    let text = text::decode(bytes).map_err(|error| match error {
+        NotText::NotUtf8 { .. } => not_recognized(other_kind(bytes)),
+        other => not_recognized(&other.to_string()),
+    })?;
     // NUL and its like are valid UTF-8; a binary file is better called by its name
     // than by the column of its first odd character.
     if text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
         return Err(not_recognized(other_kind(bytes)));
     }
     Ok(text)
-}
-
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, CaptureError> {
-    let (pairs, odd) = bytes.as_chunks::<2>();
-    if !odd.is_empty() {
-        return Err(not_recognized("UTF-16 text that ends in half a character"));
-    }
-    let units = pairs.iter().map(|pair| unit(*pair));
-    char::decode_utf16(units)
-        .collect::<Result<String, _>>()
-        .map_err(|_| not_recognized("its byte order mark says UTF-16, its contents do not"))
 }
 
 /// What a file is instead, as far as its first bytes tell.

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::Failure;
 use crate::catalog::{self, Product};
 use crate::exit::Exit;
-use crate::report::plain::{counted, harmless_lines};
+use crate::text::{counted, harmless_lines};
 
 /// List the products a KMS client can be
 ///
@@ -24,10 +24,10 @@ pub struct CatalogArgs {
     #[arg(value_name = "WORD")]
     pub filter: Vec<String>,
     /// Show the ids as well: SKU (activation) id and KMS counted id
-    #[arg(long)]
+    #[arg(long, env = "KMSPROOF_IDS", value_parser = clap::builder::BoolishValueParser::new())]
     pub ids: bool,
     /// Write JSON, one array of products, instead of a table
-    #[arg(long)]
+    #[arg(long, env = "KMSPROOF_JSON", value_parser = clap::builder::BoolishValueParser::new())]
     pub json: bool,
 }
 

@@ -5,10 +5,11 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use jiff::SignedDuration;
 
 use super::Failure;
-use crate::engine::{EmbeddedLab, HostUnderTest, Target};
+use crate::engine::{Clock, EmbeddedLab, HostUnderTest, Pacer, Target};
 use crate::safety::{self, Consent, Limits, Refused};
 
 /// Which host, and what may be done to it.
@@ -18,10 +19,10 @@ pub struct TargetArgs {
     #[arg(long, default_value = "lab", value_name = "TARGET", env = "KMSPROOF_TARGET")]
     pub target: Target,
     /// You may test that host (needed for every target that is not loopback)
-    #[arg(long, env = "KMSPROOF_AUTHORIZED")]
+    #[arg(long, env = "KMSPROOF_AUTHORIZED", value_parser = BoolishValueParser::new())]
     pub authorized: bool,
     /// That host may be spoiled: no caps on N policy, client ids and rate
-    #[arg(long, env = "KMSPROOF_DISPOSABLE_HOST")]
+    #[arg(long, env = "KMSPROOF_DISPOSABLE_HOST", value_parser = BoolishValueParser::new())]
     pub disposable_host: bool,
     /// How long connecting, binding and each call may take
     #[arg(long, default_value = "5s", value_name = "DURATION", value_parser = parse_timeout, env = "KMSPROOF_TIMEOUT")]
@@ -41,11 +42,10 @@ impl TargetArgs {
 
     /// Finds the host, or starts the embedded one. `would_send` says what is planned, for the
     /// message to whoever has not said that they may test the host.
-    pub async fn host(&self, seed: u64, would_send: &str) -> Result<HostUnderTest, Failure> {
-        let pace = self.limits().pace;
+    pub async fn host(&self, seed: u64, clock: Clock, would_send: &str) -> Result<HostUnderTest, Failure> {
         let (addresses, lab) = match &self.target {
             Target::Lab => {
-                let lab = EmbeddedLab::start(seed).await.map_err(Failure::setup)?;
+                let lab = EmbeddedLab::start(seed, clock).await.map_err(Failure::setup)?;
                 (vec![lab.address()], Some(lab))
             }
             Target::Host { host, port } => {
@@ -58,7 +58,8 @@ impl TargetArgs {
             }
         };
         self.check_addresses(&addresses, would_send)?;
-        Ok(HostUnderTest { addresses, lab, pace, connections: AtomicU64::new(0) })
+        let pacer = Pacer::new(self.limits().pace);
+        Ok(HostUnderTest { addresses, lab, pacer, connections: AtomicU64::new(0) })
     }
 
     fn check_addresses(&self, addresses: &[SocketAddr], would_send: &str) -> Result<(), Failure> {

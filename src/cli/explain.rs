@@ -6,7 +6,7 @@ use super::Failure;
 use crate::exit::Exit;
 use crate::explain::{self, Entry};
 use crate::proto::verify::{Check, CheckId};
-use crate::report::plain::{harmless_lines, wrapped};
+use crate::text::{harmless_lines, wrapped};
 use crate::wire::Hresult;
 
 /// Explain an error code or a check: what it means, who decides it, what to do

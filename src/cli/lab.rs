@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 
 use super::Failure;
 use super::common::{interrupted, runtime};
-use crate::engine::wall_now;
+use crate::engine::Clock;
 use crate::exit::Exit;
 use crate::lab::{HostIdentity, LabHost, LabListener, Observer, Served};
-use crate::report::plain::{harmless, named};
+use crate::report::plain::named;
+use crate::text::harmless;
 use crate::wire::Hresult;
 
 /// Serve the lab host on loopback, for kmsproof's own synthetic clients only
@@ -20,13 +22,13 @@ pub struct LabArgs {
     #[arg(long, default_value = "127.0.0.1:1688", value_name = "ADDRESS:PORT", env = "KMSPROOF_LISTEN")]
     listen: SocketAddr,
     /// Speak NDR32 only, as hosts do that are not 64-bit Windows
-    #[arg(long, env = "KMSPROOF_NDR32_ONLY")]
+    #[arg(long, env = "KMSPROOF_NDR32_ONLY", value_parser = BoolishValueParser::new())]
     ndr32_only: bool,
     /// The lab host's randoms follow from this number
     #[arg(long, default_value_t = 1, value_name = "N", env = "KMSPROOF_SEED")]
     seed: u64,
     /// Say nothing of each request
-    #[arg(short, long, env = "KMSPROOF_QUIET")]
+    #[arg(short, long, env = "KMSPROOF_QUIET", value_parser = BoolishValueParser::new())]
     quiet: bool,
 }
 
@@ -36,11 +38,13 @@ pub fn execute(args: &LabArgs) -> Result<Exit, Failure> {
 }
 
 async fn serve(args: &LabArgs) -> Result<Exit, Failure> {
+    let clock = Clock::start();
     let host = Arc::new(Mutex::new(LabHost::new(HostIdentity::default(), args.seed)));
-    let listener = LabListener::bind(args.listen, host, wall_now).await.map_err(|error| match error {
-        crate::lab::BindError::NotLoopback(_) => Failure::usage(error),
-        crate::lab::BindError::Io(..) => Failure::setup(error),
-    })?;
+    let listener =
+        LabListener::bind(args.listen, host, Arc::new(move || clock.wall())).await.map_err(|error| match error {
+            crate::lab::BindError::NotLoopback(_) => Failure::usage(error),
+            crate::lab::BindError::Io(..) => Failure::setup(error),
+        })?;
     let address = listener.address();
     anstream::eprintln!("lab host on {address}, for kmsproof's synthetic clients only; Ctrl-C ends it");
     let observer: Observer = if args.quiet { Arc::new(|_| {}) } else { Arc::new(tell) };

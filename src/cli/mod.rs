@@ -51,17 +51,17 @@ pub fn main() -> ExitCode {
     set_color(cli.color);
     let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
     let result = match cli.command {
-        Command::Run(args) => run::execute(&args),
+        Command::Run(args) => run::execute(&args).map(ExitCode::from),
         Command::Probe(args) => probe::execute(&args, &mut out),
-        Command::Lab(args) => lab::execute(&args),
-        Command::Decode(args) => decode::execute(&args, &mut out),
-        Command::Explain(args) => explain::execute(&args, &mut out),
-        Command::Whose(args) => whose::execute(&args, &mut out),
-        Command::Catalog(args) => catalog::execute(&args, &mut out),
+        Command::Lab(args) => lab::execute(&args).map(ExitCode::from),
+        Command::Decode(args) => decode::execute(&args, &mut out).map(ExitCode::from),
+        Command::Explain(args) => explain::execute(&args, &mut out).map(ExitCode::from),
+        Command::Whose(args) => whose::execute(&args, &mut out).map(ExitCode::from),
+        Command::Catalog(args) => catalog::execute(&args, &mut out).map(ExitCode::from),
     };
     drop(out);
     match result {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(failure) => {
             if !failure.message.is_empty() {
                 const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();

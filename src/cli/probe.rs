@@ -1,8 +1,10 @@
 //! `kmsproof probe`: one activation, printed.
 
 use std::io::Write;
+use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
@@ -11,12 +13,14 @@ use super::common::{TargetArgs, parse_duration, runtime};
 use crate::catalog::{self, Product};
 use crate::client::identity::{ClientId, Group, Index, workstation_name};
 use crate::client::{Machine, Randomness};
-use crate::engine::{Attempt, Clock, Connection, Event, Failed, HostUnderTest, Settings, Target, wall_now};
-use crate::events::Exchange;
+use crate::engine::{Attempt, Clock, Connection, Failed, HostUnderTest, Settings, Target};
+use crate::events::{Event, Exchange};
 use crate::exit::Exit;
 use crate::proto::{Ask, Offer, Outcome, Phase, Sender, Verdict};
-use crate::report::ProbeReport;
-use crate::scenario::{Ids, POOL_SEED};
+use crate::report::{ProbeReport, Subject};
+use crate::safety::Limits;
+use crate::scenario::Ids;
+use crate::text::counted;
 use crate::wire::kms::{LicenseStatus, ProtocolVersion, WorkstationName};
 use crate::wire::rpc::TransferSyntax;
 use crate::wire::{FileTime, Guid, Hresult};
@@ -55,7 +59,7 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "N", env = "KMSPROOF_N_POLICY")]
     n_policy: Option<u32>,
     /// The client says it is a virtual machine
-    #[arg(long, env = "KMSPROOF_VM")]
+    #[arg(long, env = "KMSPROOF_VM", value_parser = BoolishValueParser::new())]
     vm: bool,
     /// The workstation name, at most 63 UTF-16 units
     #[arg(long, value_parser = parse_name, value_name = "NAME", env = "KMSPROOF_NAME")]
@@ -70,13 +74,13 @@ pub struct ProbeArgs {
     #[arg(long, value_parser = parse_expect, value_name = "CODE", env = "KMSPROOF_EXPECT")]
     expect: Option<Hresult>,
     /// Print one line for a monitoring system, with performance data, and exit 0, 1, 2 or 3
-    #[arg(long, conflicts_with = "json", env = "KMSPROOF_CHECK")]
+    #[arg(long, conflicts_with = "json", env = "KMSPROOF_CHECK", value_parser = BoolishValueParser::new())]
     check: bool,
     /// Print JSON
-    #[arg(long, env = "KMSPROOF_JSON")]
+    #[arg(long, env = "KMSPROOF_JSON", value_parser = BoolishValueParser::new())]
     json: bool,
     /// Print every PDU, byte by byte, as well
-    #[arg(short, long, conflicts_with_all = ["json", "check"], env = "KMSPROOF_VERBOSE")]
+    #[arg(short, long, conflicts_with_all = ["json", "check"], env = "KMSPROOF_VERBOSE", value_parser = BoolishValueParser::new())]
     verbose: bool,
     /// The synthetic id and the randoms of the request follow from this number
     #[arg(long, default_value_t = 1, value_name = "N", env = "KMSPROOF_SEED")]
@@ -91,51 +95,62 @@ enum ClientTime {
 }
 
 /// Carries the command out.
-pub fn execute(args: &ProbeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let result = runtime()?.block_on(probe(args, out));
-    match result {
-        // A monitoring system knows four numbers only: what could not be found out is unknown or critical.
-        Err(failure) if args.check => {
+pub fn execute(args: &ProbeArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    match runtime()?.block_on(probe(args, out)) {
+        // A monitoring system knows four numbers only: what could not be found out is critical or unknown.
+        Err(failure) if args.check && failure.exit != Exit::Output => {
             let (word, code) = if failure.exit == Exit::Setup { ("CRITICAL", 2) } else { ("UNKNOWN", 3) };
             writeln!(out, "KMS {word} - {}", failure.message.replace('\n', " "))?;
             out.flush()?;
-            std::process::exit(code);
+            Ok(ExitCode::from(code))
         }
         other => other,
     }
 }
 
-async fn probe(args: &ProbeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+async fn probe(args: &ProbeArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let target = TargetArgs { target: args.host.clone().unwrap_or_else(|| args.target.target.clone()), ..args.target };
-    let machine = machine(args, &target)?;
-    target.limits().check_n_policy(machine.n_policy).map_err(Failure::usage)?;
+    let limits = target.limits();
+    let machine = machine(args, &limits)?;
+    limits.check_n_policy(machine.n_policy).map_err(Failure::usage)?;
+    limits.check_id(machine.id).map_err(Failure::usage)?;
     let version = args.protocol.unwrap_or(args.product.protocol);
     let would_send = format!(
-        "{} activation request(s) for {} with client id {} and N policy {}",
-        args.calls, machine.product.edition, machine.id, machine.n_policy
+        "{} for {} with client id {} and N policy {}",
+        counted(args.calls, "activation request"),
+        machine.product.edition,
+        machine.id,
+        machine.n_policy
     );
-    let host = target.host(args.seed, &would_send).await?;
+    let clock = Clock::start();
+    let host = target.host(args.seed, clock, &would_send).await?;
+    let mut counted_before = None;
     if let Some(lab) = &host.lab {
         // An empty host would refuse every first client by count: there would be little to see.
-        lab.precharge(args.product.application, machine.n_policy, args.seed);
+        lab.precharge(args.product.application, machine.n_policy, args.seed, clock.wall());
+        counted_before = Some(machine.n_policy.saturating_sub(1));
     }
-    let clock = Clock::start();
     let conversation = converse(args, &host, &machine, version, clock).await?;
-    let report =
-        ProbeReport::new(&target.target, &host, &machine, version, &conversation.exchanges, &conversation.pdus);
-    if args.check {
+    let subject = Subject {
+        target: target.target.to_string(),
+        addresses: host.addresses.iter().map(ToString::to_string).collect(),
+        counted_before,
+    };
+    let report = ProbeReport::new(&subject, &machine, version, &conversation.exchanges, &conversation.pdus);
+    let exit = if args.check {
         let (line, code) = report.monitoring_line();
         writeln!(out, "{line}")?;
-        out.flush()?;
-        std::process::exit(code);
-    }
-    if args.json {
-        writeln!(out, "{}", report.to_json())?;
+        ExitCode::from(code)
     } else {
-        write!(out, "{}", report.render(args.verbose))?;
-    }
+        if args.json {
+            writeln!(out, "{}", report.to_json())?;
+        } else {
+            write!(out, "{}", report.render(args.verbose))?;
+        }
+        exit_of(args, &conversation.exchanges).into()
+    };
     out.flush()?;
-    Ok(exit_of(args, &conversation.exchanges))
+    Ok(exit)
 }
 
 /// What went back and forth.
@@ -154,17 +169,22 @@ async fn converse(
     let settings = Settings { timeout: args.target.timeout, record: true };
     let (events, mut received) = mpsc::channel::<Event>(64);
     let collecting = tokio::spawn(async move {
-        let mut pdus = Vec::new();
+        let (mut pdus, mut kept) = (Vec::new(), 0);
         while let Some(event) = received.recv().await {
-            if let Event::Pdu { sender, bytes, .. } = event {
-                pdus.push((sender, bytes));
+            match event {
+                // A host may send for as long as it is given: what is kept for showing has a bound.
+                Event::Pdu { sender, bytes, .. } if kept < PDU_BYTES_MAX => {
+                    kept += bytes.len();
+                    pdus.push((sender, bytes));
+                }
+                _ => {}
             }
         }
         pdus
     });
     let mut randomness = Randomness::new(args.seed);
     let mut exchanges = Vec::new();
-    let mut attempt = Attempt::new(0, 0, clock.now());
+    let mut attempt = Attempt::new(0, 0, host.pacer.wait(clock).await);
     let mut connection = match Connection::open(0, &host.addresses, args.syntax, settings, clock, &events).await {
         Ok(connection) => {
             attempt.note_opened(&connection);
@@ -172,22 +192,26 @@ async fn converse(
         }
         Err(Failed { failure, .. }) if failure.phase == Phase::Connect => return Err(Failure::setup(failure)),
         Err(failed) => {
-            let ask = ask(args, machine, version, &mut randomness);
-            exchanges.push(attempt.conclude(machine, &ask, Err(failed), clock.now()));
+            let ask = ask(args, machine, version, &mut randomness, clock);
+            exchanges.push(attempt.conclude(machine, &ask, Err(failed), clock));
             drop(events);
             return Ok(Conversation { exchanges, pdus: collected(collecting).await? });
         }
     };
+    let mut first = Some(attempt);
     for call in 0..args.calls {
-        let ask = ask(args, machine, version, &mut randomness);
+        let mut attempt = match first.take() {
+            Some(first) => first,
+            None => Attempt::new(0, call as usize, host.pacer.wait(clock).await),
+        };
+        let ask = ask(args, machine, version, &mut randomness, clock);
         let result = connection.call(ask.payload(), &events).await;
         attempt.note_carried(&mut connection);
         let over = result.is_err();
-        exchanges.push(attempt.conclude(machine, &ask, result, clock.now()));
+        exchanges.push(attempt.conclude(machine, &ask, result, clock));
         if over {
             break;
         }
-        attempt = Attempt::new(0, call as usize + 1, clock.now());
     }
     connection.close(&events).await;
     drop(events);
@@ -198,11 +222,17 @@ async fn collected<T>(task: tokio::task::JoinHandle<T>) -> Result<T, Failure> {
     task.await.map_err(|error| Failure::new(Exit::Bug, error))
 }
 
-fn ask(args: &ProbeArgs, machine: &Machine, version: ProtocolVersion, randomness: &mut Randomness) -> Ask {
+fn ask(
+    args: &ProbeArgs,
+    machine: &Machine,
+    version: ProtocolVersion,
+    randomness: &mut Randomness,
+    clock: Clock,
+) -> Ask {
     let client_time = match args.client_time {
-        None => wall_now(),
+        None => clock.wall(),
         Some(ClientTime::At(at)) => at,
-        Some(ClientTime::FromNow(by)) => wall_now().saturating_add(by),
+        Some(ClientTime::FromNow(by)) => clock.wall().saturating_add(by),
     };
     Ask::new(machine.request(version, client_time), randomness.next_iv())
 }
@@ -226,14 +256,13 @@ fn exit_of(args: &ProbeArgs, exchanges: &[Exchange]) -> Exit {
     if held && !exchanges.is_empty() { Exit::Held } else { Exit::Check }
 }
 
-fn machine(args: &ProbeArgs, target: &TargetArgs) -> Result<Machine, Failure> {
-    let (seed, group) = match target.limits().ids {
-        Ids::Seeded => (args.seed, Group::default()),
-        Ids::Pool => (POOL_SEED, Group::new(Group::MAX).map_err(Failure::usage)?),
-    };
-    // Machines are counted from 1, in scenarios too: against a host that is not ours this is the pool's first.
+fn machine(args: &ProbeArgs, limits: &Limits) -> Result<Machine, Failure> {
+    // Machines are counted from 1, in scenarios too.
     let index = Index::new(1).map_err(Failure::usage)?;
-    let id = args.cmid.unwrap_or_else(|| ClientId::mint(seed, group, index));
+    let id = args.cmid.unwrap_or_else(|| match limits.ids {
+        Ids::Seeded => ClientId::mint(args.seed, Group::default(), index),
+        Ids::Pool => ClientId::pool(index),
+    });
     let name = match &args.name {
         Some(name) => name.clone(),
         None => WorkstationName::new(&workstation_name("probe", index)).map_err(Failure::usage)?,
@@ -292,3 +321,6 @@ fn parse_expect(text: &str) -> Result<Hresult, String> {
     }
     text.parse().map_err(|error: crate::wire::HresultError| error.to_string())
 }
+
+/// Far more than an honest conversation of a hundred calls.
+const PDU_BYTES_MAX: usize = 4 << 20;

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Write};
 use super::Failure;
 use crate::client::identity::{ClientId, Origin};
 use crate::exit::Exit;
-use crate::report::plain::harmless_lines;
+use crate::text::harmless_lines;
 use crate::wire::Guid;
 
 /// Say whether a client machine id is one of kmsproof's synthetic ids

@@ -42,6 +42,18 @@ impl ClientId {
         ClientId::of(Origin { seed_fold: fold(seed), group, index })
     }
 
+    /// The `number`-th id of the fixed pool, which hosts that are not the embedded one are sent:
+    /// the same few in every run, so that a hundred runs leave behind what one leaves.
+    pub fn pool(number: Index) -> ClientId {
+        ClientId::mint(POOL_SEED, POOL_GROUP, number)
+    }
+
+    /// The number of this id in the fixed pool, when it is of the pool.
+    pub fn pool_number(self) -> Option<Index> {
+        let Origin { seed_fold, group, index } = ClientId::recognise(self.0)?;
+        (seed_fold == fold(POOL_SEED) && group == POOL_GROUP).then_some(index)
+    }
+
     /// Where `id` comes from when it was minted here; `None` for any other id.
     pub fn recognise(id: Guid) -> Option<Origin> {
         let printed = id.as_u128();
@@ -222,6 +234,10 @@ const VERSION_SHIFT: u32 = 76;
 const GROUP_SHIFT: u32 = 64;
 const VARIANT_SHIFT: u32 = 60;
 const TAG_LOW_SHIFT: u32 = 28;
+
+/// The seed and the group of the fixed pool; scenarios number their groups from 0 and never get so far.
+const POOL_SEED: u64 = 0;
+const POOL_GROUP: Group = Group(Group::MAX);
 
 #[cfg(test)]
 mod tests {

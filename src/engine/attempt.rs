@@ -1,6 +1,6 @@
 //! From the start of an exchange to its record.
 
-use super::clock::wall_now;
+use super::clock::Clock;
 use super::connection::{Connection, Failed};
 use crate::client::Machine;
 use crate::events::{Bytes, Exchange, Opened};
@@ -38,12 +38,12 @@ impl Attempt {
         self.bytes = connection.take_bytes();
     }
 
-    /// Judges what came of it. `now` is when it was clear that nothing would come, if nothing came.
-    pub fn conclude(self, machine: &Machine, ask: &Ask, result: Result<Reply, Failed>, now: Moment) -> Exchange {
+    /// Judges what came of it, now.
+    pub fn conclude(self, machine: &Machine, ask: &Ask, result: Result<Reply, Failed>, clock: Clock) -> Exchange {
         let times = result.as_ref().ok().map(|reply| reply.times);
         let syntax = result.as_ref().ok().map(|reply| reply.syntax);
         let mut answer = match result {
-            Ok(reply) => ask.judge(&reply, wall_now()),
+            Ok(reply) => ask.judge(&reply, clock.wall()),
             Err(Failed { failure, checks }) => Answer::failed(failure, checks),
         };
         if let Some(opened) = &self.opened {
@@ -61,7 +61,7 @@ impl Attempt {
             syntax,
             started: self.started,
             sent: times.map(|times| times.sent),
-            received: times.map_or(now, |times| times.received),
+            received: times.map_or_else(|| clock.now(), |times| times.received),
             bytes: self.bytes,
             answer,
             outcome,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::proto::Moment;
 use crate::wire::FileTime;
 
-/// A clock that only goes forward, counted from its beginning, and the wall time of that beginning.
+/// A clock that only goes forward, counted from its beginning, and the wall beside it.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: Instant,
@@ -25,14 +25,14 @@ impl Clock {
         Moment(self.start.elapsed())
     }
 
-    /// When the clock began.
+    /// When the clock began, on the wall.
     pub fn wall_start(&self) -> Timestamp {
         self.wall_start
     }
-}
 
-/// The wall time as KMS carries it.
-pub fn wall_now() -> FileTime {
-    // A machine whose clock stands before 1601 has other troubles.
-    FileTime::from_timestamp(Timestamp::now()).unwrap_or_default()
+    /// The wall time, as KMS carries it.
+    pub fn wall(&self) -> FileTime {
+        // A machine whose clock stands before 1601 has other troubles.
+        FileTime::from_timestamp(Timestamp::now()).unwrap_or_default()
+    }
 }

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
 
-use super::clock::wall_now;
+use super::clock::Clock;
 use crate::catalog::Application;
 use crate::client::identity::{ClientId, Group, Index};
 use crate::lab::{BindError, HostIdentity, LabHost, LabListener};
+use crate::wire::FileTime;
 
 /// A lab host of this process, on a loopback port the system chose. It ends when this is dropped.
 #[derive(Debug)]
@@ -20,12 +21,12 @@ pub struct EmbeddedLab {
 
 impl EmbeddedLab {
     /// Starts one. Its randoms follow from `seed`.
-    pub async fn start(seed: u64) -> Result<EmbeddedLab, BindError> {
+    pub async fn start(seed: u64, clock: Clock) -> Result<EmbeddedLab, BindError> {
         // Read before the first client waits for it: the catalogue costs milliseconds once.
         let _ = crate::catalog::all();
         let host = Arc::new(Mutex::new(LabHost::new(HostIdentity::default(), seed)));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listener = LabListener::bind(address, Arc::clone(&host), wall_now).await?;
+        let listener = LabListener::bind(address, Arc::clone(&host), Arc::new(move || clock.wall())).await?;
         let address = listener.address();
         Ok(EmbeddedLab { address, host, serving: tokio::spawn(listener.serve()) })
     }
@@ -37,12 +38,12 @@ impl EmbeddedLab {
 
     /// Lets it have counted one machine less than a client of `n_policy` needs, so that the next one
     /// is enough.
-    pub fn precharge(&self, application: Application, n_policy: u32, seed: u64) {
+    pub fn precharge(&self, application: Application, n_policy: u32, seed: u64, now: FileTime) {
         let mut host = self.host.lock().unwrap_or_else(PoisonError::into_inner);
         for number in 0..n_policy.saturating_sub(1).min(PRECHARGE_MAX) {
             let Ok(index) = Index::new(number) else { break };
             let id = ClientId::mint(seed, PRECHARGE_GROUP, index);
-            host.count(application, id, n_policy, wall_now());
+            host.count(application, id, n_policy, now);
         }
     }
 
@@ -52,8 +53,8 @@ impl EmbeddedLab {
     }
 }
 
-/// A group no scenario reaches.
-const PRECHARGE_GROUP: Group = match Group::new(Group::MAX) {
+/// Neither the group of the fixed pool nor one that a probe's own client is of.
+const PRECHARGE_GROUP: Group = match Group::new(Group::MAX - 1) {
     Ok(group) => group,
     Err(_) => panic!("it is within range"),
 };

@@ -7,16 +7,16 @@ mod attempt;
 mod clock;
 mod connection;
 mod embedded;
+mod pacer;
 mod run;
 #[cfg(feature = "dns")]
 mod srv;
 mod target;
 
 pub use attempt::Attempt;
-pub use clock::{Clock, wall_now};
+pub use clock::Clock;
 pub use connection::{Connection, Failed, Settings};
 pub use embedded::EmbeddedLab;
-pub use run::{HostUnderTest, RunError, Stop, run_plan};
+pub use pacer::Pacer;
+pub use run::{HostUnderTest, Stop, run_plan};
 pub use target::{Resolved, Target, TargetError, TargetParseError};
-
-pub use crate::events::Event;

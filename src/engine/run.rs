@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender as Events;
-use tokio::sync::{Mutex, Notify};
 
 use super::attempt::Attempt;
-use super::clock::{Clock, wall_now};
+use super::clock::Clock;
 use super::connection::{Connection, Failed, Settings, connect};
 use super::embedded::EmbeddedLab;
-use crate::events::{Event, Exchange};
-use crate::proto::{Answer, Ask, Failure, FailureKind, Moment, Offer, Phase};
+use super::pacer::Pacer;
+use crate::events::{Event, Exchange, RunError};
+use crate::proto::{Answer, Ask, Failure, FailureKind, Offer, Phase};
 use crate::scenario::{Arrival, ConnectionUse, HostState, Plan, Step};
 
 /// The host a run is against.
@@ -23,21 +24,10 @@ pub struct HostUnderTest {
     pub addresses: Vec<SocketAddr>,
     /// The embedded lab host, when it is that.
     pub lab: Option<EmbeddedLab>,
-    /// The least time between two requests; none for the embedded host.
-    pub pace: Option<Duration>,
+    /// What keeps requests to it apart.
+    pub pacer: Pacer,
     /// How many connections were opened to it so far.
     pub connections: AtomicU64,
-}
-
-/// Why a plan was not carried out to its end.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RunError {
-    /// The run was told to stop.
-    #[error("interrupted")]
-    Stopped,
-    /// The host gave no answer any more.
-    #[error("stopped early: {0} connections or calls in a row came to nothing")]
-    HostSilent(u32),
 }
 
 /// Tells a run to stop after what is under way.
@@ -73,8 +63,7 @@ pub async fn run_plan(
     events: Events<Event>,
     stop: Stop,
 ) -> Result<(), RunError> {
-    let pacer = Pacer { gap: host.pace, next: Mutex::new(Moment::default()) };
-    let run = Arc::new(Run { plan, host, settings, clock, events, stop, pacer, failures: Failures::default() });
+    let run = Arc::new(Run { plan, host, settings, clock, events, stop, failures: Failures::default() });
     for step in 0..run.plan.steps.len() {
         run.step(step).await?;
     }
@@ -88,7 +77,6 @@ struct Run {
     clock: Clock,
     events: Events<Event>,
     stop: Stop,
-    pacer: Pacer,
     failures: Failures,
 }
 
@@ -135,8 +123,9 @@ impl Run {
             }
             let position = next.fetch_add(1, Ordering::Relaxed);
             let Some(arrival) = step.arrivals.get(position) else { break };
-            self.pacer.wait(self.clock).await;
-            let exchange = self.exchange(number, position, step, arrival, &mut kept).await;
+            let due = self.host.pacer.wait(self.clock).await;
+            let attempt = Attempt::new(number, position, due);
+            let exchange = self.exchange(attempt, step, arrival, &mut kept).await;
             self.failures.note(&exchange.answer);
             let _ = self.events.send(Event::Exchange(Box::new(exchange))).await;
         }
@@ -146,15 +135,13 @@ impl Run {
 
     async fn exchange(
         &self,
-        number: usize,
-        position: usize,
+        mut attempt: Attempt,
         step: &Step,
         arrival: &Arrival,
         kept: &mut Option<Kept>,
     ) -> Exchange {
         let machine = &self.plan.machines[arrival.machine];
-        let mut attempt = Attempt::new(number, position, self.clock.now());
-        let ask = Ask::new(machine.request(arrival.version, wall_now()), arrival.iv);
+        let ask = Ask::new(machine.request(arrival.version, self.clock.wall()), arrival.iv);
         let unfit = kept.take_if(|kept| kept.offer != arrival.offer);
         self.hang_up(unfit).await;
         let connection = match kept.take() {
@@ -173,7 +160,7 @@ impl Run {
             }
             Err(failed) => Err(failed),
         };
-        attempt.conclude(machine, &ask, result, self.clock.now())
+        attempt.conclude(machine, &ask, result, self.clock)
     }
 
     async fn open(&self, offer: Offer, attempt: &mut Attempt) -> Result<Connection, Failed> {
@@ -195,25 +182,6 @@ impl Run {
 struct Kept {
     connection: Connection,
     offer: Offer,
-}
-
-/// Keeps a least time between two requests of a run.
-struct Pacer {
-    gap: Option<Duration>,
-    next: Mutex<Moment>,
-}
-
-impl Pacer {
-    async fn wait(&self, clock: Clock) {
-        let Some(gap) = self.gap else { return };
-        let due = {
-            let mut next = self.next.lock().await;
-            let due = (*next).max(clock.now());
-            *next = due + gap;
-            due
-        };
-        tokio::time::sleep(due - clock.now()).await;
-    }
 }
 
 /// Whether it is worth going on.

@@ -13,6 +13,7 @@ mod microsoft;
 mod network;
 mod rpc;
 
+use crate::text::wrapped;
 use std::fmt;
 
 use crate::wire::Hresult;
@@ -160,23 +161,10 @@ impl fmt::Display for Shown {
 
 /// Appends `label` and `words`, wrapped, the words in a column of their own.
 fn paragraph(text: &mut String, label: &str, words: &str) {
-    let mut line = format!("{label:LABEL_COLUMNS$}");
-    let mut fresh = true;
-    for word in words.split_whitespace() {
-        if !fresh && line.chars().count() + 1 + word.chars().count() > COLUMNS_MAX {
-            text.push_str(&line);
-            text.push('\n');
-            line = " ".repeat(LABEL_COLUMNS);
-            fresh = true;
-        }
-        if !fresh {
-            line.push(' ');
-        }
-        line.push_str(word);
-        fresh = false;
+    for (number, line) in wrapped(words, COLUMNS_MAX - LABEL_COLUMNS).iter().enumerate() {
+        let label = if number == 0 { label } else { "" };
+        text.push_str(&format!("{label:LABEL_COLUMNS$}{line}\n"));
     }
-    text.push_str(&line);
-    text.push('\n');
 }
 
 const COLUMNS_MAX: usize = 100;

@@ -29,13 +29,16 @@ pub struct Served<'a> {
 /// Someone who is told of each request.
 pub type Observer = Arc<dyn Fn(&Served<'_>) + Send + Sync>;
 
+/// What the host goes by for the time: any clock, a shifted one too.
+pub type HostClock = Arc<dyn Fn() -> FileTime + Send + Sync>;
+
 /// A lab host bound to an address, ready to serve.
 pub struct LabListener {
     listener: TcpListener,
     address: SocketAddr,
     host: Arc<Mutex<LabHost>>,
     ndr64: bool,
-    clock: fn() -> FileTime,
+    clock: HostClock,
     observer: Observer,
 }
 
@@ -57,7 +60,7 @@ impl LabListener {
     pub async fn bind(
         address: SocketAddr,
         host: Arc<Mutex<LabHost>>,
-        clock: fn() -> FileTime,
+        clock: HostClock,
     ) -> Result<LabListener, BindError> {
         if !address.ip().is_loopback() {
             return Err(BindError::NotLoopback(address));
@@ -106,11 +109,11 @@ impl LabListener {
                 max_fragment: MAX_FRAGMENT,
                 ..HostConfig::default()
             };
-            let (host, clock, observer) = (Arc::clone(&self.host), self.clock, Arc::clone(&self.observer));
+            let (host, clock, observer) = (Arc::clone(&self.host), Arc::clone(&self.clock), Arc::clone(&self.observer));
             connections.spawn(async move {
                 let _place = place;
                 // A connection that breaks is its client's affair.
-                let _ = serve_connection(stream, peer, config, &host, clock, &observer).await;
+                let _ = serve_connection(stream, peer, config, &host, &clock, &observer).await;
             });
         }
     }
@@ -121,7 +124,7 @@ async fn serve_connection(
     peer: SocketAddr,
     config: HostConfig,
     host: &Mutex<LabHost>,
-    clock: fn() -> FileTime,
+    clock: &HostClock,
     observer: &Observer,
 ) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
@@ -141,7 +144,9 @@ async fn serve_connection(
             association.answer(&call, answer.as_deref().map_err(|code| *code));
         }
         if let Some(bytes) = association.poll_transmit() {
-            stream.write_all(&bytes).await?;
+            // A client that does not read must not keep its place for ever.
+            let Ok(written) = tokio::time::timeout(IDLE_MAX, stream.write_all(&bytes)).await else { return Ok(()) };
+            written?;
         }
         if association.is_closing() {
             // Half-close and drain: closing over unread bytes would reset the answer away.

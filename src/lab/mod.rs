@@ -9,7 +9,5 @@ mod responder;
 mod rules;
 mod table;
 
-pub use listener::{BindError, LabListener, Observer, Served};
+pub use listener::{BindError, HostClock, LabListener, Observer, Served};
 pub use responder::{HostIdentity, LabHost};
-pub use rules::Grant;
-pub use table::ClientTable;

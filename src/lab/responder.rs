@@ -31,7 +31,8 @@ impl Default for HostIdentity {
     fn default() -> HostIdentity {
         HostIdentity {
             // Group and key id zero: no key of Microsoft's has them.
-            epid: EpidText::new("03612-00000-000-000000-03-1033-20348.0000-0012026").unwrap_or_default(),
+            epid: EpidText::new("03612-00000-000-000000-03-1033-20348.0000-0012026")
+                .expect("it is shorter than the field"),
             hwid: *b"kmsproof",
             activation_interval_min: 120,
             renewal_interval_min: 10_080,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::ClientTable;
+use super::table::ClientTable;
 use crate::catalog;
 use crate::client::identity::ClientId;
 use crate::wire::kms::{ActivationRequest, ProtocolVersion};
@@ -51,7 +51,7 @@ impl Rules {
 /// How far a client's clock may be from the host's; exactly this much passes.
 const SKEW_MAX: Duration = Duration::from_secs(4 * 3600);
 
-/// The largest N policy that is not taken for malformed data (CONFORMANCE, titles 124 and 125).
+/// The largest N policy that is not taken for malformed data (hosts that were tried refuse 1,001 and more).
 const N_POLICY_MAX: u32 = 1000;
 
 #[cfg(test)]

@@ -29,11 +29,6 @@ impl ClientTable {
         }
         self.seen.len() as u32
     }
-
-    /// How many clients the table can hold.
-    pub fn size(&self) -> usize {
-        self.size
-    }
 }
 
 /// How long an entry lasts after it was last seen.
@@ -68,12 +63,12 @@ mod tests {
         for number in 0..30 {
             table.count(id(number), 5, START);
         }
-        assert_eq!((table.count(id(30), 5, START), table.size()), (10, 10));
+        assert_eq!((table.count(id(30), 5, START), table.size), (10, 10));
         assert_eq!(table.count(id(31), 25, START), 11);
         for number in 100..200 {
             table.count(id(number), 5, START);
         }
-        assert_eq!((table.count(id(1), 5, START), table.size()), (50, 50));
+        assert_eq!((table.count(id(1), 5, START), table.size), (50, 50));
     }
 
     #[test]

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 pub use latency::Latency;
 
-use crate::engine::{Event, RunError};
-use crate::events::Exchange;
+use crate::events::{Event, Exchange, RunError};
 use crate::proto::Negotiated;
 use crate::proto::verify::{CheckId, Finding, History, Level};
 use crate::scenario::Plan;

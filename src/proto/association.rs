@@ -253,6 +253,8 @@ impl Association {
             }
         }
         self.frames = frames;
+        // A host that never stops sending never lets a driver's own timer come to its turn.
+        self.handle_timeout(now);
     }
 
     /// The host closed its side, or the connection broke.

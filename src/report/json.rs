@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::events::RunError;
 use crate::exit::Exit;
 use crate::measure::{CheckResult, Latencies, Latency, ScenarioResult};
 use crate::proto::verify::{CheckId, Level};
@@ -227,7 +228,6 @@ fn scenario_record(result: &ScenarioResult) -> ScenarioRecord<'_> {
 }
 
 fn verdict(result: &ScenarioResult) -> &'static str {
-    use crate::engine::RunError;
     match &result.ended_early {
         Some(RunError::Stopped) => "invalid",
         _ if result.totals.requests == 0 => "invalid",

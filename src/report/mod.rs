@@ -10,5 +10,5 @@ mod text;
 pub use journal::Journal;
 pub use json::{RunHeader, RunRecord};
 pub use pcapng::Recorder;
-pub use probe::ProbeReport;
+pub use probe::{ProbeReport, Subject};
 pub use text::{render_footer, render_header, render_scenario};

@@ -1,28 +1,10 @@
-//! Words and numbers for people, and what a host says made harmless for a terminal.
+//! Words and numbers for people.
 
 use std::time::Duration;
 
 use crate::explain;
 use crate::proto::Verdict;
 use crate::wire::Hresult;
-
-/// Text from outside without anything that could steer a terminal.
-pub fn harmless(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() || is_format(character) {
-            out.extend(character.escape_unicode());
-        } else {
-            out.push(character);
-        }
-    }
-    out
-}
-
-/// The same of text in lines, which stay lines.
-pub fn harmless_lines(text: &str) -> String {
-    text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
-}
 
 /// A duration as a person reads it.
 pub fn duration(took: Duration) -> String {
@@ -58,41 +40,6 @@ pub fn minutes(minutes: u32) -> String {
         Some((number, unit)) => format!("{minutes} min ({number} {unit}s)"),
         None => format!("{minutes} min"),
     }
-}
-
-/// A number and its noun: `1 machine`, `2,000 machines`.
-pub fn counted(number: usize, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(number as u64), if number == 1 { "" } else { "s" })
-}
-
-/// The words in lines of at most `columns`.
-pub fn wrapped(words: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in words.split_whitespace() {
-        let line = lines.len() - 1;
-        if lines[line].is_empty() {
-            lines[line].push_str(word);
-        } else if lines[line].chars().count() + 1 + word.chars().count() <= columns {
-            lines[line].push(' ');
-            lines[line].push_str(word);
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines
-}
-
-/// A number with its thousands apart.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// A code with its symbol, from whichever table knows it.
@@ -153,13 +100,6 @@ pub fn shown_words(verdict: Verdict) -> (String, String) {
     (format!("Error: {shown} {words}"), format!("ERROR CODE: {shown}  ERROR DESCRIPTION: {words}"))
 }
 
-/// Characters that print nothing and change how others are shown (bidirectional marks and their kin).
-fn is_format(character: char) -> bool {
-    matches!(character,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,24 +130,5 @@ mod tests {
         ] {
             assert_eq!(minutes(min), text);
         }
-    }
-
-    #[test]
-    fn what_a_host_says_cannot_steer_a_terminal() {
-        assert_eq!(harmless("a\u{1b}[2Jb\r\n\u{202e}c"), "a\\u{1b}[2Jb\\u{d}\\u{a}\\u{202e}c");
-        assert_eq!(harmless("亞東 ü \"a\\b\""), "亞東 ü \"a\\b\"");
-        assert_eq!(harmless_lines("a\nb\r\n"), "a\nb\\u{d}\n");
-    }
-
-    #[test]
-    fn words_are_wrapped_and_never_lost() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("", 7), [""]);
-        assert_eq!(wrapped("unbreakable", 3), ["unbreakable"]);
-    }
-
-    #[test]
-    fn thousands_stand_apart() {
-        assert_eq!([0, 999, 1000, 1234567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 }

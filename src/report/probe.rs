@@ -5,23 +5,33 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use super::plain::{counted, duration, harmless, harmless_lines, minutes, named, short, shown_words};
+use super::plain::{duration, minutes, named, short, shown_words};
 use crate::client::Machine;
 use crate::client::identity::ClientId;
-use crate::engine::{HostUnderTest, Target};
 use crate::events::Exchange;
 use crate::proto::verify::{Finding, Level};
-use crate::proto::{Ask, Negotiated, Sender, Verdict};
+use crate::proto::{Ask, Heard, Negotiated, Sender, Verdict};
+use crate::text::{counted, harmless, harmless_lines};
 use crate::wire::dump::{self, Listing};
 use crate::wire::kms::{Epid, ProtocolVersion};
 use crate::wire::rpc::{Body, Pdu, TransferSyntax};
 use crate::wire::{DecodeError, Hresult, Layer, hex};
 
+/// What was probed.
+#[derive(Debug)]
+pub struct Subject {
+    /// What `--target` said.
+    pub target: String,
+    /// The addresses that were tried.
+    pub addresses: Vec<String>,
+    /// Of the embedded host: how many machines it had counted before.
+    pub counted_before: Option<u32>,
+}
+
 /// Everything about one probe.
 #[derive(Debug)]
 pub struct ProbeReport<'a> {
-    target: &'a Target,
-    host: &'a HostUnderTest,
+    subject: &'a Subject,
     machine: &'a Machine,
     version: ProtocolVersion,
     exchanges: &'a [Exchange],
@@ -31,29 +41,24 @@ pub struct ProbeReport<'a> {
 impl<'a> ProbeReport<'a> {
     /// A report on these exchanges and the PDUs that carried them.
     pub fn new(
-        target: &'a Target,
-        host: &'a HostUnderTest,
+        subject: &'a Subject,
         machine: &'a Machine,
         version: ProtocolVersion,
         exchanges: &'a [Exchange],
         pdus: &'a [(Sender, Vec<u8>)],
     ) -> ProbeReport<'a> {
-        ProbeReport { target, host, machine, version, exchanges, pdus }
+        ProbeReport { subject, machine, version, exchanges, pdus }
     }
 
     /// For a person: request, response, checks and the three codes; every PDU byte by byte
     /// when `verbose`, or when something could not be read.
     pub fn render(&self, verbose: bool) -> String {
         let mut out = String::new();
-        let addresses: Vec<_> = self.host.addresses.iter().map(ToString::to_string).collect();
-        let _ = writeln!(out, "{BOLD}probe of {}{BOLD:#}  {}", self.target, addresses.join(", "));
-        if self.host.lab.is_some() {
-            let before = u64::from(self.machine.n_policy.saturating_sub(1));
-            let _ = writeln!(
-                out,
-                "{DIM}the embedded lab host, which has counted {} before{DIM:#}",
-                counted(before as usize, "machine")
-            );
+        let Subject { target, addresses, counted_before } = self.subject;
+        let _ = writeln!(out, "{BOLD}probe of {target}{BOLD:#}  {}", addresses.join(", "));
+        if let Some(before) = counted_before {
+            let before = counted(*before, "machine");
+            let _ = writeln!(out, "{DIM}the embedded lab host, which has counted {before} before{DIM:#}");
         }
         self.render_request(&mut out);
         for (call, exchange) in self.exchanges.iter().enumerate() {
@@ -66,7 +71,7 @@ impl<'a> ProbeReport<'a> {
     }
 
     /// For a monitoring system: one line with performance data, and the plugin's exit code.
-    pub fn monitoring_line(&self) -> (String, i32) {
+    pub fn monitoring_line(&self) -> (String, u8) {
         let Some(last) = self.exchanges.last() else { return ("KMS UNKNOWN - nothing was asked".to_owned(), 3) };
         let checks = self.exchanges.iter().map(|exchange| &exchange.answer.checks);
         let should_failed =
@@ -107,10 +112,7 @@ impl<'a> ProbeReport<'a> {
         let request = self.exchanges.first().map(|exchange| &exchange.request);
         json!({
             "schema": "kmsproof.probe/1",
-            "target": {
-                "requested": self.target.to_string(),
-                "addresses": self.host.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            },
+            "target": {"requested": self.subject.target, "addresses": self.subject.addresses},
             "request": request.map(|request| json!({
                 "product": self.machine.product.edition, "application": self.machine.product.application.name(),
                 "application_id": request.application_id, "sku_id": request.sku_id, "kms_counted_id": request.kms_counted_id,
@@ -219,8 +221,9 @@ impl<'a> ProbeReport<'a> {
             if !exchange.answer.plaintext.is_empty() {
                 section(out, "inside the encryption");
                 let ask = Ask::new(exchange.request.clone(), exchange.request_iv);
-                let _ = writeln!(out, "request body:");
-                out.push_str(&harmless_lines(&dump::request_plaintext(&ask.request().encode()).to_string()));
+                if let Ok(heard) = Heard::read(ask.payload(), 0) {
+                    out.push_str(&harmless_lines(&dump::request_plaintext(&heard.plaintext).to_string()));
+                }
                 let listing = dump::response_plaintext(&exchange.answer.plaintext, exchange.request.version);
                 out.push_str(&harmless_lines(&listing.to_string()));
             }

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::plain::{counted, duration, grouped, harmless, nanoseconds, verdict};
+use super::plain::{duration, nanoseconds, verdict};
 use crate::exit::Exit;
 use crate::measure::{Latency, ScenarioResult, StepResult};
 use crate::proto::verify::{CheckId, Level};
 use crate::scenario::{Plan, Step};
+use crate::text::{counted, grouped, harmless};
 
 /// The lines before the first scenario: what is run against what, and what it leaves behind.
 pub fn render_header(target: &str, seed: u64, plans: &[&Plan], embedded: bool) -> String {
@@ -70,7 +71,7 @@ pub fn render_footer(results: &[ScenarioResult], skipped: &[String], exit: Exit,
         out,
         "{style}{word}{style:#}  {passed} of {} passed, {} in {}  {DIM}exit {}: {}{DIM:#}",
         counted(results.len(), "scenario"),
-        counted(activations as usize, "activation"),
+        counted(activations, "activation"),
         duration(took),
         exit.code(),
         exit.meaning(),
@@ -140,7 +141,7 @@ fn render_checks(out: &mut String, result: &ScenarioResult) {
             let _ = writeln!(
                 out,
                 "    {style}{level:<6}{style:#}  {check}  failed {} of {}",
-                counted(outcome.failed as usize, "time"),
+                counted(outcome.failed, "time"),
                 grouped(outcome.failed + outcome.passed)
             );
             let _ = writeln!(out, "            {DIM}{}{DIM:#}", requirement(check));
@@ -183,7 +184,7 @@ fn render_latency(out: &mut String, result: &ScenarioResult) {
     let _ = writeln!(
         out,
         "  traffic   {}, {} answered, {} bytes out, {} in, {}",
-        counted(totals.connections as usize, "connection"),
+        counted(totals.connections, "connection"),
         grouped(totals.responses),
         grouped(totals.bytes_sent),
         grouped(totals.bytes_received),

@@ -1,5 +1,6 @@
 //! `expect = { … }`: reading what a step expects.
 
+use crate::text::counted;
 use std::ops::RangeInclusive;
 
 use toml::de::DeValue;
@@ -211,10 +212,6 @@ fn rising(node: &Node<'_>, counts: RangeInclusive<u32>, asking: Asking, findings
         return wrong(format!("the count cannot rise with each of the {arrivals} arrivals"), once);
     }
     Some(CountRule::Rising { from, to })
-}
-
-fn counted(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 fn count(node: &Node<'_>, findings: &mut Findings) -> Option<u32> {

@@ -50,7 +50,7 @@ mod walk;
 
 pub use expectation::{CountRule, Expectation, Expected};
 pub use hash::combined_hash;
-pub use plan::{Arrival, ConnectionUse, HostState, Ids, POOL_SEED, Plan, Step};
+pub use plan::{Arrival, ConnectionUse, HostState, Ids, Plan, Step};
 pub use problem::{PROBLEMS_MAX, Problem, Problems};
 pub use shipped::shipped;
 

@@ -98,7 +98,7 @@ pub enum Ids {
     Seeded,
     /// For any other host: the same ids in every run of every scenario, whatever the seed.
     /// The k-th distinct machine of an application, counted from 1 in the order of the file, is
-    /// `mint(`[`POOL_SEED`]`, Group::MAX, k)`.
+    /// [`ClientId::pool`]`(k)`.
     ///
     /// A host keeps every id for 30 days, counts it and may drop a real client's entry for it.
     /// With a fixed pool a hundred runs leave behind what one leaves, and the admin finds the same
@@ -106,9 +106,6 @@ pub enum Ids {
     /// computer do; a host counts them apart.
     Pool,
 }
-
-/// The seed of the pool of fixed ids.
-pub const POOL_SEED: u64 = 0;
 
 impl Plan {
     /// Whether a step needs a host with an empty table, which only the embedded lab host can be.
@@ -168,9 +165,7 @@ fn machines(scenario: &Scenario, seed: u64, ids: Ids) -> (Vec<Machine>, Places) 
             *in_application += 1;
             let id = match ids {
                 Ids::Seeded => ClientId::mint(seed, id_group(group_index), id_index(number)),
-                Ids::Pool => {
-                    ClientId::mint(POOL_SEED, id_group(usize::from(identity::Group::MAX)), id_index(*in_application))
-                }
+                Ids::Pool => ClientId::pool(id_index(*in_application)),
             };
             places.insert((group_index, number), machines.len());
             machines.push(machine(group, number, id));

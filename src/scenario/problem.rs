@@ -1,5 +1,6 @@
 //! What is wrong with a scenario file, all of it, shown at its place.
 
+use crate::text::harmless;
 use std::fmt;
 use std::ops::Range;
 
@@ -217,14 +218,6 @@ impl Findings {
         let list = self.found.into_iter().take(PROBLEMS_MAX).map(|finding| finding.into_problem(source)).collect();
         Some(Problems { file: harmless(file), list, more })
     }
-}
-
-/// Text that quotes a file, without what could move a terminal's cursor or turn a line around. The
-/// renderer sees to that in the excerpt, and only there.
-fn harmless(text: &str) -> String {
-    let harms =
-        |letter: char| letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|letter| if harms(letter) { char::REPLACEMENT_CHARACTER } else { letter }).collect()
 }
 
 /// How many problems of a file are shown: nobody reads more before mending some.

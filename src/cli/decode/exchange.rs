@@ -5,7 +5,8 @@ use std::fmt::Display;
 use crate::catalog::{self, Application};
 use crate::client::identity::ClientId;
 use crate::proto::{Heard, Outcome, Verdict, WitnessedExchange};
-use crate::report::plain::{counted, minutes, named};
+use crate::report::plain::{minutes, named};
+use crate::text::counted;
 use crate::wire::{Guid, hex};
 
 /// The heading of an exchange; `timed` is whether the capture has times.
@@ -31,7 +32,7 @@ pub(super) fn rows(exchange: &WitnessedExchange) -> Vec<(&'static str, String)> 
         if let Some(hwid) = answer.hwid {
             row("", &format!("hardware id {}", hex(&hwid)));
         }
-        row("count", &counted(response.count as usize, "machine"));
+        row("count", &counted(response.count, "machine"));
         row("intervals", &format!("retry {}, renewal {}", minutes(retry), minutes(renewal)));
         row("echoes", &format!("version {}, client id {}", response.version, response.cmid));
         row("", &format!("client time {}", response.client_time));

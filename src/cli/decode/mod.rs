@@ -19,7 +19,7 @@ use crate::capture::{self, Chunk, Conversation, Direction};
 use crate::exit::Exit;
 use crate::proto::verify::History;
 use crate::proto::{Moment, Sender, Witness, WitnessConfig, WitnessEvent};
-use crate::report::plain::{counted, harmless_lines};
+use crate::text::{counted, harmless_lines};
 use crate::wire::FileTime;
 use crate::wire::rpc::{Body, Pdu, SyntaxId};
 
@@ -45,7 +45,7 @@ pub struct DecodeArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Leave out the listings: exchanges, checks that failed and the summary alone
-    #[arg(long)]
+    #[arg(long, env = "KMSPROOF_BRIEF", value_parser = clap::builder::BoolishValueParser::new())]
     pub brief: bool,
 }
 

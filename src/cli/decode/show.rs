@@ -8,7 +8,7 @@ use super::timestamp;
 use crate::capture::{Chunk, Conversation};
 use crate::proto::verify::{Checks, Finding, History};
 use crate::proto::{Answer, Asked, Phase, Sender, WitnessEvent, WitnessedExchange};
-use crate::report::plain::{counted, harmless_lines, wrapped};
+use crate::text::{counted, harmless_lines, wrapped};
 use crate::wire::dump::{self, Listing};
 use crate::wire::kms::ProtocolVersion;
 use crate::wire::rpc::{Bind, BindAck, PduView, Ptype};

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use crate::exit::Exit;
 use crate::proto::verify::{CheckId, Checks, Level};
-use crate::report::plain::counted;
+use crate::text::counted;
 
 /// Counts over all conversations.
 #[derive(Debug, Default)]

@@ -49,7 +49,7 @@ pub struct Checks {
     pub done: CheckSet,
     /// Checks that failed at least once.
     pub failed: CheckSet,
-    /// The evidence, one for each failure.
+    /// The evidence of the first failures; a host can make as many as it sends fragments.
     pub findings: Vec<Finding>,
 }
 
@@ -93,9 +93,12 @@ impl Checks {
         evidence: impl FnOnce() -> (String, String),
     ) {
         self.done.insert(check);
-        if !holds {
+        if holds {
+            return;
+        }
+        self.failed.insert(check);
+        if self.findings.len() < FINDINGS_MAX {
             let (expected, got) = evidence();
-            self.failed.insert(check);
             self.findings.push(Finding { check, expected, got, place });
         }
     }
@@ -115,7 +118,8 @@ impl Checks {
     pub fn absorb(&mut self, other: Checks) {
         self.done.0 |= other.done.0;
         self.failed.0 |= other.failed.0;
-        self.findings.extend(other.findings);
+        let room = FINDINGS_MAX.saturating_sub(self.findings.len());
+        self.findings.extend(other.findings.into_iter().take(room));
     }
 
     /// Whether every check of the level `must` held.
@@ -134,6 +138,9 @@ impl fmt::Display for Finding {
         write!(f, "{}: expected {}, got {}", self.check, self.expected, self.got)
     }
 }
+
+/// More than there are checks: each can show itself once.
+const FINDINGS_MAX: usize = 64;
 
 fn bit(check: CheckId) -> u64 {
     1 << check as u8
