@@ -11,6 +11,18 @@ use crate::wire::rpc::TransferSyntax;
 /// One thing that happened.
 #[derive(Debug, Clone)]
 pub enum Event {
+    /// A scenario begins.
+    ScenarioStarted {
+        /// Its name.
+        name: String,
+    },
+    /// The scenario is over.
+    ScenarioFinished {
+        /// How long it took.
+        duration: Duration,
+        /// Why it ended early, if it did.
+        ended_early: Option<RunError>,
+    },
     /// A step of the scenario begins.
     StepStarted {
         /// Its number in the scenario, from 0.
@@ -88,6 +100,8 @@ pub struct Exchange {
     pub syntax: Option<TransferSyntax>,
     /// When it was meant to start.
     pub started: Moment,
+    /// How much later than that it did.
+    pub late: Duration,
     /// When the request was handed to the transport.
     pub sent: Option<Moment>,
     /// When the answer was there, or it was clear there would be none.
@@ -98,6 +112,19 @@ pub struct Exchange {
     pub answer: Answer,
     /// What a Windows client concludes.
     pub outcome: Outcome,
+    /// What the scenario expected of it in vain.
+    pub broken: Vec<Broken>,
+}
+
+/// An expectation an exchange did not meet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Which of its step's expectations, from 0.
+    pub expectation: usize,
+    /// What was expected of this exchange.
+    pub expected: String,
+    /// What was observed.
+    pub observed: String,
 }
 
 /// Bytes over TCP.

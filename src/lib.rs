@@ -11,8 +11,8 @@
 //! 4. [`proto`] is what it carries out with: machines of the protocol that know neither sockets
 //!    nor clocks, and [`proto::verify`], every check of what a host sends. Under it are [`wire`]
 //!    (bytes and values) and [`crypto`] (ciphers and MACs).
-//! 5. Everything that happens comes out as [`events`]; [`measure`] reads them, and [`report`]
-//!    writes what they come to.
+//! 5. Everything that happens comes out as [`events`]. [`checks`] judges what needs more than one
+//!    answer or more than the answer, [`measure`] counts, and [`report`] writes what it all comes to.
 //!
 //! Beside the walk stand [`client`] (simulated machines and their recognisably synthetic ids),
 //! [`catalog`] and [`explain`] (what is known of products and codes), [`lab`] (the embedded host,
@@ -21,6 +21,7 @@
 
 pub mod capture;
 pub mod catalog;
+pub mod checks;
 pub mod cli;
 pub mod client;
 pub mod crypto;

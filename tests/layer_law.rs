@@ -20,6 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lab", &["wire", "crypto", "proto", "client", "catalog"]),
     // Not below the engine, but readers of what comes out of it: no sockets and no clocks either.
     ("events", &["wire", "proto"]),
+    ("checks", &["proto", "scenario", "events"]),
     ("measure", &["wire", "proto", "scenario", "events"]),
     (
         "report",

@@ -53,7 +53,9 @@ impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Failure {
         match error.kind() {
             std::io::ErrorKind::BrokenPipe => Failure::new(Exit::Held, ""),
-            _ => Failure::output(format!("cannot write: {error}")),
+            // A file of ours has said its name already; what has not is standard output.
+            _ if error.get_ref().is_some() => Failure::output(error),
+            _ => Failure::output(format!("cannot write standard output: {error}")),
         }
     }
 }

@@ -6,7 +6,6 @@ pub mod decode;
 mod explain;
 mod failure;
 mod lab;
-mod out;
 mod probe;
 mod run;
 mod whose;

@@ -184,7 +184,7 @@ async fn converse(
     });
     let mut randomness = Randomness::new(args.seed);
     let mut exchanges = Vec::new();
-    let mut attempt = Attempt::new(0, 0, host.pacer.wait(clock).await);
+    let mut attempt = Attempt::new(0, 0, host.pacer.wait(clock).await, clock);
     let mut connection = match Connection::open(0, &host.addresses, args.syntax, settings, clock, &events).await {
         Ok(connection) => {
             attempt.note_opened(&connection);
@@ -202,7 +202,7 @@ async fn converse(
     for call in 0..args.calls {
         let mut attempt = match first.take() {
             Some(first) => first,
-            None => Attempt::new(0, call as usize, host.pacer.wait(clock).await),
+            None => Attempt::new(0, call as usize, host.pacer.wait(clock).await, clock),
         };
         let ask = ask(args, machine, version, &mut randomness, clock);
         let result = connection.call(ask.payload(), &events).await;

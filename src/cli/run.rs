@@ -11,12 +11,12 @@ use tokio::sync::mpsc;
 
 use super::Failure;
 use super::common::{TargetArgs, interrupted, runtime};
-use super::out::{Format, OutFile, OutSpec};
+use crate::checks::Judge;
 use crate::engine::{Clock, HostUnderTest, Settings, Stop, run_plan};
 use crate::events::{Event, RunError};
 use crate::exit::Exit;
 use crate::measure::{Measure, ScenarioResult};
-use crate::report::{self, Journal, Recorder, RunHeader, RunRecord};
+use crate::report::{self, OutFile, OutSpec, Reporter, RunHeader, RunRecord};
 use crate::scenario::{self, FILE_BYTES_MAX, Plan, Scenario};
 use crate::text::{self, NotText};
 
@@ -146,7 +146,10 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
     let would_send = format!("{requests} activation requests of {} scenarios", plans.len());
     let host = Arc::new(args.target.host(args.seed, clock, &would_send).await?);
     host.check_reachable(args.target.timeout).await.map_err(Failure::setup)?;
-    let mut sinks = Sinks::create(args, clock)?;
+    let mut reporters = Vec::new();
+    for spec in &args.out {
+        reporters.push(spec.format.reporter(OutFile::create(&spec.path)?, clock.wall_start())?);
+    }
     let named = target_words(args, &host);
     let borrowed: Vec<&Plan> = plans.iter().map(AsRef::as_ref).collect();
     if !args.quiet {
@@ -154,13 +157,17 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
     }
     let stop = stop_on_interrupt();
     let begun = clock.now();
-    let settings = Settings { timeout: args.target.timeout, record: sinks.want_pdus() };
+    let settings =
+        Settings { timeout: args.target.timeout, record: args.out.iter().any(|spec| spec.format.wants_pdus()) };
     let mut results = Vec::new();
     for plan in plans {
         if let Some(lab) = &host.lab {
             lab.forget_clients();
         }
-        let result = run_one(plan, &host, settings, clock, &stop, &mut sinks).await?;
+        if !args.quiet {
+            anstream::eprint!("{}", report::render_heading(&plan));
+        }
+        let result = run_one(plan, &host, settings, clock, &stop, &mut reporters).await?;
         if !args.quiet {
             anstream::eprint!("{}", report::render_scenario(&result));
         }
@@ -178,7 +185,10 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
         started: clock.wall_start(),
         duration_s: took.as_secs_f64(),
     };
-    sinks.finish(&RunRecord::new(&header, &results, exit))?;
+    let record = RunRecord::new(&header, &results, exit);
+    for reporter in reporters {
+        reporter.finish(&record)?;
+    }
     if !args.quiet {
         anstream::eprint!("{}", report::render_footer(&results, &skipped, exit, took));
     }
@@ -191,19 +201,21 @@ async fn run_one(
     settings: Settings,
     clock: Clock,
     stop: &Stop,
-    sinks: &mut Sinks,
+    reporters: &mut [Box<dyn Reporter>],
 ) -> Result<ScenarioResult, Failure> {
     let (events, mut received) = mpsc::channel::<Event>(EVENTS_MAX);
+    let mut judge = Judge::new(Arc::clone(&plan));
     let mut measure = Measure::new(Arc::clone(&plan));
-    let begun = clock.now();
-    let name = plan.name.clone();
     let running = tokio::spawn(run_plan(plan, Arc::clone(host), settings, clock, events, stop.clone()));
     while let Some(event) = received.recv().await {
+        let event = judge.judge(event);
         measure.observe(&event);
-        sinks.observe(&name, &event)?;
+        for reporter in reporters.iter_mut() {
+            reporter.observe(&event)?;
+        }
     }
-    let ended = running.await.map_err(|error| Failure::new(Exit::Bug, format!("the run broke off: {error}")))?;
-    Ok(measure.finish(clock.now() - begun, ended))
+    running.await.map_err(|error| Failure::new(Exit::Bug, format!("the run broke off: {error}")))?;
+    Ok(measure.finish())
 }
 
 fn exit_of(results: &[ScenarioResult], stop: &Stop) -> Exit {
@@ -238,60 +250,6 @@ fn stop_on_interrupt() -> Stop {
         std::process::exit(i32::from(Exit::Interrupted.code()));
     });
     stop
-}
-
-/// The files a run writes while it goes and when it is over.
-#[derive(Default)]
-struct Sinks {
-    journals: Vec<Journal<OutFile>>,
-    recorders: Vec<Recorder<OutFile>>,
-    records: Vec<OutFile>,
-}
-
-impl Sinks {
-    fn create(args: &RunArgs, clock: Clock) -> Result<Sinks, Failure> {
-        let mut sinks = Sinks::default();
-        for spec in &args.out {
-            let file = OutFile::create(&spec.path)?;
-            match spec.format {
-                Format::Json => sinks.records.push(file),
-                Format::Events => sinks.journals.push(Journal::new(file)),
-                Format::Pcapng => sinks.recorders.push(Recorder::new(file, clock.wall_start())?),
-            }
-        }
-        Ok(sinks)
-    }
-
-    fn want_pdus(&self) -> bool {
-        !self.journals.is_empty() || !self.recorders.is_empty()
-    }
-
-    fn observe(&mut self, scenario: &str, event: &Event) -> Result<(), Failure> {
-        for journal in &mut self.journals {
-            journal.observe(scenario, event)?;
-        }
-        for recorder in &mut self.recorders {
-            recorder.observe(scenario, event)?;
-        }
-        Ok(())
-    }
-
-    fn finish(self, record: &RunRecord<'_>) -> Result<(), Failure> {
-        use std::io::Write as _;
-        for journal in self.journals {
-            journal.into_inner().finish()?;
-        }
-        for recorder in self.recorders {
-            recorder.into_inner()?.finish()?;
-        }
-        let json =
-            record.to_json().map_err(|error| Failure::new(Exit::Bug, format!("the record is no JSON: {error}")))?;
-        for mut file in self.records {
-            file.write_all(json.as_bytes())?;
-            file.finish()?;
-        }
-        Ok(())
-    }
 }
 
 /// Events that may wait for their reader.

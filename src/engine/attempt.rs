@@ -1,5 +1,7 @@
 //! From the start of an exchange to its record.
 
+use std::time::Duration;
+
 use super::clock::Clock;
 use super::connection::{Connection, Failed};
 use crate::client::Machine;
@@ -9,21 +11,20 @@ use crate::proto::{Answer, Ask, Moment, Outcome, Reply};
 /// An exchange under way.
 #[derive(Debug)]
 pub struct Attempt {
-    /// The step it belongs to, from 0.
-    pub step: usize,
-    /// Its place among the step's arrivals, from 0.
-    pub position: usize,
-    /// When it was meant to start.
-    pub started: Moment,
+    step: usize,
+    position: usize,
+    started: Moment,
+    late: Duration,
     connection: Option<u64>,
     opened: Option<Opened>,
     bytes: Bytes,
 }
 
 impl Attempt {
-    /// An exchange that is about to start.
-    pub fn new(step: usize, position: usize, started: Moment) -> Attempt {
-        Attempt { step, position, started, connection: None, opened: None, bytes: Bytes::default() }
+    /// An exchange that starts now, and was meant to at `due`.
+    pub fn new(step: usize, position: usize, due: Moment, clock: Clock) -> Attempt {
+        let late = clock.now() - due;
+        Attempt { step, position, started: due, late, connection: None, opened: None, bytes: Bytes::default() }
     }
 
     /// Notes a connection opened for it.
@@ -60,11 +61,13 @@ impl Attempt {
             opened: self.opened,
             syntax,
             started: self.started,
+            late: self.late,
             sent: times.map(|times| times.sent),
             received: times.map_or_else(|| clock.now(), |times| times.received),
             bytes: self.bytes,
             answer,
             outcome,
+            broken: Vec::new(),
         }
     }
 }

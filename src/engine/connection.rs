@@ -65,7 +65,7 @@ impl Connection {
         let connect_time = clock.now() - before;
         let peer = stream.peer_addr().ok();
         if let (Ok(local), Some(peer)) = (stream.local_addr(), peer) {
-            let _ = events.send(Event::ConnectionOpened { id, local, peer, at: clock.now() }).await;
+            tell(events, Event::ConnectionOpened { id, local, peer, at: clock.now() }).await;
         }
         let association = Association::new(AssociationConfig {
             offer,
@@ -115,7 +115,7 @@ impl Connection {
     /// Ends the connection as a client does, with a FIN.
     pub async fn close(mut self, events: &Events<Event>) {
         let _ = self.stream.shutdown().await;
-        let _ = events.send(Event::ConnectionClosed { id: self.id, at: self.clock.now() }).await;
+        tell(events, Event::ConnectionClosed { id: self.id, at: self.clock.now() }).await;
     }
 
     /// Which connection of the run this is.
@@ -144,7 +144,7 @@ impl Connection {
             while let Some(event) = self.association.poll_event() {
                 match event {
                     AssociationEvent::Pdu { sender, at, bytes } => {
-                        let _ = events.send(Event::Pdu { connection: self.id, sender, at, bytes }).await;
+                        tell(events, Event::Pdu { connection: self.id, sender, at, bytes }).await;
                     }
                     AssociationEvent::Bound(negotiated) => return Ok(Step::Bound(negotiated)),
                     AssociationEvent::Replied(reply) => return Ok(Step::Replied(reply)),
@@ -179,6 +179,12 @@ impl Connection {
 enum Step {
     Bound(Negotiated),
     Replied(Reply),
+}
+
+/// Tells what happened. Whoever stopped listening has said why itself, and the exchange under way
+/// is ended in order all the same.
+pub(super) async fn tell(events: &Events<Event>, event: Event) {
+    let _ = events.send(event).await;
 }
 
 /// Tries each address in turn; the last one's failure is the failure.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Sender as Events;
 
 use super::attempt::Attempt;
 use super::clock::Clock;
-use super::connection::{Connection, Failed, Settings, connect};
+use super::connection::{Connection, Failed, Settings, connect, tell};
 use super::embedded::EmbeddedLab;
 use super::pacer::Pacer;
 use crate::events::{Event, Exchange, RunError};
@@ -62,12 +62,13 @@ pub async fn run_plan(
     clock: Clock,
     events: Events<Event>,
     stop: Stop,
-) -> Result<(), RunError> {
+) {
     let run = Arc::new(Run { plan, host, settings, clock, events, stop, failures: Failures::default() });
-    for step in 0..run.plan.steps.len() {
-        run.step(step).await?;
-    }
-    Ok(())
+    let begun = clock.now();
+    tell(&run.events, Event::ScenarioStarted { name: run.plan.name.clone() }).await;
+    let ended = run.steps().await;
+    let finished = Event::ScenarioFinished { duration: clock.now() - begun, ended_early: ended.err() };
+    tell(&run.events, finished).await;
 }
 
 struct Run {
@@ -81,13 +82,20 @@ struct Run {
 }
 
 impl Run {
+    async fn steps(self: &Arc<Run>) -> Result<(), RunError> {
+        for step in 0..self.plan.steps.len() {
+            self.step(step).await?;
+        }
+        Ok(())
+    }
+
     async fn step(self: &Arc<Run>, number: usize) -> Result<(), RunError> {
         let step = &self.plan.steps[number];
         let fresh_host = step.host == HostState::Fresh;
         if let (true, Some(lab)) = (fresh_host, &self.host.lab) {
             lab.forget_clients();
         }
-        let _ = self.events.send(Event::StepStarted { step: number, fresh_host }).await;
+        tell(&self.events, Event::StepStarted { step: number, fresh_host }).await;
         let next = Arc::new(AtomicUsize::new(0));
         let workers = step.concurrency.min(step.arrivals.len());
         if workers <= 1 {
@@ -104,7 +112,7 @@ impl Run {
             }
             result?;
         }
-        let _ = self.events.send(Event::StepFinished { step: number }).await;
+        tell(&self.events, Event::StepFinished { step: number }).await;
         Ok(())
     }
 
@@ -124,10 +132,10 @@ impl Run {
             let position = next.fetch_add(1, Ordering::Relaxed);
             let Some(arrival) = step.arrivals.get(position) else { break };
             let due = self.host.pacer.wait(self.clock).await;
-            let attempt = Attempt::new(number, position, due);
+            let attempt = Attempt::new(number, position, due, self.clock);
             let exchange = self.exchange(attempt, step, arrival, &mut kept).await;
             self.failures.note(&exchange.answer);
-            let _ = self.events.send(Event::Exchange(Box::new(exchange))).await;
+            tell(&self.events, Event::Exchange(Box::new(exchange))).await;
         }
         self.hang_up(kept).await;
         Ok(())

@@ -1,5 +1,5 @@
-//! What a run's events come to: totals, latencies, outcomes, checks and
-//! expectations. Reads events, and nothing else.
+//! What a run's events come to: totals, latencies, outcomes, how often each check
+//! and expectation held. Reads events, and nothing else.
 
 mod latency;
 
@@ -9,10 +9,11 @@ use std::time::Duration;
 
 pub use latency::Latency;
 
-use crate::events::{Event, Exchange, RunError};
-use crate::proto::Negotiated;
-use crate::proto::verify::{CheckId, Finding, History, Level};
+use crate::events::{Broken, Event, Exchange, RunError};
+use crate::proto::verify::{CheckId, Finding, Level};
+use crate::proto::{Negotiated, Verdict};
 use crate::scenario::Plan;
+use crate::wire::Hresult;
 
 /// Everything measured and judged of one scenario.
 #[derive(Debug)]
@@ -25,12 +26,12 @@ pub struct ScenarioResult {
     pub totals: Totals,
     /// Durations.
     pub latency: Latencies,
-    /// How often each wire code came (`none` where nothing came).
-    pub wire: BTreeMap<String, u64>,
+    /// How often each wire code came; `None` where nothing came.
+    pub wire: BTreeMap<Option<Hresult>, u64>,
     /// How often each client verdict came.
-    pub verdicts: BTreeMap<String, u64>,
+    pub verdicts: BTreeMap<Verdict, u64>,
     /// How often each shown code came.
-    pub shown: BTreeMap<String, u64>,
+    pub shown: BTreeMap<Hresult, u64>,
     /// How often a connection or call came to nothing, by class, and what the first one said.
     pub failures: BTreeMap<&'static str, (u64, String)>,
     /// Each check that was done, in the order of the catalogue.
@@ -49,7 +50,7 @@ pub struct StepResult {
     /// Exchanges done.
     pub exchanges: u64,
     /// How often each client verdict came.
-    pub verdicts: BTreeMap<String, u64>,
+    pub verdicts: BTreeMap<Verdict, u64>,
     /// The least and the most any answer counted.
     pub counts: Option<(u32, u32)>,
     /// What became of each expectation, in the plan's order.
@@ -64,18 +65,16 @@ pub struct ExpectationResult {
     /// Exchanges it did not hold for.
     pub failed: u64,
     /// The first exchanges it did not hold for.
-    pub evidence: Vec<Broken>,
+    pub evidence: Vec<Disappointment>,
 }
 
 /// An exchange that was not as expected.
 #[derive(Debug)]
-pub struct Broken {
+pub struct Disappointment {
     /// The machine.
     pub machine: String,
-    /// What was expected of it.
-    pub expected: String,
-    /// What was observed.
-    pub observed: String,
+    /// What was expected of it, and what was observed.
+    pub broken: Broken,
 }
 
 /// What became of a check.
@@ -128,13 +127,14 @@ pub struct Latencies {
     pub service: Latency,
     /// Whole exchanges, intended start to reply.
     pub response: Latency,
+    /// How much later than intended exchanges started: our own doing, not the host's.
+    pub late: Latency,
 }
 
 /// Reads the events of one scenario.
 #[derive(Debug)]
 pub struct Measure {
     result: ScenarioResult,
-    history: History,
 }
 
 impl Measure {
@@ -162,27 +162,28 @@ impl Measure {
             duration: Duration::ZERO,
             ended_early: None,
         };
-        Measure { result, history: History::default() }
+        Measure { result }
     }
 
     /// Takes one event.
     pub fn observe(&mut self, event: &Event) {
         match event {
-            // A host that forgot its clients is another host as far as its past goes.
-            Event::StepStarted { fresh_host: true, .. } => self.history = History::default(),
+            Event::ScenarioFinished { duration, ended_early } => {
+                self.result.duration = *duration;
+                self.result.ended_early = ended_early.clone();
+            }
             Event::ConnectionOpened { .. } => self.result.totals.connections += 1,
             Event::Exchange(exchange) => self.observe_exchange(exchange),
-            Event::StepStarted { .. }
-            | Event::Pdu { .. }
+            Event::ScenarioStarted { .. }
+            | Event::StepStarted { .. }
+            | Event::StepFinished { .. }
             | Event::ConnectionClosed { .. }
-            | Event::StepFinished { .. } => {}
+            | Event::Pdu { .. } => {}
         }
     }
 
-    /// The result, when the scenario took this long and ended like this.
-    pub fn finish(mut self, duration: Duration, ended: Result<(), RunError>) -> ScenarioResult {
-        self.result.duration = duration;
-        self.result.ended_early = ended.err();
+    /// What it came to.
+    pub fn finish(self) -> ScenarioResult {
         self.result
     }
 
@@ -210,32 +211,29 @@ impl Measure {
             *count += 1;
         }
         let outcome = &exchange.outcome;
-        let wire = outcome.wire.map_or_else(|| "none".to_owned(), |code| code.to_string());
-        *result.wire.entry(wire).or_default() += 1;
-        *result.verdicts.entry(outcome.verdict.name()).or_default() += 1;
-        *result.shown.entry(outcome.shown.to_string()).or_default() += 1;
+        *result.wire.entry(outcome.wire).or_default() += 1;
+        *result.verdicts.entry(outcome.verdict).or_default() += 1;
+        *result.shown.entry(outcome.shown).or_default() += 1;
+        result.latency.late.record(exchange.late);
         self.observe_checks(exchange);
         self.observe_expectations(exchange);
     }
 
     fn observe_checks(&mut self, exchange: &Exchange) {
-        let sent = exchange.sent.unwrap_or_default();
-        let history = self.history.observe(&exchange.request, &exchange.answer, sent, exchange.received);
-        for checks in [&exchange.answer.checks, &history] {
-            for check in checks.done.iter() {
-                let result = self.result.checks.entry(check).or_default();
-                if checks.failed.has(check) {
-                    result.failed += 1;
-                } else {
-                    result.passed += 1;
-                }
+        let checks = &exchange.answer.checks;
+        for check in checks.done.iter() {
+            let result = self.result.checks.entry(check).or_default();
+            if checks.failed.has(check) {
+                result.failed += 1;
+            } else {
+                result.passed += 1;
             }
-            for finding in &checks.findings {
-                let evidence = &mut self.result.checks.entry(finding.check).or_default().evidence;
-                if evidence.len() < EVIDENCE_MAX {
-                    let machine = exchange.machine.clone();
-                    evidence.push(Evidence { machine, step: exchange.step, finding: finding.clone() });
-                }
+        }
+        for finding in &checks.findings {
+            let evidence = &mut self.result.checks.entry(finding.check).or_default().evidence;
+            if evidence.len() < EVIDENCE_MAX {
+                let machine = exchange.machine.clone();
+                evidence.push(Evidence { machine, step: exchange.step, finding: finding.clone() });
             }
         }
     }
@@ -243,23 +241,20 @@ impl Measure {
     fn observe_expectations(&mut self, exchange: &Exchange) {
         let step = &mut self.result.steps[exchange.step];
         step.exchanges += 1;
-        *step.verdicts.entry(exchange.outcome.verdict.name()).or_default() += 1;
-        let count = exchange.answer.response.as_ref().map(|response| response.count);
-        if let Some(count) = count {
+        *step.verdicts.entry(exchange.outcome.verdict).or_default() += 1;
+        if let Some(count) = exchange.answer.response.as_ref().map(|response| response.count) {
             let (least, most) = step.counts.unwrap_or((count, count));
             step.counts = Some((least.min(count), most.max(count)));
         }
-        let expected = &self.result.plan.steps[exchange.step].expect;
-        for (expectation, result) in expected.iter().zip(&mut step.expectations) {
-            match expectation.holds(exchange.position, &exchange.outcome, count) {
-                Ok(()) => result.held += 1,
-                Err(observed) => {
-                    result.failed += 1;
-                    if result.evidence.len() < EVIDENCE_MAX {
-                        let expected = expectation.expected_text(exchange.position);
-                        result.evidence.push(Broken { machine: exchange.machine.clone(), expected, observed });
-                    }
-                }
+        for (number, result) in step.expectations.iter_mut().enumerate() {
+            let Some(broken) = exchange.broken.iter().find(|broken| broken.expectation == number) else {
+                result.held += 1;
+                continue;
+            };
+            result.failed += 1;
+            if result.evidence.len() < EVIDENCE_MAX {
+                let machine = exchange.machine.clone();
+                result.evidence.push(Disappointment { machine, broken: broken.clone() });
             }
         }
     }

@@ -12,17 +12,27 @@ use crate::wire::rpc::{Body, ContextElement, ContextResult, Pdu, PduView};
 #[derive(Debug)]
 pub struct Journal<W: Write> {
     out: W,
+    scenario: String,
 }
 
 impl<W: Write> Journal<W> {
     /// A journal on `out`.
     pub fn new(out: W) -> Journal<W> {
-        Journal { out }
+        Journal { out, scenario: String::new() }
     }
 
-    /// Writes one event of a scenario.
-    pub fn observe(&mut self, scenario: &str, event: &Event) -> io::Result<()> {
+    /// Writes one event.
+    pub fn observe(&mut self, event: &Event) -> io::Result<()> {
+        if let Event::ScenarioStarted { name } = event {
+            self.scenario.clone_from(name);
+        }
+        let scenario = &self.scenario;
         let value = match event {
+            Event::ScenarioStarted { .. } => json!({"event": "scenario_started", "scenario": scenario}),
+            Event::ScenarioFinished { duration, ended_early } => json!({
+                "event": "scenario_finished", "scenario": scenario, "duration_ns": duration.as_nanos() as u64,
+                "ended_early": ended_early.as_ref().map(ToString::to_string),
+            }),
             Event::StepStarted { step, fresh_host } => {
                 json!({"event": "step_started", "scenario": scenario, "step": step + 1, "fresh_host": fresh_host})
             }
@@ -117,9 +127,10 @@ fn exchange_record(scenario: &str, exchange: &Exchange) -> Value {
         "machine": exchange.machine, "connection": exchange.connection, "syntax": exchange.syntax,
         "protocol": request.version, "cmid": request.cmid, "n_policy": request.n_policy,
         "application_id": request.application_id, "sku_id": request.sku_id, "kms_counted_id": request.kms_counted_id,
-        "client_time": request.client_time.0,
+        "client_time_filetime": request.client_time.0,
         "started_ns": exchange.started.0.as_nanos() as u64,
         "service_ns": exchange.service().map(|took| took.as_nanos() as u64),
+        "late_ns": exchange.late.as_nanos() as u64,
         "response_ns": exchange.response().as_nanos() as u64,
         "wire": exchange.outcome.wire, "verdict": exchange.outcome.verdict.name(), "shown": exchange.outcome.shown,
         "count": response.map(|response| response.count),
@@ -129,5 +140,8 @@ fn exchange_record(scenario: &str, exchange: &Exchange) -> Value {
         "failure": exchange.answer.failure.as_ref().map(ToString::to_string),
         "checks_done": exchange.answer.checks.done.len(),
         "findings": exchange.answer.checks.findings,
+        "broken": exchange.broken.iter().map(|broken| json!({
+            "expectation": broken.expectation, "expected": broken.expected, "observed": broken.observed,
+        })).collect::<Vec<_>>(),
     })
 }

@@ -1,4 +1,4 @@
-//! The run record (CONTRACT, "The run record"): one JSON file, schema `kmsproof.run/1`.
+//! The run record: one JSON file, schema `kmsproof.run/1`.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use crate::events::RunError;
 use crate::exit::Exit;
 use crate::measure::{CheckResult, Latencies, Latency, ScenarioResult};
 use crate::proto::verify::{CheckId, Level};
+use crate::wire::Hresult;
 
 /// What is known of a run before and after it.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ struct ScenarioRecord<'a> {
     totals: TotalsRecord,
     throughput_rps: f64,
     latency_ns: LatenciesRecord,
-    outcomes: OutcomesRecord<'a>,
+    outcomes: OutcomesRecord,
     failures: Vec<FailureRecord<'a>>,
     checks: Vec<CheckRecord<'a>>,
     expectations: Vec<ExpectationRecord>,
@@ -113,10 +114,10 @@ struct LatencyRecord {
 }
 
 #[derive(Debug, Serialize)]
-struct OutcomesRecord<'a> {
-    wire: &'a BTreeMap<String, u64>,
-    verdict: &'a BTreeMap<String, u64>,
-    shown: &'a BTreeMap<String, u64>,
+struct OutcomesRecord {
+    wire: BTreeMap<String, u64>,
+    verdict: BTreeMap<String, u64>,
+    shown: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -154,7 +155,8 @@ struct ExpectationRecord {
     verdict: &'static str,
 }
 
-/// This engine sends when the one before is answered: it cannot be late.
+/// How late exchanges started. This engine starts one when the one before is answered, so that it
+/// cannot fall behind a schedule of its own.
 #[derive(Debug, Serialize)]
 struct GeneratorRecord {
     late_ns: LatencyRecord,
@@ -215,7 +217,7 @@ fn scenario_record(result: &ScenarioResult) -> ScenarioRecord<'_> {
         },
         throughput_rps: result.throughput_rps(),
         latency_ns: latencies_record(&result.latency),
-        outcomes: OutcomesRecord { wire: &result.wire, verdict: &result.verdicts, shown: &result.shown },
+        outcomes: outcomes_record(result),
         failures: result
             .failures
             .iter()
@@ -223,7 +225,7 @@ fn scenario_record(result: &ScenarioResult) -> ScenarioRecord<'_> {
             .collect(),
         checks: result.checks.iter().map(check_record).collect(),
         expectations: expectation_records(result),
-        generator: GeneratorRecord { late_ns: latency_record(&Latency::default()), saturated: false },
+        generator: GeneratorRecord { late_ns: latency_record(&result.latency.late), saturated: false },
     }
 }
 
@@ -233,6 +235,16 @@ fn verdict(result: &ScenarioResult) -> &'static str {
         _ if result.totals.requests == 0 => "invalid",
         _ if result.passed() => "pass",
         _ => "fail",
+    }
+}
+
+fn outcomes_record(result: &ScenarioResult) -> OutcomesRecord {
+    let nothing = || "none".to_owned();
+    let wire = |code: &Option<Hresult>| code.map_or_else(nothing, |code| code.to_string());
+    OutcomesRecord {
+        wire: result.wire.iter().map(|(code, times)| (wire(code), *times)).collect(),
+        verdict: result.verdicts.iter().map(|(verdict, times)| (verdict.name(), *times)).collect(),
+        shown: result.shown.iter().map(|(code, times)| (code.to_string(), *times)).collect(),
     }
 }
 
@@ -287,9 +299,9 @@ fn expectation_records(result: &ScenarioResult) -> Vec<ExpectationRecord> {
             records.push(ExpectationRecord {
                 id: expectation.id(&result.plan.name, number + 1),
                 line: expectation.line,
-                expected: first.map_or_else(|| expectation.expected_text(0), |broken| broken.expected.clone()),
+                expected: first.map_or_else(|| expectation.expected_text(0), |first| first.broken.expected.clone()),
                 observed: match first {
-                    Some(broken) => format!("{} ({})", broken.observed, broken.machine),
+                    Some(first) => format!("{} ({})", first.broken.observed, first.machine),
                     None if outcome.held > 0 => "as expected".to_owned(),
                     None => "nothing".to_owned(),
                 },

@@ -2,6 +2,7 @@
 
 mod journal;
 mod json;
+mod out;
 mod pcapng;
 pub mod plain;
 mod probe;
@@ -9,6 +10,7 @@ mod text;
 
 pub use journal::Journal;
 pub use json::{RunHeader, RunRecord};
+pub use out::{Format, OutFile, OutSpec, Reporter};
 pub use pcapng::Recorder;
 pub use probe::{ProbeReport, Subject};
-pub use text::{render_footer, render_header, render_scenario};
+pub use text::{render_footer, render_header, render_heading, render_scenario};

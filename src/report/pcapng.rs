@@ -17,6 +17,7 @@ pub struct Recorder<W: Write> {
     writer: Writer<W>,
     since_epoch: Duration,
     open: HashMap<u64, ConversationId>,
+    scenario: String,
 }
 
 impl<W: Write> Recorder<W> {
@@ -24,12 +25,18 @@ impl<W: Write> Recorder<W> {
     pub fn new(out: W, wall_start: Timestamp) -> io::Result<Recorder<W>> {
         let application = concat!("kmsproof ", env!("CARGO_PKG_VERSION"));
         let since_epoch = Duration::try_from(wall_start.as_duration()).unwrap_or_default();
-        Ok(Recorder { writer: Writer::new(out, application)?, since_epoch, open: HashMap::new() })
+        Ok(Recorder {
+            writer: Writer::new(out, application)?,
+            since_epoch,
+            open: HashMap::new(),
+            scenario: String::new(),
+        })
     }
 
-    /// Takes one event of a scenario.
-    pub fn observe(&mut self, scenario: &str, event: &Event) -> io::Result<()> {
+    /// Takes one event.
+    pub fn observe(&mut self, event: &Event) -> io::Result<()> {
         match event {
+            Event::ScenarioStarted { name } => self.scenario.clone_from(name),
             Event::ConnectionOpened { id, local, peer, at } => {
                 let conversation = self.writer.open(*local, *peer, self.wall(*at))?;
                 self.open.insert(*id, conversation);
@@ -41,7 +48,7 @@ impl<W: Write> Recorder<W> {
                     Sender::Host => Direction::ToClient,
                 };
                 let at = self.wall(*at);
-                self.writer.segment(conversation, direction, at, bytes, Some(scenario))?;
+                self.writer.segment(conversation, direction, at, bytes, Some(&self.scenario))?;
             }
             Event::ConnectionClosed { id, at } => {
                 if let Some(conversation) = self.open.remove(id) {
@@ -49,7 +56,10 @@ impl<W: Write> Recorder<W> {
                     self.writer.close(conversation, at)?;
                 }
             }
-            Event::StepStarted { .. } | Event::StepFinished { .. } | Event::Exchange(_) => {}
+            Event::ScenarioFinished { .. }
+            | Event::StepStarted { .. }
+            | Event::StepFinished { .. }
+            | Event::Exchange(_) => {}
         }
         Ok(())
     }

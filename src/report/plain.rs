@@ -49,10 +49,10 @@ pub fn named(code: Hresult) -> String {
 }
 
 /// A verdict in few words.
-pub fn verdict(verdict: &str) -> String {
-    match verdict.parse::<Hresult>() {
-        Ok(code) => format!("{code} ({})", short(code)),
-        Err(_) => verdict.to_owned(),
+pub fn verdict(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Activated => verdict.name(),
+        Verdict::Refused(code) => format!("{code} ({})", short(code)),
     }
 }
 

@@ -30,15 +30,25 @@ pub fn render_header(target: &str, seed: u64, plans: &[&Plan], embedded: bool) -
             counted(ids, "synthetic client id"),
             counted(requests, "request"),
         );
+        for plan in plans {
+            if let Some(leaves) = &plan.leaves {
+                let _ = writeln!(out, "{DIM}  {}: {}{DIM:#}", plan.name, harmless(leaves));
+            }
+        }
     }
     out
 }
 
-/// One scenario: its question, a line a step, then checks and latencies.
+/// What is shown of a scenario before it begins: its question, and how long it takes.
+pub fn render_heading(plan: &Plan) -> String {
+    let takes = plan.takes.as_ref().map_or(String::new(), |takes| format!("  ({})", harmless(takes)));
+    format!("\n{BOLD}{}{BOLD:#}  {DIM}{}{takes}{DIM:#}\n", plan.name, harmless(&plan.question))
+}
+
+/// What came of a scenario: a line a step, then checks and latencies.
 pub fn render_scenario(result: &ScenarioResult) -> String {
     let mut out = String::new();
     let plan = &result.plan;
-    let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}", plan.name, harmless(&plan.question));
     let width = plan.steps.iter().map(|step| step.title.chars().count()).max().unwrap_or(0).min(TITLE_WIDTH_MAX);
     for (number, (step, outcome)) in plan.steps.iter().zip(&result.steps).enumerate() {
         render_step(&mut out, plan, number, step, outcome, width);
@@ -94,9 +104,9 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcom
             out,
             "        {RED}{}{RED:#}: expected {}, {} got {}",
             expectation.id(&plan.name, number + 1),
-            first.expected,
+            first.broken.expected,
             first.machine,
-            harmless(&first.observed),
+            harmless(&first.broken.observed),
         );
         let others =
             if result.failed > 1 { format!(", {} like it", grouped(result.failed - 1)) } else { String::new() };
@@ -107,7 +117,7 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcom
 /// `24 x 0xC004F038 (count too low), count 1 to 24`
 fn came_to(outcome: &StepResult) -> String {
     let mut parts: Vec<String> =
-        outcome.verdicts.iter().map(|(name, times)| format!("{} x {}", grouped(*times), verdict(name))).collect();
+        outcome.verdicts.iter().map(|(name, times)| format!("{} x {}", grouped(*times), verdict(*name))).collect();
     match outcome.counts {
         Some((least, most)) if least == most => parts.push(format!("count {least}")),
         Some((least, most)) => parts.push(format!("count {least} to {most}")),
