@@ -1,7 +1,7 @@
 //! Every relation of the protocol description's section 4, held against the
 //! recorded exchanges: what was on the wire comes out of `crypto` byte for byte.
 
-use kmsproof::crypto::{Cipher, ProofV5, ProofV6, Sealing, envelope, mac, proof};
+use kmsproof::crypto::{Cipher, SealV5, SealV6, Sealing, envelope, mac, proof};
 use serde_json::Value;
 
 #[test]
@@ -66,7 +66,7 @@ fn every_v5_response_reseals_to_the_recorded_bytes() {
         if response["version"] != 5 {
             continue;
         }
-        let with = ProofV5 { request_iv: array(&request["iv_wire"]), random: array(&response["random"]) };
+        let with = SealV5 { request_iv: array(&request["iv_wire"]), random: array(&response["random"]) };
         let sealed = appended(|out| envelope::seal_response_v5(&response_body(response), &with, out));
         assert_eq!(sealed, call.response, "{}", call.name);
         seen += 1;
@@ -82,7 +82,7 @@ fn every_v6_response_reseals_to_the_recorded_bytes() {
         if response["version"] != 6 {
             continue;
         }
-        let with = ProofV6 {
+        let with = SealV6 {
             request_iv: array(&request["iv_wire"]),
             iv: array(&response["iv_wire"]),
             random: array(&response["random"]),

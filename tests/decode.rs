@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use kmsproof::cli::decode::{DecodeArgs, execute};
 use kmsproof::client::identity::{ClientId, Group, Index};
-use kmsproof::crypto::{ProofV6, envelope};
+use kmsproof::crypto::{SealV6, envelope};
 use kmsproof::exit::Exit;
 use kmsproof::proto::{Ask, Heard, Sender};
 use kmsproof::wire::Hresult;
@@ -211,7 +211,7 @@ fn answer_with(ask: impl FnOnce(&mut ActivationRequest), change: impl FnOnce(&mu
         renewal_interval_min: 10_080,
     };
     change(&mut response);
-    let proof = ProofV6 {
+    let proof = SealV6 {
         request_iv: *asked.iv(),
         iv: [1; 16],
         random: [2; 16],

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kmsproof::capture::{Direction, pcapng::Writer};
-use kmsproof::crypto::{ProofV5, ProofV6, Sealing, envelope};
+use kmsproof::crypto::{SealV5, SealV6, Sealing, envelope};
 use kmsproof::proto::Sender;
 use kmsproof::wire::kms::{ActivationResponse, EpidText, ProtocolVersion};
 use kmsproof::wire::ndr::{RequestStub, ResponseStub};
@@ -103,9 +103,9 @@ fn response_seeds() -> Vec<Vec<u8>> {
         let mut payload = Vec::new();
         match index {
             0 => envelope::seal_response_v4(&body, &mut payload),
-            1 => envelope::seal_response_v5(&body, &ProofV5 { request_iv, random }, &mut payload),
+            1 => envelope::seal_response_v5(&body, &SealV5 { request_iv, random }, &mut payload),
             _ => {
-                let with = ProofV6 { request_iv, iv, random, hwid, client_time };
+                let with = SealV6 { request_iv, iv, random, hwid, client_time };
                 envelope::seal_response_v6(&body, &with, &mut payload);
             }
         }

@@ -7,7 +7,7 @@ mod support;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use kmsproof::crypto::{ProofV5, ProofV6, Sealing, envelope};
+use kmsproof::crypto::{SealV5, SealV6, Sealing, envelope};
 use kmsproof::proto::{
     Ask, Association, AssociationConfig, FailureKind, HostAssociation, HostConfig, Offer, Outcome, Verdict,
 };
@@ -368,9 +368,9 @@ fn sealed_answer(response: &ActivationResponse, ask: &Ask) -> Vec<u8> {
     let mut out = Vec::new();
     match sealing(request.version) {
         None => envelope::seal_response_v4(&body, &mut out),
-        Some(Sealing::V5) => envelope::seal_response_v5(&body, &ProofV5 { request_iv, random }, &mut out),
+        Some(Sealing::V5) => envelope::seal_response_v5(&body, &SealV5 { request_iv, random }, &mut out),
         Some(Sealing::V6) => {
-            let with = ProofV6 { request_iv, iv, random, hwid: [9; 8], client_time: request.client_time.0 };
+            let with = SealV6 { request_iv, iv, random, hwid: [9; 8], client_time: request.client_time.0 };
             envelope::seal_response_v6(&body, &with, &mut out);
         }
     }

@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use kmsproof::crypto::{ProofV5, ProofV6, Sealing, envelope, mac, proof};
+use kmsproof::crypto::{SealV5, SealV6, Sealing, envelope, mac, proof};
 use kmsproof::proto::verify::CheckId;
 use kmsproof::proto::{Answer, Ask, Association, HostAssociation, HostConfig, Outcome, ReplyBody, Sender, Verdict};
 use kmsproof::wire::kms::{ActivationRequest, ActivationResponse, Envelope, Epid, Proof, pkcs7_padding};
@@ -317,7 +317,7 @@ fn check_sealed_answer(name: &str, call: &Call, iv: [u8; 16], ciphertext: &[u8])
     let again = match found.v6 {
         None => {
             assert_eq!((iv == request_iv, &recorded["iv_equals_request_iv"]), (true, &Value::Bool(true)), "{name}");
-            written(|out| envelope::seal_response_v5(&response.encode(), &ProofV5 { request_iv, random }, out))
+            written(|out| envelope::seal_response_v5(&response.encode(), &SealV5 { request_iv, random }, out))
         }
         Some(v6) => {
             assert_eq!(v6.hwid, array(&recorded["hwid"]), "{name}");
@@ -330,7 +330,7 @@ fn check_sealed_answer(name: &str, call: &Call, iv: [u8; 16], ciphertext: &[u8])
             assert_eq!(proof::hmac_key(slot), array(&recorded["hmac_key"]), "{name}");
             assert_eq!(proof::hmac(slot, &iv_decrypted, &plaintext[..hmac_at]), v6.hmac, "{name}");
             assert_ne!(iv, request_iv, "{name}");
-            let with = ProofV6 { request_iv, iv, random, hwid: v6.hwid, client_time };
+            let with = SealV6 { request_iv, iv, random, hwid: v6.hwid, client_time };
             written(|out| envelope::seal_response_v6(&response.encode(), &with, out))
         }
     };

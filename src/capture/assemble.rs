@@ -13,6 +13,7 @@ use super::notes::Notes;
 use super::segment::Segment;
 use super::{Chunk, Conversation, Direction};
 use crate::text::counted;
+use crate::wire::kms::PORT;
 
 /// What an assembler is willing to keep.
 #[derive(Debug, Clone)]
@@ -232,7 +233,7 @@ impl Flow {
             self.skip_gap(side, limits);
         }
         let first_to_speak = self.chunks.first()?.0;
-        let port_1688 = [0, 1].map(|side: usize| self.ends[side].port() == KMS_PORT);
+        let port_1688 = [0, 1].map(|side: usize| self.ends[side].port() == PORT);
         let (client, by) = match (self.client, port_1688) {
             (Some(client), _) => (client, None),
             (None, [false, true]) => (0, Some("the host is the side with port 1688")),
@@ -336,8 +337,6 @@ impl Stream {
         self.held_bytes > limits.held_bytes || self.held.len() > limits.held_segments
     }
 }
-
-const KMS_PORT: u16 = 1688;
 
 /// A segment this far from where its stream stands (more than any TCP window of a
 /// KMS conversation) is of another connection, whose SYN was not recorded.

@@ -27,7 +27,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine just installed: in its initial grace of 30 days (KMS facts, section 3).
+    /// A machine just installed: in its initial grace of 30 days (Microsoft Learn, "Key Management Services client activation").
     pub fn new(label: String, id: ClientId, workstation: WorkstationName, product: &'static Product) -> Machine {
         Machine {
             label,

@@ -36,7 +36,7 @@ impl Sealing {
 
 /// What a V5 response proves and with which random (protocol description, section 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProofV5 {
+pub struct SealV5 {
     /// The IV of the request answered; the response carries the same one.
     pub request_iv: [u8; 16],
     /// Fresh random bytes.
@@ -45,7 +45,7 @@ pub struct ProofV5 {
 
 /// What a V6 response proves and with which randoms (protocol description, section 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProofV6 {
+pub struct SealV6 {
     /// The IV of the request answered.
     pub request_iv: [u8; 16],
     /// The IV of the response, fresh; the request's own again would be a fault.
@@ -85,7 +85,7 @@ pub fn seal_response_v4(body: &[u8], out: &mut Vec<u8>) {
 
 /// Appends a V5 response: version, the request's IV, and encrypted the body,
 /// the salted random and its hash (protocol description, section 4).
-pub fn seal_response_v5(body: &[u8], with: &ProofV5, out: &mut Vec<u8>) {
+pub fn seal_response_v5(body: &[u8], with: &SealV5, out: &mut Vec<u8>) {
     let start = begin(body, &with.request_iv, out);
     let salt = Sealing::V5.decrypt_iv(&with.request_iv);
     out.extend_from_slice(&proof::salted_random(&with.random, &salt));
@@ -96,7 +96,7 @@ pub fn seal_response_v5(body: &[u8], with: &ProofV5, out: &mut Vec<u8>) {
 /// Appends a V6 response: version, its own IV, and encrypted the body, the
 /// salted random, its hash, the hardware id, the salt (the field called
 /// "xored IVs") and the HMAC (protocol description, section 4).
-pub fn seal_response_v6(body: &[u8], with: &ProofV6, out: &mut Vec<u8>) {
+pub fn seal_response_v6(body: &[u8], with: &SealV6, out: &mut Vec<u8>) {
     let start = begin(body, &with.iv, out);
     let salt = Sealing::V6.decrypt_iv(&with.request_iv);
     out.extend_from_slice(&proof::salted_random(&with.random, &salt));
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_buffer_used_before_is_not_allocated_again() {
-        let with = ProofV6 { request_iv: IV, iv: [0x22; 16], random: [0x33; 16], hwid: [0x44; 8], client_time: 5 };
+        let with = SealV6 { request_iv: IV, iv: [0x22; 16], random: [0x33; 16], hwid: [0x44; 8], client_time: 5 };
         let mut out = Vec::new();
         seal_response_v6(&[0; 236], &with, &mut out);
         let (first, place, capacity) = (out.clone(), out.as_ptr(), out.capacity());

@@ -16,4 +16,4 @@ pub mod proof;
 mod schedule;
 
 pub use cipher::Cipher;
-pub use envelope::{PartialBlock, ProofV5, ProofV6, Sealing};
+pub use envelope::{PartialBlock, SealV5, SealV6, Sealing};

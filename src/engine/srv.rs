@@ -1,4 +1,4 @@
-//! Finding hosts in DNS: `_vlmcs._tcp.DOMAIN` (KMS facts, section 2.3).
+//! Finding hosts in DNS: `_vlmcs._tcp.DOMAIN` (Microsoft Learn, "Configure DNS records for KMS"; RFC 2782).
 
 use std::net::SocketAddr;
 use std::time::Duration;

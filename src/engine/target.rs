@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What `--target` names (CONTRACT, Targets).
+use crate::wire::kms::PORT;
+
+/// What `--target` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// An embedded lab host on an ephemeral loopback port.
@@ -151,16 +153,16 @@ fn split_port(text: &str) -> Result<(&str, u16), String> {
         }
         return match after.strip_prefix(':') {
             Some(digits) => Ok((address, port(digits)?)),
-            None if after.is_empty() => Ok((address, KMS_PORT)),
+            None if after.is_empty() => Ok((address, PORT)),
             None => Err(format!("`{after}` stands behind the bracket")),
         };
     }
     if text.parse::<Ipv6Addr>().is_ok() {
-        return Ok((text, KMS_PORT));
+        return Ok((text, PORT));
     }
     match text.split_once(':') {
         Some((host, digits)) => Ok((host, port(digits)?)),
-        None => Ok((text, KMS_PORT)),
+        None => Ok((text, PORT)),
     }
 }
 
@@ -184,9 +186,6 @@ fn check_name(name: &str) -> Result<(), String> {
     }
     Ok(())
 }
-
-/// The port of KMS (protocol description, section 1).
-const KMS_PORT: u16 = 1688;
 
 #[cfg(test)]
 mod tests {

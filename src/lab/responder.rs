@@ -6,7 +6,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::rules::{Grant, Rules};
 use crate::catalog::Application;
 use crate::client::identity::ClientId;
-use crate::crypto::envelope::{self, ProofV5, ProofV6, Sealing};
+use crate::crypto::envelope::{self, SealV5, SealV6, Sealing};
 use crate::crypto::mac;
 use crate::wire::kms::{
     ActivationRequest, ActivationResponse, Envelope, EpidText, ProtocolVersion, SEALED_REQUEST_LEN, V4_REQUEST_LEN,
@@ -95,11 +95,11 @@ impl LabHost {
         match opened.sealed {
             None => envelope::seal_response_v4(&body, &mut out),
             Some((Sealing::V5, request_iv)) => {
-                let with = ProofV5 { request_iv, random: self.fresh() };
+                let with = SealV5 { request_iv, random: self.fresh() };
                 envelope::seal_response_v5(&body, &with, &mut out);
             }
             Some((Sealing::V6, request_iv)) => {
-                let with = ProofV6 {
+                let with = SealV6 {
                     request_iv,
                     iv: self.fresh(),
                     random: self.fresh(),

@@ -4,7 +4,7 @@ use super::verify::{self, Checks, Opened};
 use super::{Failure, FailureKind, Phase, Reply, ReplyBody};
 use crate::crypto::{self, Sealing};
 use crate::wire::kms::{ActivationRequest, ActivationResponse, ProtocolVersion};
-use crate::wire::ndr::ResponseStub;
+use crate::wire::ndr::{ResponseStub, payload_offset};
 use crate::wire::rpc::{CALL_HEADER_LEN, TransferSyntax};
 use crate::wire::{FileTime, Hresult};
 
@@ -109,7 +109,7 @@ impl Answer {
             Some(ResponseStub::Refusal { code }) => answer.wire = Some(code),
             Some(ResponseStub::Answer { payload, code, .. }) => {
                 answer.wire = Some(code);
-                let base = CALL_HEADER_LEN + (payload.as_ptr() as usize - stub.as_ptr() as usize);
+                let base = CALL_HEADER_LEN + payload_offset(syntax);
                 let opened = match ask {
                     Some(ask) => verify::check_response(&mut answer.checks, payload, base, &ask.request, &ask.iv, now),
                     None => Opened::unjudged(payload),

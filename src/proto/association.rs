@@ -310,11 +310,6 @@ impl Association {
         matches!(self.state, State::Over)
     }
 
-    /// How many calls were made.
-    pub fn calls(&self) -> u32 {
-        self.calls
-    }
-
     /// The syntax the next call will use.
     pub fn next_syntax(&self) -> Option<TransferSyntax> {
         self.next_context().map(|(_, syntax)| syntax)

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use crate::wire::kms::PORT;
 use crate::wire::ndr::{REFERENT, RequestStub, ResponseStub};
 use crate::wire::rpc::{
     Assembler, Auth, Bind, BindAck, BindNak, Body, ContextResult, Fault, FaultStatus, Flags, FragmentError,
@@ -25,13 +26,13 @@ pub struct HostConfig {
     pub assoc_group: u32,
     /// The largest fragment it sends, in bytes; never more than the client takes.
     pub max_fragment: u16,
-    /// The largest request stub it joins, in bytes.
+    /// The largest request stub it joins, in bytes; 4 MiB is what a Windows RPC server joins by default.
     pub max_request: usize,
 }
 
 impl Default for HostConfig {
     fn default() -> HostConfig {
-        HostConfig { port: 1688, ndr64: true, assoc_group: 1, max_fragment: MAX_FRAGMENT, max_request: 4 << 20 }
+        HostConfig { port: PORT, ndr64: true, assoc_group: 1, max_fragment: MAX_FRAGMENT, max_request: 4 << 20 }
     }
 }
 

@@ -171,7 +171,7 @@ const STATUSES: [(&str, LicenseStatus); 7] = [
 
 /// The highest number of a synthetic id's group is kept for the pool of fixed ids.
 const GROUPS_MAX: usize = identity::Group::MAX as usize;
-/// Hosts refuse more as malformed (KMS facts, 0x8007000D).
+/// Hosts that were tried refuse more as malformed data (0x8007000D).
 const N_POLICY_MAX: u32 = 1000;
 
 pub(super) const EXAMPLE: &str = "[clients.campus-pc], and under it count = 25 and product = \"Windows 11 Enterprise\"";

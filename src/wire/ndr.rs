@@ -116,13 +116,17 @@ impl<'a> ResponseStub<'a> {
 /// Where a response stub with `payload_len` bytes of data has bytes that carry nothing: the gap
 /// NDR64 leaves after the size, and what aligns the return code. Both are zero from a tidy host.
 pub fn response_padding(syntax: TransferSyntax, payload_len: usize) -> [std::ops::Range<usize>; 2] {
-    let data_at = 3 * word_len(syntax);
-    let end = data_at + payload_len;
+    let end = payload_offset(syntax) + payload_len;
     let gap = match syntax {
         TransferSyntax::Ndr32 => 4..4,
         TransferSyntax::Ndr64 => 4..8,
     };
     [gap, end..end.next_multiple_of(4)]
+}
+
+/// Where the data of a response stub begins: after size, pointer and count.
+pub const fn payload_offset(syntax: TransferSyntax) -> usize {
+    3 * word_len(syntax)
 }
 
 /// The layer a stub in `syntax` belongs to.

@@ -21,6 +21,7 @@ use crate::proto::verify::History;
 use crate::proto::{Moment, Sender, Witness, WitnessConfig, WitnessEvent};
 use crate::text::{counted, harmless_lines};
 use crate::wire::FileTime;
+use crate::wire::kms::PORT;
 use crate::wire::rpc::{Body, Pdu, SyntaxId};
 
 /// Show a captured conversation field by field, and check what the host said
@@ -146,7 +147,7 @@ impl Clock {
 /// elsewhere what offers the KMS interface or makes a KMS request.
 fn speaks_kms(conversation: &Conversation, config: WitnessConfig) -> bool {
     let port = port(&conversation.host);
-    if port.is_none() || port == Some(KMS_PORT) {
+    if port.is_none() || port == Some(PORT) {
         return true;
     }
     events(conversation, config, None).any(|(_, event)| match event {
@@ -191,7 +192,6 @@ fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
 }
 
 const FILE_BYTES_MAX: u64 = 1 << 30;
-const KMS_PORT: u16 = 1688;
 
 const EXAMPLES: &str = "\
 Examples:

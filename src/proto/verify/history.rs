@@ -72,5 +72,5 @@ fn remember(seen: &mut HashSet<[u8; 16]>, value: [u8; 16]) -> bool {
     if seen.len() < REMEMBERED_MAX { seen.insert(value) } else { !seen.contains(&value) }
 }
 
-/// 16 MiB of values or so.
+/// Some 35 MB a set.
 const REMEMBERED_MAX: usize = 1 << 20;

@@ -7,6 +7,9 @@ mod request;
 mod response;
 mod version;
 
+/// The port KMS hosts listen on (protocol description, section 1).
+pub const PORT: u16 = 1688;
+
 pub use envelope::{Envelope, PKCS7_MAX, Proof, ProofV6, SEALED_REQUEST_LEN, V4_REQUEST_LEN, pkcs7_padding};
 pub use epid::{Epid, EpidError};
 pub use request::{ActivationRequest, LicenseStatus, NameTooLong, REQUEST_LEN, WorkstationName};
