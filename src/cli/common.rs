@@ -15,7 +15,7 @@ use crate::safety::{self, Consent, Limits, Refused};
 /// Which host, and what may be done to it.
 #[derive(Debug, Args)]
 pub struct TargetArgs {
-    /// The host to test: lab, HOST, HOST:PORT, [IPV6]:PORT or srv:DOMAIN (port 1688 when left out)
+    /// The host to test: lab, HOST, HOST:PORT, `[IPV6]:PORT` or srv:DOMAIN (port 1688 when left out)
     #[arg(long, default_value = "lab", value_name = "TARGET", env = "KMSPROOF_TARGET")]
     pub target: Target,
     /// You may test that host (needed for every target that is not loopback)

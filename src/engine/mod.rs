@@ -1,7 +1,7 @@
 //! The only rooms with sockets, threads and a clock that goes by itself.
 //!
 //! The engine carries bytes between the machines of [`crate::proto`] and a
-//! host, stamps times, and tells everything that happened as [`Event`]s.
+//! host, stamps times, and tells everything that happened as [`crate::events::Event`]s.
 
 mod attempt;
 mod clock;

@@ -88,7 +88,7 @@ impl LabListener {
         self.address
     }
 
-    /// Serves until it is dropped. At most [`CONNECTIONS_MAX`] connections at a time; more wait.
+    /// Serves until it is dropped. At most 4,096 connections at a time; more wait.
     pub async fn serve(self) {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let groups = AtomicU32::new(FIRST_ASSOC_GROUP);
