@@ -52,21 +52,6 @@ pub use shipped::shipped;
 pub use spec::{ARRIVALS_MAX, CLIENTS_MAX, ConnectionUse, FILE_BYTES_MAX, HostState, STEPS_MAX, Scenario};
 
 impl Scenario {
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The question it answers.
-    pub fn question(&self) -> &str {
-        &self.question
-    }
-
-    /// Whether a step needs a host with an empty table, which only the embedded lab host can be.
-    pub fn needs_fresh_host(&self) -> bool {
-        self.steps.iter().any(|step| step.host == HostState::Fresh)
-    }
-
     /// Decides everything a run will do.
     pub fn plan(&self, seed: u64, ids: Ids) -> Plan {
         let mut plan = plan::plan(self, seed, ids);
