@@ -3,7 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::expectation::{CountRule, Expected};
-use super::plan::{ConnectionUse, HostState, Plan, Step};
+use super::plan::{Plan, Step};
+use super::spec::{ConnectionUse, HostState};
 use crate::client::Machine;
 use crate::proto::{Offer, Verdict};
 use crate::wire::hex;

@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::clients::Group;
 use super::expectation::Expectation;
-use super::steps::StepSpec;
-use super::{Scenario, hash};
+use super::spec::{ConnectionUse, Group, HostState, Scenario, StepSpec};
 use crate::catalog::Application;
 use crate::client::identity::{self, ClientId, Index, workstation_name};
 use crate::client::{Machine, Randomness};
@@ -70,26 +68,6 @@ pub struct Arrival {
     pub iv: [u8; 16],
 }
 
-/// What a step needs of the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum HostState {
-    /// The host as the steps before left it.
-    #[default]
-    Kept,
-    /// A host that has counted nobody yet. Only the embedded lab host can be that.
-    Fresh,
-}
-
-/// How a step uses connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum ConnectionUse {
-    /// A connection for each call, as Windows clients do.
-    #[default]
-    Each,
-    /// One connection carries all calls of the step; of each worker, when they are concurrent.
-    Kept,
-}
-
 /// Where the client machine ids of a plan come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ids {
@@ -133,11 +111,12 @@ impl Plan {
     }
 }
 
+/// Everything of a plan but its hash, which is taken over the rest of it.
 pub(super) fn plan(scenario: &Scenario, seed: u64, ids: Ids) -> Plan {
     let (machines, places) = machines(scenario, seed, ids);
     let mut randomness = Randomness::new(seed);
     let steps = scenario.steps.iter().map(|spec| step(spec, &scenario.groups, &places, &mut randomness)).collect();
-    let mut plan = Plan {
+    Plan {
         name: scenario.name.clone(),
         file: scenario.file.clone(),
         question: scenario.question.clone(),
@@ -147,9 +126,7 @@ pub(super) fn plan(scenario: &Scenario, seed: u64, ids: Ids) -> Plan {
         machines,
         steps,
         hash: String::new(),
-    };
-    plan.hash = hash::of(&plan);
-    plan
+    }
 }
 
 /// Where the machine of a group and a number stands among the plan's machines.

@@ -181,10 +181,9 @@ mod plans {
     fn every_shipped_scenario_loads_and_plans() {
         for (name, file, source) in shipped() {
             let scenario = load(source, file).unwrap_or_else(|problems| panic!("{problems}"));
-            assert_eq!((scenario.name(), format!("scenarios/{name}.toml").as_str()), (*name, *file));
             let plan = scenario.plan(1, Ids::Pool);
-            assert!(plan.takes.is_some() && plan.leaves.is_some() && plan.question == scenario.question(), "{name}");
-            assert_eq!(plan.needs_fresh_host(), scenario.needs_fresh_host());
+            assert_eq!((plan.name.as_str(), format!("scenarios/{name}.toml").as_str()), (*name, *file));
+            assert!(plan.takes.is_some() && plan.leaves.is_some() && source.contains(&plan.question), "{name}");
             // A person who opens the file is told all of it before the first key.
             let opening = source.split("\nname = ").next().unwrap();
             for word in ["?", "Takes:", "Needs:", "Leaves:"] {

@@ -1,25 +1,11 @@
-//! "campus-pc", "campus-pc[3]", "campus-pc[1..24]": which machines a step means.
+//! `campus-pc`, `campus-pc[3]`, `campus-pc[1..24]`: which machines a step means.
 
 use std::collections::HashMap;
 
 use super::clients::GroupDraft;
 use super::problem::{Finding, Findings};
 use super::walk::{Node, listed, nearest, quoted};
-
-/// Machines of one group, numbered from 1, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Selection {
-    /// Index into the groups of the file.
-    pub group: usize,
-    pub first: u32,
-    pub last: u32,
-}
-
-impl Selection {
-    pub fn len(self) -> u64 {
-        u64::from(self.last - self.first) + 1
-    }
-}
+use crate::scenario::spec::Selection;
 
 /// What came of reading one entry of `clients`.
 #[derive(Debug, Clone, Copy)]

@@ -3,8 +3,8 @@
 //! The codes of an activation hang together (protocol description, section 5), so a step that
 //! expects two that exclude one another can only fail, and would blame the host for it.
 
-use super::expectation::{CountRule, Expectation, Expected};
 use crate::proto::Verdict;
+use crate::scenario::expectation::{CountRule, Expectation, Expected};
 use crate::wire::Hresult;
 
 /// Why a step's expectations cannot all hold.

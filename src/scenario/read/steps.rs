@@ -5,34 +5,16 @@ use std::collections::HashMap;
 use toml::de::DeValue;
 
 use super::clients::GroupDraft;
-use super::expect::Asking;
-use super::expectation::Expectation;
-use super::plan::{ConnectionUse, HostState};
-use super::possible;
+use super::expectations::{self, Asking};
 use super::problem::{Finding, Findings};
-use super::selection::{self, Names, Selection};
+use super::selection::{self, Names};
 use super::source::Source;
 use super::walk::{Node, Table, quoted, without_doubles};
-use super::{ARRIVALS_MAX, STEPS_MAX, clients, expect};
+use super::{clients, possible};
 use crate::proto::Offer;
-use crate::wire::kms::ProtocolVersion;
+use crate::scenario::expectation::Expectation;
+use crate::scenario::spec::{ARRIVALS_MAX, ConnectionUse, HostState, STEPS_MAX, Selection, StepSpec};
 use crate::wire::rpc::TransferSyntax;
-
-/// A step, as the file says it.
-#[derive(Debug, Clone)]
-pub(super) struct StepSpec {
-    pub title: String,
-    pub line: usize,
-    pub host: HostState,
-    pub connection: ConnectionUse,
-    pub concurrency: usize,
-    pub selections: Vec<Selection>,
-    /// Empty means each client's own.
-    pub versions: Vec<ProtocolVersion>,
-    pub offers: Vec<Offer>,
-    pub repeat: u32,
-    pub expect: Vec<Expectation>,
-}
 
 /// The steps, and the groups they use.
 pub(super) struct Steps {
@@ -222,8 +204,8 @@ impl<'a> StepReader<'a, '_> {
     }
 
     fn expect(&mut self, selections: Option<&[Selection]>, asking: Asking) -> Option<Vec<Expectation>> {
-        let node = self.table.required("expect", expect::EXAMPLE, self.findings)?;
-        let expectations = expect::read(&node, asking, self.source, self.findings)?;
+        let node = self.table.required("expect", expectations::EXAMPLE, self.findings)?;
+        let expectations = expectations::read(&node, asking, self.source, self.findings)?;
         let groups = selections?.iter().map(|selection| self.groups[selection.group].group.as_ref());
         let policies: Option<Vec<u32>> = groups.map(|group| group.map(|group| group.n_policy)).collect();
         if let Some(why_not) = possible::contradiction(&expectations, &policies?) {

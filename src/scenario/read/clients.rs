@@ -6,23 +6,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::{Finding, Findings};
 use super::walk::{Node, Table, listed, quoted};
-use super::{CLIENTS_MAX, is_name};
 use crate::catalog::{self, Product};
 use crate::client::identity;
+use crate::scenario::spec::{CLIENTS_MAX, Group, is_name};
 use crate::wire::kms::{LicenseStatus, ProtocolVersion};
-
-/// A group of machines, as the file says it.
-#[derive(Debug, Clone)]
-pub(super) struct Group {
-    pub name: String,
-    pub count: u32,
-    pub product: &'static Product,
-    pub n_policy: u32,
-    pub protocol: ProtocolVersion,
-    pub is_vm: bool,
-    pub license_status: Option<LicenseStatus>,
-    pub minutes_left: Option<u32>,
-}
 
 /// A group that may have something wrong with it, which a step can still name.
 #[derive(Debug)]

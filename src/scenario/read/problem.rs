@@ -1,12 +1,12 @@
 //! What is wrong with a scenario file, all of it, shown at its place.
 
-use crate::text::harmless;
 use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use super::source::Source;
+use crate::text::harmless;
 
 /// Everything that is wrong with one file, in the order of its lines; never empty.
 #[derive(Debug, Clone)]

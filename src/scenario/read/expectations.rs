@@ -1,16 +1,16 @@
 //! `expect = { … }`: reading what a step expects.
 
-use crate::text::counted;
 use std::ops::RangeInclusive;
 
 use toml::de::DeValue;
 
-use super::expectation::{CountRule, Expectation, Expected};
 use super::problem::{Finding, Findings};
 use super::source::Source;
 use super::walk::{Node, Table, quoted, without_doubles};
 use crate::explain;
 use crate::proto::Verdict;
+use crate::scenario::expectation::{CountRule, Expectation, Expected};
+use crate::text::counted;
 use crate::wire::Hresult;
 
 /// Who asks in a step, as far as that could be read.
