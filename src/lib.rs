@@ -35,3 +35,7 @@ pub mod report;
 pub mod safety;
 pub mod scenario;
 pub mod wire;
+
+#[cfg(test)]
+#[path = "../tests/support/cases.rs"]
+mod cases;

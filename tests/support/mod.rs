@@ -2,6 +2,9 @@
 
 #![allow(dead_code)]
 
+pub mod captures;
+#[cfg(test)]
+pub mod cases;
 pub mod drive;
 pub mod fuzz_bodies;
 pub mod invariants;
