@@ -253,6 +253,8 @@ impl Association {
             }
         }
         self.frames = frames;
+        // A host that keeps sending keeps a transport from ever running out of time.
+        self.handle_timeout(now);
     }
 
     /// The host closed its side, or the connection broke.
