@@ -5,7 +5,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use kmsproof::proto::{HostAssociation, HostConfig};
+use kmsproof::wire::rpc::{Body, Flags, Pdu, PduView, Ptype, Response};
 
 struct Ran {
     code: i32,
@@ -14,13 +18,38 @@ struct Ran {
 }
 
 fn kmsproof(arguments: &[&str]) -> Ran {
-    let output = command(arguments).output().unwrap();
+    let mut child = command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (stdout, stderr) = (read_aside(child.stdout.take().unwrap()), read_aside(child.stderr.take().unwrap()));
+    let given_up = Instant::now() + HUNG_AFTER;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > given_up {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{arguments:?} did not end:\n{}{}", stdout.join().unwrap(), stderr.join().unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
     Ran {
-        code: output.status.code().expect("it exits by itself"),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
+        code: status.code().expect("it exits by itself"),
+        stdout: stdout.join().unwrap(),
+        stderr: stderr.join().unwrap(),
     }
 }
+
+/// Reads a pipe to its end, so that whoever writes to it never waits.
+fn read_aside(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).unwrap();
+        text
+    })
+}
+
+/// A guard against hanging, and no statement about speed.
+const HUNG_AFTER: Duration = Duration::from_secs(60);
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kmsproof"));
@@ -140,6 +169,44 @@ fn a_host_that_never_stops_talking() {
     });
     let target = flood.to_string();
     assert_ran(&["probe", "--target", &target, "--timeout", "5s"], 100, "verdict");
+}
+
+/// Every byte is right and the answer never ends: only the clock can tell.
+#[test]
+fn an_answer_that_never_ends() {
+    let endless = host(|mut stream| {
+        let port = stream.local_addr().unwrap().port();
+        let mut association = HostAssociation::new(HostConfig { port, ..HostConfig::default() });
+        let mut buffer = [0; 4096];
+        loop {
+            let Ok(read @ 1..) = stream.read(&mut buffer) else { return };
+            association.handle_bytes(&buffer[..read]);
+            if association.poll_call().is_some() {
+                let request = PduView(&buffer[..read]);
+                assert_eq!(request.ptype(), Some(Ptype::REQUEST));
+                return answer_without_end(stream, request.call_id().unwrap(), request.context_id().unwrap());
+            }
+            if let Some(bytes) = association.poll_transmit() {
+                stream.write_all(&bytes).unwrap();
+            }
+        }
+    });
+    let target = endless.to_string();
+    // How much of a fragment had come when the time was up is anybody's guess.
+    assert_ran(&["probe", "--target", &target, "--timeout", "1s"], 100, "within 1s");
+    let run = ["run", "--target", &target, "--timeout", "1s"];
+    assert_ran(&run, 100, "stopped early: 3 connections or calls in a row came to nothing");
+}
+
+/// The first fragment of a response, and then empty ones in the middle for as long as they are taken.
+fn answer_without_end(mut stream: TcpStream, call_id: u32, context_id: u16) {
+    let fragment = |flags, stub: &[u8]| {
+        let response = Response { alloc_hint: 8, context_id, cancel_count: 0, stub };
+        Pdu { flags, ..Pdu::whole(call_id, Body::Response(response)) }.encode().unwrap()
+    };
+    let _ = stream.write_all(&fragment(Flags::FIRST, &[0; 8]));
+    let middles = fragment(Flags(0), &[]).repeat(200);
+    while stream.write_all(&middles).is_ok() {}
 }
 
 #[test]
