@@ -8,4 +8,5 @@ pub mod cases;
 pub mod drive;
 pub mod fuzz_bodies;
 pub mod invariants;
+pub mod tshark;
 pub mod vectors;
