@@ -1,63 +1,25 @@
 //! Bad input and hostile hosts, from the command line: each gets one clear
 //! message and its exit code, in bounded time.
 
+mod support;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kmsproof::proto::{HostAssociation, HostConfig};
+use kmsproof::safety::{Consent, Limits};
 use kmsproof::wire::rpc::{Body, Flags, Pdu, PduView, Ptype, Response};
-
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
+use support::command::{self, Ran};
 
 fn kmsproof(arguments: &[&str]) -> Ran {
-    let mut child = command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (stdout, stderr) = (read_aside(child.stdout.take().unwrap()), read_aside(child.stderr.take().unwrap()));
-    let given_up = Instant::now() + HUNG_AFTER;
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if Instant::now() > given_up {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("{arguments:?} did not end:\n{}{}", stdout.join().unwrap(), stderr.join().unwrap());
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    Ran {
-        code: status.code().expect("it exits by itself"),
-        stdout: stdout.join().unwrap(),
-        stderr: stderr.join().unwrap(),
-    }
+    command::run(command(arguments))
 }
-
-/// Reads a pipe to its end, so that whoever writes to it never waits.
-fn read_aside(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        pipe.read_to_string(&mut text).unwrap();
-        text
-    })
-}
-
-/// A guard against hanging, and no statement about speed.
-const HUNG_AFTER: Duration = Duration::from_secs(60);
 
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kmsproof"));
-    command.args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KMSPROOF_")) {
-        command.env_remove(name);
-    }
-    command
+    command::command(env!("CARGO_BIN_EXE_kmsproof"), arguments)
 }
 
 #[track_caller]
@@ -243,6 +205,45 @@ fn a_host_that_is_not_ours_needs_consent_and_keeps_its_caps() {
     let target = closed_port().to_string();
     assert_ran(&["probe", "--target", &target, "--n-policy", "26"], 2, "--disposable-host");
     assert_ran(&["probe", "--target", &target, "--cmid", "cc400c61-a898-4d10-ac36-1c796600b420"], 2, "synthetic");
+}
+
+#[test]
+fn no_host_is_left_with_more_than_fifty_ids() {
+    let folder = temporary("ids");
+    let crowd = |count: u32| {
+        let file = folder.join(format!("{count}.toml"));
+        let source = format!(
+            "name = \"crowd\"\nquestion = \"How many?\"\n[clients.a]\ncount = {count}\n\
+             product = \"Windows Server 2022 Standard\"\n\
+             [[step]]\ntitle = \"all\"\nclients = [\"a\"]\nexpect = {{ wire = \"0x00000000\" }}\n"
+        );
+        std::fs::write(&file, source).unwrap();
+        file.display().to_string()
+    };
+    let (most, too_many) = (crowd(50), crowd(51));
+
+    // Nothing is sent: nobody so much as connects.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let target = listener.local_addr().unwrap().to_string();
+    assert_ran(&["run", &too_many, "--target", &target], 2, "crowd: 51 client ids for Windows are more than 50");
+    assert_ran(&["run", &too_many, "--target", &target, "--authorized"], 2, "--disposable-host");
+    listener.set_nonblocking(true).unwrap();
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+
+    let lab = Lab::start();
+    assert_ran(&["run", &too_many, "--target", &lab.address], 2, "51 client ids");
+    // The first of the fifty counts as the first, so nobody of the 51 came. (A host remembers twice the N policy.)
+    assert_ran(&["run", &most, "--target", &lab.address], 0, "4 x 0xC004F038 (count too low), 46 x activated, count 1");
+    assert_ran(&["run", &too_many, "--target", &lab.address, "--disposable-host"], 0, "51 activations");
+}
+
+/// How fast that is in the end is for no test to say; that it is asked for is.
+#[test]
+fn no_host_is_asked_more_than_fifty_times_a_second() {
+    for authorized in [false, true] {
+        let limits = Limits::of(false, Consent { authorized, disposable_host: false });
+        assert_eq!(limits.pace.map(|pace| pace * 50), Some(Duration::from_secs(1)));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 pub mod captures;
 #[cfg(test)]
 pub mod cases;
+pub mod command;
 pub mod drive;
 pub mod fuzz_bodies;
 pub mod invariants;
