@@ -6,6 +6,7 @@ pub mod captures;
 #[cfg(test)]
 pub mod cases;
 pub mod command;
+pub mod dishonest;
 pub mod drive;
 pub mod fuzz_bodies;
 pub mod invariants;
