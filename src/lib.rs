@@ -37,3 +37,7 @@ pub mod safety;
 pub mod scenario;
 pub mod text;
 pub mod wire;
+
+#[cfg(test)]
+#[path = "../tests/support/cases.rs"]
+mod cases;

@@ -1,13 +1,18 @@
 //! Captures through the public door: what is written is read again, what is
 //! broken is survived, and an independent analyser finds nothing to complain about.
 
+mod support;
+
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::path::Path;
 use std::process::Command;
 
 use kmsproof::capture::pcapng::Writer;
 use kmsproof::capture::{Chunk, Conversation, Direction, read};
 use proptest::prelude::*;
+use support::cases::config;
+use support::tshark;
 
 /// Which conversation, which way, when (in nanoseconds after the one before), what.
 type Step = (usize, bool, u32, Vec<u8>);
@@ -21,7 +26,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(config(64))]
 
     #[test]
     fn what_is_written_is_read_again(steps in steps()) {
@@ -47,7 +52,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2048))]
+    #![proptest_config(config(2048))]
 
     #[test]
     fn any_bytes_are_survived(beginning in 0..BEGINNINGS.len(), bytes in prop::collection::vec(any::<u8>(), 0..600)) {
@@ -113,12 +118,10 @@ fn the_writer_refuses_what_has_no_packets() {
 
 #[test]
 fn tshark_finds_nothing_to_complain_about() {
-    if Command::new("tshark").arg("--version").output().is_err() {
-        return println!("skipped: tshark is not installed");
+    if !tshark::is_here("tshark_finds_nothing_to_complain_about") {
+        return;
     }
-    let directory = std::env::temp_dir().join(format!("kmsproof-captures-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let path = directory.join("written.pcapng");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("written.pcapng");
     std::fs::write(&path, everything()).unwrap();
     let tshark = |arguments: &[&str]| {
         let output = Command::new("tshark")
@@ -138,7 +141,6 @@ fn tshark_finds_nothing_to_complain_about() {
     assert_eq!(fields("frame.comment", "frame.comment"), "request 1 of client ä\n");
     assert_eq!(fields("tcp.completeness == 31", "tcp.stream").lines().last(), Some("2"));
     assert_eq!(fields("frame.number == 1", "frame.time_epoch").trim(), "1700000000.123456789");
-    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 /// Two conversations at once over IPv4 and IPv6, and then the first one's ports again.

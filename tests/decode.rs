@@ -1,7 +1,7 @@
 //! `decode` on recorded conversations: what is right is listed, what is wrong is found,
 //! named and marked, and what is no capture is refused.
 
-mod recorded;
+mod support;
 
 use std::path::{Path, PathBuf};
 
@@ -15,19 +15,22 @@ use kmsproof::wire::kms::{ActivationRequest, ActivationResponse, EpidText, Works
 use kmsproof::wire::ndr::ResponseStub;
 use kmsproof::wire::rpc::{Body, Pdu, Response, TransferSyntax};
 use proptest::prelude::*;
-use recorded::{exchange, exchanges, hex_text, pcapng};
+use support::captures::{hex_text, pcapng};
+use support::cases::config;
+use support::vectors::{exchanges, said};
 
 type Pdus = Vec<(Sender, Vec<u8>)>;
 
 #[test]
 fn every_recorded_exchange_holds() {
     for exchange in exchanges() {
-        let (exit, hex) = decode(&file("recorded.txt", hex_text(&exchange.pdus).as_bytes()));
+        let pdus = exchange.said();
+        let (exit, hex) = decode(&file("recorded.txt", hex_text(&pdus).as_bytes()));
         assert_eq!(exit, Exit::Held, "{hex}");
         // Of the client's V7 request the version is marked: there is none such. Nothing else is.
         let marks = usize::from(exchange.name.starts_with("v7"));
         assert_eq!(hex.matches("\n> ").count(), marks, "{hex}");
-        let (exit, capture) = decode(&file("recorded.pcapng", &pcapng(&[&exchange.pdus], 16880)));
+        let (exit, capture) = decode(&file("recorded.pcapng", &pcapng(&[&pdus], 16880)));
         assert_eq!(exit, Exit::Held, "{capture}");
         assert!(capture.contains("Conversation 1: 192.0.2.9:50000 -> 192.0.2.1:16880, 2026-11-20 15:19:26 UTC\n"));
         assert!(capture.contains("\n#4 15:19:26.000100 client: bind, "), "{capture}");
@@ -36,7 +39,7 @@ fn every_recorded_exchange_holds() {
 
 #[test]
 fn a_whole_listing_reads_well() {
-    let mut pdus = exchange("v6-ndr32+ndr64-ok").pdus;
+    let mut pdus = said("v6-ndr32+ndr64-ok");
     // Bind and alter_context, then the call over NDR64.
     pdus.drain(4..6);
     let (exit, text) = decode(&file("listing.pcapng", &pcapng(&[&pdus], 16880)));
@@ -48,7 +51,7 @@ fn a_whole_listing_reads_well() {
 
 #[test]
 fn a_tampered_answer_is_found_named_and_marked() {
-    let mut pdus = exchange("v6-ndr32+ndr64-ok").pdus;
+    let mut pdus = said("v6-ndr32+ndr64-ok");
     let (_, last) = pdus.last_mut().unwrap();
     // The last block before the return code, and with it the padding and half the HMAC.
     let at = last.len() - 4 - 16;
@@ -99,7 +102,7 @@ fn a_synthetic_client_is_known_again() {
 
 #[test]
 fn answers_are_held_against_each_other_across_conversations() {
-    let one = exchange("v6-ndr32-ok").pdus;
+    let one = said("v6-ndr32-ok");
     let (exit, text) = brief(&file("twice.pcapng", &pcapng(&[&one, &one], 16880)));
     assert_eq!(exit, Exit::Check);
     for check in ["kms/history/v6-iv-fresh", "kms/history/random-fresh", "kms/history/count-not-falling"] {
@@ -110,8 +113,8 @@ fn answers_are_held_against_each_other_across_conversations() {
 
 #[test]
 fn other_conversations_are_counted_and_a_kms_host_at_another_port_is_not() {
-    let kms = exchange("v4-ndr32-ok").pdus;
-    let mut foreign = exchange("v6-ndr32-ok").pdus;
+    let kms = said("v4-ndr32-ok");
+    let mut foreign = said("v6-ndr32-ok");
     foreign[0].1[32] ^= 1;
     let http = vec![(Sender::Client, b"GET / HTTP/1.1\r\n\r\n".to_vec()), (Sender::Host, b"HTTP/1.1 200\r\n".to_vec())];
     let (exit, text) = brief(&file("others.pcapng", &pcapng(&[&http, &kms, &foreign], 16880)));
@@ -126,7 +129,7 @@ fn other_conversations_are_counted_and_a_kms_host_at_another_port_is_not() {
 
 #[test]
 fn without_an_answer_there_is_nothing_to_check() {
-    let pdus = exchange("v6-ndr32-ok").pdus;
+    let pdus = said("v6-ndr32-ok");
     let (exit, text) = brief(&file("asked.txt", hex_text(&pdus[..3]).as_bytes()));
     assert_eq!(exit, Exit::NothingChecked, "{text}");
     assert!(text.contains("No answer to the call (2) in the recording."), "{text}");
@@ -148,7 +151,7 @@ fn what_is_no_capture_is_refused_by_name() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(config(256))]
 
     #[test]
     fn damaged_captures_are_shown_and_harm_no_terminal(
@@ -157,7 +160,7 @@ proptest! {
         cut in any::<prop::sample::Index>(),
     ) {
         let mut all = exchanges();
-        let mut pdus = all.swap_remove(which.index(all.len())).pdus;
+        let mut pdus = all.swap_remove(which.index(all.len())).said();
         let count = pdus.len();
         for (pdu, at, byte) in damage {
             let (_, pdu) = &mut pdus[pdu.index(count)];
@@ -176,8 +179,8 @@ proptest! {
 #[test]
 fn the_sample_captures_hold() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
-    let three = ["v4-ndr32-ok", "v5-ndr32-ok", "v6-ndr32+ndr64-ok"].map(|name| exchange(name).pdus);
-    let refused = exchange("v6-ndr32-0xc004f06c").pdus;
+    let three = ["v4-ndr32-ok", "v5-ndr32-ok", "v6-ndr32+ndr64-ok"].map(said);
+    let refused = said("v6-ndr32-0xc004f06c");
     for (name, bytes) in [
         ("v4-v5-v6.pcapng", pcapng(&three.each_ref().map(|pdus| &pdus[..]), 16880)),
         ("clock-refused.txt", format!("{REFUSED}{}", hex_text(&refused)).into_bytes()),
@@ -194,7 +197,7 @@ fn the_sample_captures_hold() {
 
 /// What is shown of a request and its answer, both properly sealed, changed like this.
 fn answer_with(ask: impl FnOnce(&mut ActivationRequest), change: impl FnOnce(&mut ActivationResponse)) -> String {
-    let mut pdus = exchange("v6-ndr32-ok").pdus;
+    let mut pdus = said("v6-ndr32-ok");
     pdus.truncate(4);
     let mut request = Heard::read(&pdus[2].1[32..], 32).unwrap().request().clone();
     ask(&mut request);
@@ -229,7 +232,7 @@ fn answer_with(ask: impl FnOnce(&mut ActivationRequest), change: impl FnOnce(&mu
 /// Writes a file of this test and gives its path.
 fn file(name: &str, bytes: &[u8]) -> PathBuf {
     let test = std::thread::current().name().unwrap_or("test").to_owned();
-    let directory = std::env::temp_dir().join(format!("kmsproof-decode-{}", std::process::id())).join(test);
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("decode").join(test);
     std::fs::create_dir_all(&directory).unwrap();
     let path = directory.join(name);
     std::fs::write(&path, bytes).unwrap();

@@ -1,34 +1,25 @@
 //! Bad input and hostile hosts, from the command line: each gets one clear
 //! message and its exit code, in bounded time.
 
+mod support;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
+use kmsproof::proto::{HostAssociation, HostConfig};
+use kmsproof::safety::{Consent, Limits};
+use kmsproof::wire::rpc::{Body, Flags, Pdu, PduView, Ptype, Response};
+use support::command::{self, Ran};
 
 fn kmsproof(arguments: &[&str]) -> Ran {
-    let output = command(arguments).output().unwrap();
-    Ran {
-        code: output.status.code().expect("it exits by itself"),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    command::run(command(arguments))
 }
 
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kmsproof"));
-    command.args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KMSPROOF_")) {
-        command.env_remove(name);
-    }
-    command
+    command::command(env!("CARGO_BIN_EXE_kmsproof"), arguments)
 }
 
 #[track_caller]
@@ -142,6 +133,44 @@ fn a_host_that_never_stops_talking() {
     assert_ran(&["probe", "--target", &target, "--timeout", "5s"], 100, "verdict");
 }
 
+/// Every byte is right and the answer never ends: only the clock can tell.
+#[test]
+fn an_answer_that_never_ends() {
+    let endless = host(|mut stream| {
+        let port = stream.local_addr().unwrap().port();
+        let mut association = HostAssociation::new(HostConfig { port, ..HostConfig::default() });
+        let mut buffer = [0; 4096];
+        loop {
+            let Ok(read @ 1..) = stream.read(&mut buffer) else { return };
+            association.handle_bytes(&buffer[..read]);
+            if association.poll_call().is_some() {
+                let request = PduView(&buffer[..read]);
+                assert_eq!(request.ptype(), Some(Ptype::REQUEST));
+                return answer_without_end(stream, request.call_id().unwrap(), request.context_id().unwrap());
+            }
+            if let Some(bytes) = association.poll_transmit() {
+                stream.write_all(&bytes).unwrap();
+            }
+        }
+    });
+    let target = endless.to_string();
+    // How much of a fragment had come when the time was up is anybody's guess.
+    assert_ran(&["probe", "--target", &target, "--timeout", "1s"], 100, "within 1s");
+    let run = ["run", "--target", &target, "--timeout", "1s"];
+    assert_ran(&run, 100, "stopped early: 3 connections or calls in a row came to nothing");
+}
+
+/// The first fragment of a response, and then empty ones in the middle for as long as they are taken.
+fn answer_without_end(mut stream: TcpStream, call_id: u32, context_id: u16) {
+    let fragment = |flags, stub: &[u8]| {
+        let response = Response { alloc_hint: 8, context_id, cancel_count: 0, stub };
+        Pdu { flags, ..Pdu::whole(call_id, Body::Response(response)) }.encode().unwrap()
+    };
+    let _ = stream.write_all(&fragment(Flags::FIRST, &[0; 8]));
+    let middles = fragment(Flags(0), &[]).repeat(200);
+    while stream.write_all(&middles).is_ok() {}
+}
+
 #[test]
 fn a_host_that_refuses_the_bind() {
     let refusing = host(|stream| {
@@ -176,6 +205,45 @@ fn a_host_that_is_not_ours_needs_consent_and_keeps_its_caps() {
     let target = closed_port().to_string();
     assert_ran(&["probe", "--target", &target, "--n-policy", "26"], 2, "--disposable-host");
     assert_ran(&["probe", "--target", &target, "--cmid", "cc400c61-a898-4d10-ac36-1c796600b420"], 2, "synthetic");
+}
+
+#[test]
+fn no_host_is_left_with_more_than_fifty_ids() {
+    let folder = temporary("ids");
+    let crowd = |count: u32| {
+        let file = folder.join(format!("{count}.toml"));
+        let source = format!(
+            "name = \"crowd\"\nquestion = \"How many?\"\n[clients.a]\ncount = {count}\n\
+             product = \"Windows Server 2022 Standard\"\n\
+             [[step]]\ntitle = \"all\"\nclients = [\"a\"]\nexpect = {{ wire = \"0x00000000\" }}\n"
+        );
+        std::fs::write(&file, source).unwrap();
+        file.display().to_string()
+    };
+    let (most, too_many) = (crowd(50), crowd(51));
+
+    // Nothing is sent: nobody so much as connects.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let target = listener.local_addr().unwrap().to_string();
+    assert_ran(&["run", &too_many, "--target", &target], 2, "crowd: 51 client ids for Windows are more than 50");
+    assert_ran(&["run", &too_many, "--target", &target, "--authorized"], 2, "--disposable-host");
+    listener.set_nonblocking(true).unwrap();
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+
+    let lab = Lab::start();
+    assert_ran(&["run", &too_many, "--target", &lab.address], 2, "51 client ids");
+    // The first of the fifty counts as the first, so nobody of the 51 came. (A host remembers twice the N policy.)
+    assert_ran(&["run", &most, "--target", &lab.address], 0, "4 x 0xC004F038 (count too low), 46 x activated, count 1");
+    assert_ran(&["run", &too_many, "--target", &lab.address, "--disposable-host"], 0, "51 activations");
+}
+
+/// How fast that is in the end is for no test to say; that it is asked for is.
+#[test]
+fn no_host_is_asked_more_than_fifty_times_a_second() {
+    for authorized in [false, true] {
+        let limits = Limits::of(false, Consent { authorized, disposable_host: false });
+        assert_eq!(limits.pace.map(|pace| pace * 50), Some(Duration::from_secs(1)));
+    }
 }
 
 #[test]

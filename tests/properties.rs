@@ -24,6 +24,7 @@ use kmsproof::wire::{FileTime, Guid, Hresult, Reader};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use support::cases::config;
 use support::drive::{self, START, Seen, drain};
 use support::vectors::Exchange;
 use support::{fuzz_bodies, invariants, vectors};
@@ -682,14 +683,4 @@ fn big_endian_response(payload: Option<&[u8]>, referent: u32, code: Hresult, syn
     }
     out.extend(code.0.to_be_bytes());
     out
-}
-
-/// The same cases in every run, and no file beside the sources.
-fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_120),
-        ..ProptestConfig::default()
-    }
 }

@@ -1,16 +1,18 @@
 //! tshark judges our capture of a run: a dissector nobody here wrote. Skipped,
 //! and said so, where tshark is not installed (`./test` installs it where it can).
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use support::tshark;
 
 #[test]
 fn tshark_reads_our_run_as_we_wrote_it() {
-    if Command::new("tshark").arg("--version").output().is_err() {
-        println!("skipped: tshark is not installed");
+    if !tshark::is_here("tshark_reads_our_run_as_we_wrote_it") {
         return;
     }
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
@@ -67,8 +69,7 @@ fn tshark_reads_our_run_as_we_wrote_it() {
 /// The inverse: frames broken on purpose must be seen as broken, or tshark would prove nothing.
 #[test]
 fn tshark_refuses_a_capture_that_was_tampered_with() {
-    if Command::new("tshark").arg("--version").output().is_err() {
-        println!("skipped: tshark is not installed");
+    if !tshark::is_here("tshark_refuses_a_capture_that_was_tampered_with") {
         return;
     }
     use kmsproof::capture::{Direction, pcapng::Writer};

@@ -53,7 +53,7 @@ fn every_pdu_decodes_lists_and_encodes_to_the_same_bytes() {
 
 #[test]
 fn every_request_decodes_to_the_recorded_fields_and_back() {
-    let mut seen = 0;
+    let mut seen = [0; 4];
     for (exchange, call) in all_calls() {
         let name = exchange;
         let pdu = Pdu::decode(&call.request_pdu).unwrap();
@@ -63,7 +63,7 @@ fn every_request_decodes_to_the_recorded_fields_and_back() {
         assert_eq!(r.remaining(), 0, "{name}");
         assert_eq!(stub.payload, call.request_payload(), "{name}");
         assert_eq!(written(|out| stub.write(call.syntax, out)), request.stub, "{name}");
-        seen += 1;
+        count(&mut seen, &call.request);
 
         let Some(built) = call.activation_request() else {
             assert_eq!(call.request["version"], 7);
@@ -76,6 +76,7 @@ fn every_request_decodes_to_the_recorded_fields_and_back() {
             Envelope::Mac { body, mac: found } => {
                 assert_eq!(found, array(&call.request["mac"]), "{name}");
                 assert_eq!(found, mac::v4(body), "{name}");
+                check_v4_sealed_again(name, body, stub.payload);
                 body.to_vec()
             }
             Envelope::Sealed { version, iv, ciphertext } => {
@@ -86,6 +87,7 @@ fn every_request_decodes_to_the_recorded_fields_and_back() {
                 let iv_decrypted = envelope::open(sealing, &iv, ciphertext, &mut plaintext).unwrap();
                 assert_eq!(iv_decrypted, array(&call.request["iv_decrypted"]), "{name}");
                 assert_eq!(plaintext, bytes(&call.request["plaintext"]), "{name}");
+                check_sealed_again(name, sealing, &plaintext, stub.payload);
                 assert_eq!(plaintext[236..], bytes(&call.request["pad"]), "{name}");
                 let mut r = Reader::new(Layer::Envelope, &plaintext[236..]).at(236);
                 assert_eq!(pkcs7_padding(&mut r), Ok(4), "{name}");
@@ -93,6 +95,8 @@ fn every_request_decodes_to_the_recorded_fields_and_back() {
                 check_listing(&listing);
                 assert_eq!(listing.issues, [], "{name}: {listing}");
                 plaintext.truncate(236);
+                let sealed = written(|out| envelope::seal_request(sealing, &plaintext, &iv, out));
+                assert_eq!((sealed.len(), &sealed[..]), (260, stub.payload), "{name}");
                 plaintext
             }
         };
@@ -105,7 +109,7 @@ fn every_request_decodes_to_the_recorded_fields_and_back() {
         let ask = Ask::new(built, call.request_iv());
         assert_eq!(ask.payload(), call.request_payload(), "{name}");
     }
-    assert_eq!(seen, 22);
+    assert_eq!(seen, [7, 7, 7, 1]);
 }
 
 /// No independent decoder reads V7, but the recorder made it as we make it: the nearest version's
@@ -124,19 +128,19 @@ fn the_recorded_v7_request_is_sealed_as_v6() {
 
 #[test]
 fn every_answer_decodes_to_the_recorded_fields_and_back() {
-    let mut seen = 0;
+    let (mut seen, mut refused) = ([0; 4], 0);
     for (name, call) in all_calls() {
         let pdu = Pdu::decode(&call.response_pdu).unwrap();
         let Body::Response(response) = &pdu.body else { panic!("{name}") };
         let stub = ResponseStub::decode(response.stub, call.syntax).unwrap();
         assert_eq!(written(|out| stub.write(call.syntax, out)), response.stub, "{name}");
         assert_eq!(response.alloc_hint as usize, response.stub.len(), "{name}");
-        seen += 1;
         let payload = match stub {
             ResponseStub::Refusal { code } => {
                 assert_eq!(call.response, Value::Null, "{name}");
                 assert_eq!(code, call.return_code, "{name}");
                 assert_eq!(response.stub.len(), 12, "{name}");
+                refused += 1;
                 continue;
             }
             ResponseStub::Answer { referent, payload, code } => {
@@ -151,8 +155,9 @@ fn every_answer_decodes_to_the_recorded_fields_and_back() {
             Envelope::Mac { body, mac: found } => check_v4_answer(name, &call, body, found),
             Envelope::Sealed { iv, ciphertext, .. } => check_sealed_answer(name, &call, iv, ciphertext),
         }
+        count(&mut seen, &call.response);
     }
-    assert_eq!(seen, 22);
+    assert_eq!((seen, refused), ([4, 4, 4, 0], 10));
 }
 
 #[test]
@@ -286,7 +291,7 @@ fn check_v4_answer(name: &str, call: &Call, body: &[u8], found: [u8; 16]) {
     let response = ActivationResponse::decode(body).unwrap();
     check_response_fields(name, &response, &call.response["fields"]);
     assert_eq!(response.encode(), body, "{name}");
-    assert_eq!(written(|out| envelope::seal_response_v4(&response.encode(), out)), call.response_payload(), "{name}");
+    check_v4_sealed_again(name, &response.encode(), call.response_payload());
 }
 
 fn check_sealed_answer(name: &str, call: &Call, iv: [u8; 16], ciphertext: &[u8]) {
@@ -314,6 +319,7 @@ fn check_sealed_answer(name: &str, call: &Call, iv: [u8; 16], ciphertext: &[u8])
     let random = proof::salted_random(&found.random_xor_salt, &salt);
     assert_eq!(random, array(&recorded["random"]), "{name}");
     assert_eq!((proof::sha256(&random), &recorded["hash_ok"]), (found.random_hash, &Value::Bool(true)), "{name}");
+    check_sealed_again(name, sealing, &plaintext, call.response_payload());
     let again = match found.v6 {
         None => {
             assert_eq!((iv == request_iv, &recorded["iv_equals_request_iv"]), (true, &Value::Bool(true)), "{name}");
@@ -326,8 +332,12 @@ fn check_sealed_answer(name: &str, call: &Call, iv: [u8; 16], ciphertext: &[u8])
             assert_eq!(v6.hmac, array(&recorded["hmac16"]), "{name}");
             assert_eq!(recorded["hmac_ok_with_slot"], 0, "{name}");
             let client_time = response.client_time.0;
+            assert_eq!(call.request["fields"]["client_time"], client_time, "{name}");
             let slot = proof::time_slot(client_time);
+            assert_eq!(proof::accepted_slots(client_time)[0], slot, "{name}");
             assert_eq!(proof::hmac_key(slot), array(&recorded["hmac_key"]), "{name}");
+            // The HMAC is the last thing before the padding.
+            assert_eq!(hmac_at + 16, plaintext.len() - recorded["pad"].as_u64().unwrap() as usize, "{name}");
             assert_eq!(proof::hmac(slot, &iv_decrypted, &plaintext[..hmac_at]), v6.hmac, "{name}");
             assert_ne!(iv, request_iv, "{name}");
             let with = SealV6 { request_iv, iv, random, hwid: v6.hwid, client_time };
@@ -391,10 +401,30 @@ fn sealing(decoded: &Value) -> Option<Sealing> {
     }
 }
 
+/// What a function appends, the bytes before it being left alone.
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut out = vec![0xEE; 3];
     write(&mut out);
-    out
+    assert_eq!(out[..3], [0xEE; 3]);
+    out.split_off(3)
+}
+
+/// Counts a message under its version: 4, 5, 6 or 7.
+fn count(seen: &mut [u32; 4], message: &Value) {
+    seen[message["version"].as_u64().unwrap() as usize - 4] += 1;
+}
+
+/// V4 wraps both directions alike.
+fn check_v4_sealed_again(name: &str, body: &[u8], payload: &[u8]) {
+    assert_eq!(written(|out| envelope::seal_request_v4(body, out)), payload, "{name}");
+    assert_eq!(written(|out| envelope::seal_response_v4(body, out)), payload, "{name}");
+}
+
+/// A plaintext sealed as it is gives the recorded envelope, padding and trailer included.
+fn check_sealed_again(name: &str, sealing: Sealing, plaintext: &[u8], payload: &[u8]) {
+    let (version, iv) = (*payload.first_chunk().unwrap(), payload[4..20].try_into().unwrap());
+    let again = written(|out| envelope::seal_plaintext(sealing, version, &iv, plaintext, out).unwrap());
+    assert_eq!(again, payload, "{name}");
 }
 
 /// 2026-11-20T15:19:26Z, when the exchanges were recorded.

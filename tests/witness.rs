@@ -1,7 +1,7 @@
 //! The witness: it concludes what the client's own machine would have, from both
 //! sides of a conversation, however the bytes come and whatever they are.
 
-mod recorded;
+mod support;
 
 use kmsproof::proto::verify::CheckId;
 use kmsproof::proto::{
@@ -13,11 +13,13 @@ use kmsproof::wire::rpc::{
     TransferSyntax, fragments,
 };
 use proptest::prelude::*;
-use recorded::{Exchange, exchange, exchanges};
+use support::cases::config;
+use support::vectors::{exchanges, said};
 
 #[test]
 fn every_recorded_exchange_is_understood_and_holds() {
-    for Exchange { name, pdus } in exchanges() {
+    for exchange in exchanges() {
+        let (name, pdus) = (&exchange.name, exchange.said());
         let events = watch(WitnessConfig { port: Some(16880), ..WitnessConfig::default() }, &pdus);
         let calls = pdus.iter().filter(|(_, bytes)| bytes[2] == 0).count();
         let seen = answered(&events);
@@ -36,7 +38,7 @@ fn every_recorded_exchange_is_understood_and_holds() {
 
 #[test]
 fn a_tampered_answer_is_not_trusted() {
-    let mut pdus = exchange("v6-ndr32+ndr64-ok").pdus;
+    let mut pdus = said("v6-ndr32+ndr64-ok");
     let (_, last) = pdus.last_mut().unwrap();
     let at = last.len() - 40;
     last[at] ^= 1;
@@ -53,7 +55,7 @@ fn without_a_bind_the_syntax_is_the_one_that_makes_sense() {
     for (name, at, syntax) in
         [("v6-ndr32-ok", 2, TransferSyntax::Ndr32), ("v5-ndr32+ndr64-ok", 6, TransferSyntax::Ndr64)]
     {
-        let pdus = exchange(name).pdus;
+        let pdus = said(name);
         let events = watch(WitnessConfig::default(), &pdus[at..]);
         let answers = answered(&events);
         assert!(answers.iter().all(|exchange| exchange.guessed && exchange.syntax == Some(syntax)), "{name}");
@@ -72,7 +74,7 @@ fn without_a_bind_the_syntax_is_the_one_that_makes_sense() {
 
 #[test]
 fn calls_in_flight_are_told_apart_by_their_ids() {
-    let pdus = exchange("v6-ndr32-ok").pdus;
+    let pdus = said("v6-ndr32-ok");
     let [one, one_answer, two, two_answer] = [2, 3, 4, 5].map(|at| pdus[at].clone());
     let mixed = [&pdus[..2], &[one, two, two_answer, one_answer]].concat();
     let events = watch(WitnessConfig::default(), &mixed);
@@ -83,7 +85,7 @@ fn calls_in_flight_are_told_apart_by_their_ids() {
 
 #[test]
 fn fragments_of_both_sides_are_joined() {
-    let mut pdus = exchange("v6-ndr32-ok").pdus;
+    let mut pdus = said("v6-ndr32-ok");
     let cut: Vec<_> = pdus.drain(2..).flat_map(|(sender, frame)| in_fragments(sender, &frame, 100)).collect();
     pdus.extend(cut);
     let events = watch(WitnessConfig::default(), &pdus);
@@ -98,7 +100,7 @@ fn fragments_of_both_sides_are_joined() {
 
 #[test]
 fn another_call_id_is_a_wrong_answer_and_an_answer_too_many_is_unasked() {
-    let mut pdus = exchange("v6-ndr32-ok").pdus;
+    let mut pdus = said("v6-ndr32-ok");
     pdus[3].1[12] = 9;
     let again = pdus[5].clone();
     pdus.push(again);
@@ -119,7 +121,7 @@ fn another_call_id_is_a_wrong_answer_and_an_answer_too_many_is_unasked() {
 
 #[test]
 fn a_fault_is_a_finding_unless_it_was_asked_for() {
-    let pdus = exchange("v6-ndr32-ok").pdus;
+    let pdus = said("v6-ndr32-ok");
     let fault = |status| {
         let fault = Fault { alloc_hint: 32, context_id: 0, cancel_count: 0, status, stub: &[] };
         (Sender::Host, Pdu::whole(2, Body::Fault(fault)).encode().unwrap())
@@ -144,7 +146,7 @@ fn a_fault_is_a_finding_unless_it_was_asked_for() {
 fn a_bind_refused_is_a_finding_and_one_for_another_interface_is_not() {
     let nak = BindNak { reason: RejectReason::TEMPORARY_CONGESTION, versions: vec![(5, 0)], trailer: vec![0; 3] };
     let nak = (Sender::Host, Pdu::whole(2, Body::BindNak(nak)).encode().unwrap());
-    let pdus = exchange("v6-ndr32-ok").pdus;
+    let pdus = said("v6-ndr32-ok");
     let events = watch(WitnessConfig::default(), &[pdus[0].clone(), nak]);
     let WitnessEvent::Failed { checks, .. } = events.last().unwrap() else { panic!("{events:?}") };
     assert!(checks.failed.has(CheckId::BindAccepted));
@@ -163,7 +165,7 @@ fn a_bind_refused_is_a_finding_and_one_for_another_interface_is_not() {
 
 #[test]
 fn what_never_came_is_not_held_against_the_host() {
-    let pdus = exchange("v6-ndr32-ok").pdus;
+    let pdus = said("v6-ndr32-ok");
     let events = watch(WitnessConfig::default(), &pdus[..3]);
     assert!(matches!(events.last(), Some(WitnessEvent::Unanswered { call_id: 2, .. })), "{events:?}");
     let mut cut = pdus[..4].to_vec();
@@ -175,7 +177,7 @@ fn what_never_came_is_not_held_against_the_host() {
 
 #[test]
 fn a_host_that_is_no_rpc_server_is_told_by_its_voice() {
-    let pdus = exchange("v6-ndr32-ok").pdus;
+    let pdus = said("v6-ndr32-ok");
     let http = (Sender::Host, b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec());
     let events = watch(WitnessConfig::default(), &[pdus[0].clone(), http]);
     let failed = events.iter().find_map(|event| match event {
@@ -189,7 +191,7 @@ fn a_host_that_is_no_rpc_server_is_told_by_its_voice() {
 
 #[test]
 fn a_recording_with_a_hole_is_picked_up_behind_it() {
-    let mut pdus = exchange("v6-ndr32-ok").pdus;
+    let mut pdus = said("v6-ndr32-ok");
     pdus[3].1.truncate(120);
     let events = watch(WitnessConfig { whole: false, ..WitnessConfig::default() }, &pdus);
     assert!(events.iter().any(|event| matches!(event, WitnessEvent::Stray { total: 120, cut_short: true, .. })));
@@ -227,7 +229,7 @@ fn nothing_grows_without_a_bound() {
 
 /// One of the recorded PDUs or any bytes, from either side.
 fn utterances() -> impl Strategy<Value = Vec<(Sender, Vec<u8>)>> {
-    let pdus: Vec<_> = exchanges().into_iter().flat_map(|exchange| exchange.pdus).collect();
+    let pdus: Vec<_> = exchanges().into_iter().flat_map(|exchange| exchange.said()).collect();
     let recorded = prop::sample::select(pdus);
     let damaged =
         (recorded.clone(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|((sender, mut pdu), at, byte)| {
@@ -248,7 +250,7 @@ fn utterances() -> impl Strategy<Value = Vec<(Sender, Vec<u8>)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(config(512))]
 
     #[test]
     fn no_bytes_are_too_much(said in utterances(), whole: bool) {
@@ -273,7 +275,7 @@ proptest! {
     #[test]
     fn one_wrong_bit_in_an_answer_never_passes_for_right(which in 0..6_usize, at: prop::sample::Index, bit in 0..8_u8) {
         let name = ["v4-ndr32-ok", "v5-ndr32-ok", "v6-ndr32-ok", "v4-ndr32+ndr64-ok", "v5-ndr32+ndr64-ok", "v6-ndr32+ndr64-ok"][which];
-        let mut pdus = exchange(name).pdus;
+        let mut pdus = said(name);
         let (_, last) = pdus.last_mut().unwrap();
         let at = at.index(last.len());
         last[at] ^= 1 << bit;

@@ -246,6 +246,7 @@ mod tests {
     use rand_chacha::rand_core::{Rng, SeedableRng};
 
     use super::*;
+    use crate::cases::config;
 
     fn id(seed: u64, group: u16, index: u32) -> ClientId {
         ClientId::mint(seed, Group::new(group).unwrap(), Index::new(index).unwrap())
@@ -274,6 +275,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config(256))]
+
         #[test]
         fn an_id_tells_where_it_comes_from(seed: u64, group in 0..=Group::MAX, index in 0..=Index::MAX) {
             let minted = id(seed, group, index);

@@ -142,6 +142,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cases::config;
 
     fn keyed<const KEY_WORDS: usize>(key: &[u32; KEY_WORDS]) -> Cipher {
         Cipher::from_round_keys(&schedule::expand(key))
@@ -171,12 +172,24 @@ mod tests {
     }
 
     #[test]
+    fn the_three_ciphers_differ() {
+        let [v4, v5, v6] = [Cipher::v4(), Cipher::v5(), Cipher::v6()].map(|cipher| {
+            let mut block = [0; 16];
+            cipher.encrypt_block(&mut block);
+            block
+        });
+        assert!(v4 != v5 && v5 != v6 && v4 != v6);
+    }
+
+    #[test]
     fn cbc_of_nothing_is_nothing() {
         Cipher::v5().encrypt_cbc(&[1; 16], &mut []);
         Cipher::v5().decrypt_cbc(&[1; 16], &mut []);
     }
 
     proptest! {
+        #![proptest_config(config(256))]
+
         #[test]
         fn ten_rounds_are_aes_128(key: u128, block: [u8; 16]) {
             let words = [96, 64, 32, 0].map(|shift| (key >> shift) as u32);

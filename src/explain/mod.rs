@@ -225,24 +225,7 @@ mod tests {
 
     #[test]
     fn every_code_the_wire_names_is_explained() {
-        for known in [
-            Hresult::OK,
-            Hresult::INVALID_DATA,
-            Hresult::KMS_ID_MISMATCH,
-            Hresult::INVALID_TIMESTAMP,
-            Hresult::NOT_ENOUGH_COUNT,
-            Hresult::BINDING_SERVICE_UNAVAILABLE,
-            Hresult::BINDING_SERVICE_NOT_ENABLED,
-            Hresult::TABLE_FULL,
-            Hresult::HOST_NOT_ACTIVATED,
-            Hresult::SKU_NOT_INSTALLED,
-            Hresult::NOT_WINDOWS_SLP,
-            Hresult::ACCESS_DENIED,
-            Hresult::RPC_SERVER_UNAVAILABLE,
-            Hresult::DNS_INVALID_NAME,
-            Hresult::DNS_NAME_ERROR,
-            Hresult::DNS_NO_RECORDS,
-        ] {
+        for &known in Hresult::ALL {
             assert!(code(known).is_some(), "{known}");
         }
         assert_eq!(code(Hresult(0x1234_5678)), None);

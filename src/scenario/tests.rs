@@ -325,6 +325,7 @@ mod plans {
 
 mod properties {
     use super::*;
+    use crate::cases::config;
 
     /// Loads, renders and plans: none of it may panic, whatever the text.
     fn survive(source: &str) {
@@ -395,6 +396,8 @@ mod properties {
     }
 
     proptest! {
+        #![proptest_config(config(256))]
+
         #[test]
         fn any_text_is_survived(source: String) {
             survive(&source);

@@ -12,6 +12,9 @@ macro_rules! hresults {
         impl Hresult {
             $($(#[$doc])* pub const $constant: Hresult = Hresult($value);)*
 
+            /// Every code with a name, in the order of the source.
+            pub const ALL: &[Hresult] = &[$(Hresult::$constant),*];
+
             /// The symbol in Microsoft's headers, for the codes this project meets.
             pub const fn name(self) -> Option<&'static str> {
                 match self.0 {

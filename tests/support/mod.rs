@@ -2,7 +2,13 @@
 
 #![allow(dead_code)]
 
+pub mod captures;
+#[cfg(test)]
+pub mod cases;
+pub mod command;
+pub mod dishonest;
 pub mod drive;
 pub mod fuzz_bodies;
 pub mod invariants;
+pub mod tshark;
 pub mod vectors;

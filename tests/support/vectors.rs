@@ -49,6 +49,11 @@ impl Exchange {
         self.pdus.iter().filter(move |pdu| pdu.sender == sender)
     }
 
+    /// Every PDU with who sent it, to be changed at will.
+    pub fn said(&self) -> Vec<(Sender, Vec<u8>)> {
+        self.pdus.iter().map(|pdu| (pdu.sender, pdu.bytes.clone())).collect()
+    }
+
     /// What the host sent before the first call was answered.
     pub fn binding_answers(&self) -> impl Iterator<Item = &Recorded> {
         self.sent_by(Sender::Host).filter(|pdu| pdu.ptype() != RESPONSE)
@@ -111,6 +116,11 @@ pub fn exchanges() -> Vec<Exchange> {
 /// The one of this name.
 pub fn named(name: &str) -> Exchange {
     exchanges().into_iter().find(|exchange| exchange.name == name).unwrap()
+}
+
+/// What was said in the one of this name.
+pub fn said(name: &str) -> Vec<(Sender, Vec<u8>)> {
+    named(name).said()
 }
 
 pub fn text(value: &Value) -> &str {
