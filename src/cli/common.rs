@@ -1,5 +1,6 @@
 //! What several commands share: the target, consent, the runtime.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -66,6 +67,11 @@ impl TargetArgs {
         safety::check_addresses(addresses, self.consent())
             .map_err(|refused: Refused| Failure::usage(format!("{refused}\nit would have been sent: {would_send}")))
     }
+}
+
+/// Says something to people. Nobody may be there to read it, which is no reason to stop.
+pub fn say(words: impl std::fmt::Display) {
+    let _ = write!(anstream::stderr().lock(), "{words}");
 }
 
 /// A runtime for one command.

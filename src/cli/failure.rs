@@ -11,12 +11,14 @@ pub struct Failure {
     pub exit: Exit,
     /// What went wrong and what would be right.
     pub message: String,
+    /// Whether the message is whole as it is, its own "error:" included.
+    pub rendered: bool,
 }
 
 impl Failure {
     /// A failure with this exit code.
     pub fn new(exit: Exit, message: impl fmt::Display) -> Failure {
-        Failure { exit, message: message.to_string() }
+        Failure { exit, message: message.to_string(), rendered: false }
     }
 
     /// The command line asks for something that cannot be, or is not allowed.
@@ -27,6 +29,11 @@ impl Failure {
     /// It could not be set up.
     pub fn setup(message: impl fmt::Display) -> Failure {
         Failure::new(Exit::Setup, message)
+    }
+
+    /// An input file is wrong, in a message that begins with its own "error:".
+    pub fn rendered(message: String) -> Failure {
+        Failure { rendered: true, ..Failure::input(message) }
     }
 
     /// An input file is wrong.
@@ -48,14 +55,12 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Standard output that ends early (`| head`) is no failure of ours.
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Failure {
-        match error.kind() {
-            std::io::ErrorKind::BrokenPipe => Failure::new(Exit::Held, ""),
-            // A file of ours has said its name already; what has not is standard output.
-            _ if error.get_ref().is_some() => Failure::output(error),
-            _ => Failure::output(format!("cannot write standard output: {error}")),
+        // A file of ours has said its name already; what has not is standard output.
+        match error.get_ref() {
+            Some(_) => Failure::output(error),
+            None => Failure::output(format!("cannot write standard output: {error}")),
         }
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use super::Failure;
-use super::common::{interrupted, runtime};
+use super::common::{interrupted, runtime, say};
 use crate::engine::Clock;
 use crate::exit::Exit;
 use crate::lab::{HostIdentity, LabHost, LabListener, Observer, Served};
@@ -46,7 +46,7 @@ async fn serve(args: &LabArgs) -> Result<Exit, Failure> {
             crate::lab::BindError::Io(..) => Failure::setup(error),
         })?;
     let address = listener.address();
-    anstream::eprintln!("lab host on {address}, for kmsproof's synthetic clients only; Ctrl-C ends it");
+    say(format_args!("lab host on {address}, for kmsproof's synthetic clients only; Ctrl-C ends it\n"));
     let observer: Observer = if args.quiet { Arc::new(|_| {}) } else { Arc::new(tell) };
     tokio::select! {
         () = listener.ndr64(!args.ndr32_only).observed_by(observer).serve() => {}
@@ -58,16 +58,16 @@ async fn serve(args: &LabArgs) -> Result<Exit, Failure> {
 /// One line a request, in the order of a host's event 12290: code, N policy, machine, client id, client time.
 fn tell(served: &Served<'_>) {
     match served.request {
-        Some(request) => anstream::eprintln!(
-            "{}  {}  N={}  {}  {}  {}",
+        Some(request) => say(format_args!(
+            "{}  {}  N={}  {}  {}  {}\n",
             served.peer,
             words(served.code),
             request.n_policy,
             harmless(&request.workstation.to_string()),
             request.cmid,
             request.client_time,
-        ),
-        None => anstream::eprintln!("{}  {}  a request that could not be read", served.peer, words(served.code)),
+        )),
+        None => say(format_args!("{}  {}  a request that could not be read\n", served.peer, words(served.code))),
     }
 }
 

@@ -17,6 +17,7 @@ use clap::{Parser, Subcommand};
 pub use failure::Failure;
 
 use crate::exit::Exit;
+use crate::report::Patient;
 
 /// Load tester and conformance harness for KMS hosts (Microsoft volume activation).
 ///
@@ -48,7 +49,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     set_color(cli.color);
-    let mut out = anstream::AutoStream::auto(std::io::stdout().lock());
+    let mut out = Patient::new(anstream::AutoStream::auto(std::io::stdout().lock()));
     let result = match cli.command {
         Command::Run(args) => run::execute(&args).map(ExitCode::from),
         Command::Probe(args) => probe::execute(&args, &mut out),
@@ -62,9 +63,11 @@ pub fn main() -> ExitCode {
     match result {
         Ok(exit) => exit,
         Err(failure) => {
-            if !failure.message.is_empty() {
+            if failure.rendered {
+                common::say(format_args!("{failure}\n"));
+            } else {
                 const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
-                anstream::eprintln!("{RED}error{RED:#}: {failure}");
+                common::say(format_args!("{RED}error{RED:#}: {failure}\n"));
             }
             failure.exit.into()
         }

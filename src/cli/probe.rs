@@ -11,11 +11,13 @@ use tokio::sync::mpsc;
 use super::Failure;
 use super::common::{TargetArgs, parse_duration, runtime};
 use crate::catalog::{self, Product};
+use crate::checks::judge_history;
 use crate::client::identity::{ClientId, Group, Index, workstation_name};
 use crate::client::{Machine, Randomness};
 use crate::engine::{Attempt, Clock, Connection, Failed, HostUnderTest, Settings, Target};
 use crate::events::{Event, Exchange};
 use crate::exit::Exit;
+use crate::proto::verify::History;
 use crate::proto::{Ask, Offer, Outcome, Phase, Sender, Verdict};
 use crate::report::{ProbeReport, Subject};
 use crate::safety::Limits;
@@ -32,8 +34,8 @@ use crate::wire::{FileTime, Guid, Hresult};
 /// and every check held.
 #[derive(Debug, Args)]
 pub struct ProbeArgs {
-    /// The host to probe; the same as --target
-    #[arg(value_name = "TARGET", conflicts_with = "target")]
+    /// The host to probe; it goes before --target
+    #[arg(value_name = "TARGET")]
     host: Option<Target>,
     #[command(flatten)]
     target: TargetArgs,
@@ -46,7 +48,8 @@ pub struct ProbeArgs {
     /// The transfer syntax to offer: windows (NDR32 and NDR64, as Windows does), ndr32 or ndr64
     #[arg(long, default_value = "windows", value_parser = parse_offer, value_name = "SYNTAX", env = "KMSPROOF_SYNTAX")]
     syntax: Offer,
-    /// The client's clock: a time like 2026-11-20T15:00:00Z, or an offset from now like +4h or -30m
+    /// The client's clock: a time like 2026-11-20T15:00:00Z, or an offset from now like +4h or -30m,
+    /// or filetime:N in steps of 100 ns since 1601
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = parse_client_time, env = "KMSPROOF_CLIENT_TIME")]
     client_time: Option<ClientTime>,
     /// The license status the client reports, 0 to 6, or any number to see what the host makes of it
@@ -70,11 +73,12 @@ pub struct ProbeArgs {
     /// How many calls to make on the one connection (a Windows client speaks NDR64 from the second)
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), env = "KMSPROOF_CALLS")]
     calls: u32,
-    /// Exit 0 when this is what came: `activated`, or a code on the wire, of the client or as shown
+    /// Exit 0 when this is what came: `activated`, or a code on the wire, of the client or as shown.
+    /// Checks are shown, and do not count
     #[arg(long, value_parser = parse_expect, value_name = "CODE", env = "KMSPROOF_EXPECT")]
     expect: Option<Hresult>,
     /// Print one line for a monitoring system, with performance data, and exit 0, 1, 2 or 3
-    #[arg(long, conflicts_with = "json", env = "KMSPROOF_CHECK", value_parser = BoolishValueParser::new())]
+    #[arg(long, conflicts_with_all = ["json", "expect"], env = "KMSPROOF_CHECK", value_parser = BoolishValueParser::new())]
     check: bool,
     /// Print JSON
     #[arg(long, env = "KMSPROOF_JSON", value_parser = BoolishValueParser::new())]
@@ -127,16 +131,20 @@ async fn probe(args: &ProbeArgs, out: &mut dyn Write) -> Result<ExitCode, Failur
     let mut counted_before = None;
     if let Some(lab) = &host.lab {
         // An empty host would refuse every first client by count: there would be little to see.
-        lab.precharge(args.product.application, machine.n_policy, args.seed, clock.wall());
-        counted_before = Some(machine.n_policy.saturating_sub(1));
+        counted_before = Some(lab.precharge(args.product.application, machine.n_policy, args.seed, clock.wall()));
     }
-    let conversation = converse(args, &host, &machine, version, clock).await?;
+    let mut conversation = converse(args, &host, &machine, version, clock).await?;
+    let mut history = History::default();
+    for exchange in &mut conversation.exchanges {
+        judge_history(&mut history, exchange);
+    }
     let subject = Subject {
         target: target.target.to_string(),
         addresses: host.addresses.iter().map(ToString::to_string).collect(),
         counted_before,
     };
     let report = ProbeReport::new(&subject, &machine, version, &conversation.exchanges, &conversation.pdus);
+    let exit = exit_of(args, &conversation.exchanges);
     let exit = if args.check {
         let (line, code) = report.monitoring_line();
         writeln!(out, "{line}")?;
@@ -146,8 +154,10 @@ async fn probe(args: &ProbeArgs, out: &mut dyn Write) -> Result<ExitCode, Failur
             writeln!(out, "{}", report.to_json())?;
         } else {
             write!(out, "{}", report.render(args.verbose))?;
+            let word = if exit == Exit::Held { "PASS" } else { "FAIL" };
+            writeln!(out, "\n{word}  exit {}: {}", exit.code(), exit.meaning())?;
         }
-        exit_of(args, &conversation.exchanges).into()
+        exit.into()
     };
     out.flush()?;
     Ok(exit)
@@ -299,7 +309,12 @@ fn parse_cmid(text: &str) -> Result<ClientId, String> {
 }
 
 fn parse_client_time(text: &str) -> Result<ClientTime, String> {
-    let wrong = || format!("`{text}` is no client time: expected 2026-11-20T15:00:00Z, or an offset like +4h or -30m");
+    let wrong = || {
+        format!("`{text}` is no client time: expected 2026-11-20T15:00:00Z, an offset like +4h or -30m, or filetime:N")
+    };
+    if let Some(steps) = text.strip_prefix("filetime:") {
+        return steps.parse().map(|steps| ClientTime::At(FileTime(steps))).map_err(|_| wrong());
+    }
     if text == "now" {
         return Ok(ClientTime::FromNow(SignedDuration::ZERO));
     }

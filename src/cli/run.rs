@@ -10,7 +10,7 @@ use clap::builder::BoolishValueParser;
 use tokio::sync::mpsc;
 
 use super::Failure;
-use super::common::{TargetArgs, interrupted, runtime};
+use super::common::{TargetArgs, interrupted, runtime, say};
 use crate::checks::Judge;
 use crate::engine::{Clock, HostUnderTest, Settings, Stop, run_plan};
 use crate::events::{Event, RunError};
@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::measure::{Measure, ScenarioResult};
 use crate::report::{self, OutFile, OutSpec, Reporter, RunHeader, RunRecord};
 use crate::scenario::{self, FILE_BYTES_MAX, Plan, Scenario};
-use crate::text::{self, NotText};
+use crate::text::{self, NotText, counted};
 
 /// Replay scenarios, verify every response, and report
 #[derive(Debug, Args)]
@@ -91,7 +91,7 @@ fn load(names: &[String]) -> Result<Vec<Scenario>, Failure> {
 
 fn parse(source: &str, file: &str) -> Result<Scenario, Failure> {
     let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    scenario::load(source, file).map_err(|problems| Failure::input(problems.render(color)))
+    scenario::load(source, file).map_err(|problems| Failure::rendered(problems.render(color)))
 }
 
 /// The files `name` stands for: itself, or the `.toml` files of a folder.
@@ -114,8 +114,10 @@ fn files(name: &str) -> Result<Vec<PathBuf>, Failure> {
     }
     if !path.exists() {
         let shipped: Vec<_> = scenario::shipped().iter().map(|(name, ..)| *name).collect();
+        let near = shipped.iter().find(|shipped| strsim::jaro_winkler(shipped, name) > 0.8);
+        let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
         return Err(Failure::input(format!(
-            "there is no scenario `{name}`: neither a file nor a folder nor one of the shipped ({})",
+            "there is no scenario `{name}`: neither a file nor a folder nor one of the shipped ({}){near}",
             shipped.join(", ")
         )));
     }
@@ -142,18 +144,23 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 
 async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) -> Result<Exit, Failure> {
     let clock = Clock::start();
-    let requests: usize = plans.iter().map(|plan| plan.arrivals()).sum();
-    let would_send = format!("{requests} activation requests of {} scenarios", plans.len());
+    let would_send = would_send(&plans);
     let host = Arc::new(args.target.host(args.seed, clock, &would_send).await?);
     host.check_reachable(args.target.timeout).await.map_err(Failure::setup)?;
     let mut reporters = Vec::new();
+    for (number, spec) in args.out.iter().enumerate() {
+        if args.out[..number].iter().any(|before| before.path == spec.path) {
+            let path = spec.path.display();
+            return Err(Failure::usage(format!("two reports cannot both go to {path}: give each its own --out")));
+        }
+    }
     for spec in &args.out {
         reporters.push(spec.format.reporter(OutFile::create(&spec.path)?, clock.wall_start())?);
     }
     let named = target_words(args, &host);
     let borrowed: Vec<&Plan> = plans.iter().map(AsRef::as_ref).collect();
     if !args.quiet {
-        anstream::eprint!("{}", report::render_header(&named, args.seed, &borrowed, host.lab.is_some()));
+        say(report::render_header(&named, args.seed, &borrowed, host.lab.is_some()));
     }
     let stop = stop_on_interrupt();
     let begun = clock.now();
@@ -165,11 +172,11 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
             lab.forget_clients();
         }
         if !args.quiet {
-            anstream::eprint!("{}", report::render_heading(&plan));
+            say(report::render_heading(&plan));
         }
         let result = run_one(plan, &host, settings, clock, &stop, &mut reporters).await?;
         if !args.quiet {
-            anstream::eprint!("{}", report::render_scenario(&result));
+            say(report::render_scenario(&result));
         }
         results.push(result);
         if stop.is_set() {
@@ -190,7 +197,7 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
         reporter.finish(&record)?;
     }
     if !args.quiet {
-        anstream::eprint!("{}", report::render_footer(&results, &skipped, exit, took));
+        say(report::render_footer(&results, &skipped, exit, took));
     }
     Ok(exit)
 }
@@ -216,6 +223,19 @@ async fn run_one(
     }
     running.await.map_err(|error| Failure::new(Exit::Bug, format!("the run broke off: {error}")))?;
     Ok(measure.finish())
+}
+
+/// What the plans would send, for whoever has not said that they may.
+fn would_send(plans: &[Arc<Plan>]) -> String {
+    let requests: usize = plans.iter().map(|plan| plan.arrivals()).sum();
+    let ids = plans.iter().flat_map(|plan| plan.machines_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
+    let n_policy = plans.iter().map(|plan| plan.largest_n_policy()).max().unwrap_or(0);
+    format!(
+        "{} of {}, with up to {} per application and N policies up to {n_policy}",
+        counted(requests, "activation request"),
+        counted(plans.len(), "scenario"),
+        counted(ids, "client id"),
+    )
 }
 
 fn exit_of(results: &[ScenarioResult], stop: &Stop) -> Exit {
@@ -244,7 +264,7 @@ fn stop_on_interrupt() -> Stop {
     let setter = stop.clone();
     tokio::spawn(async move {
         interrupted().await;
-        anstream::eprintln!("\ninterrupted: finishing what is under way and writing reports (again to stop at once)");
+        say(format_args!("\ninterrupted: finishing what is under way and writing reports (again to stop at once)\n"));
         setter.set();
         interrupted().await;
         std::process::exit(i32::from(Exit::Interrupted.code()));

@@ -103,13 +103,40 @@ impl Connection {
     /// Makes one call and waits for its answer.
     pub async fn call(&mut self, payload: &[u8], events: &Events<Event>) -> Result<Reply, Failed> {
         if self.association.call(self.clock.now(), payload).is_err() {
-            // The host ended the association between two calls.
-            self.association.handle_close(FailureKind::Closed);
+            let failure = Failure::new(Phase::Call, FailureKind::Closed);
+            return Err(Failed { failure, checks: Checks::default() });
         }
         match self.drive(events).await? {
-            Step::Replied(reply) => Ok(reply),
+            Step::Replied(mut reply) => {
+                reply.checks.absorb(self.take_unasked(events).await);
+                Ok(reply)
+            }
             Step::Bound(_) => unreachable!("it is bound already"),
         }
+    }
+
+    /// Whether another call can be made.
+    pub fn is_usable(&self) -> bool {
+        self.association.is_ready()
+    }
+
+    /// The checks of what the host has sent beyond the answer, if it has already.
+    async fn take_unasked(&mut self, events: &Events<Event>) -> Checks {
+        if let Ok(read @ 1..) = self.stream.try_read(&mut self.buffer) {
+            self.bytes.received += read as u64;
+            self.association.handle_bytes(self.clock.now(), &self.buffer[..read]);
+        }
+        let mut checks = Checks::default();
+        while let Some(event) = self.association.poll_event() {
+            match event {
+                AssociationEvent::Pdu { sender, at, bytes } => {
+                    tell(events, Event::Pdu { connection: self.id, sender, at, bytes }).await;
+                }
+                AssociationEvent::Failed { checks: failed, .. } => checks.absorb(failed),
+                AssociationEvent::Bound(_) | AssociationEvent::Replied(_) => {}
+            }
+        }
+        checks
     }
 
     /// Ends the connection as a client does, with a FIN.

@@ -37,14 +37,19 @@ impl EmbeddedLab {
     }
 
     /// Lets it have counted one machine less than a client of `n_policy` needs, so that the next one
-    /// is enough.
-    pub fn precharge(&self, application: Application, n_policy: u32, seed: u64, now: FileTime) {
+    /// is enough; says how many that is. An N policy that no host takes is left to be refused.
+    pub fn precharge(&self, application: Application, n_policy: u32, seed: u64, now: FileTime) -> u32 {
+        let before = n_policy.saturating_sub(1);
+        if before > PRECHARGE_MAX {
+            return 0;
+        }
         let mut host = self.host.lock().unwrap_or_else(PoisonError::into_inner);
-        for number in 0..n_policy.saturating_sub(1).min(PRECHARGE_MAX) {
+        for number in 0..before {
             let Ok(index) = Index::new(number) else { break };
             let id = ClientId::mint(seed, PRECHARGE_GROUP, index);
             host.count(application, id, n_policy, now);
         }
+        before
     }
 
     /// Makes it forget every client, as a host just set up.

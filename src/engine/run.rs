@@ -161,7 +161,9 @@ impl Run {
                 let result = connection.call(ask.payload(), &self.events).await;
                 attempt.note_carried(&mut connection);
                 match step.connection {
-                    ConnectionUse::Kept if result.is_ok() => *kept = Some(Kept { connection, offer: arrival.offer }),
+                    ConnectionUse::Kept if result.is_ok() && connection.is_usable() => {
+                        *kept = Some(Kept { connection, offer: arrival.offer })
+                    }
                     _ => connection.close(&self.events).await,
                 }
                 result
@@ -202,8 +204,13 @@ struct Failures {
 impl Failures {
     fn note(&self, answer: &Answer) {
         let silent = answer.failure.as_ref().is_some_and(|failure| {
-            let answered_somehow =
-                matches!(failure.kind, FailureKind::Fault(_) | FailureKind::Nak(_) | FailureKind::NoCommonSyntax(_));
+            let answered_somehow = matches!(
+                failure.kind,
+                FailureKind::Fault(_)
+                    | FailureKind::Nak(_)
+                    | FailureKind::NoCommonSyntax(_)
+                    | FailureKind::SyntaxNotSpoken(_)
+            );
             !answered_somehow || failure.phase == Phase::Connect
         });
         if silent {

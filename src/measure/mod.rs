@@ -49,6 +49,8 @@ pub struct ScenarioResult {
 pub struct StepResult {
     /// Exchanges done.
     pub exchanges: u64,
+    /// Exchanges that do not arise with this host, and are neither a pass nor a failure.
+    pub not_applicable: u64,
     /// How often each client verdict came.
     pub verdicts: BTreeMap<Verdict, u64>,
     /// The least and the most any answer counted.
@@ -211,6 +213,11 @@ impl Measure {
             *count += 1;
         }
         let outcome = &exchange.outcome;
+        if answer.is_not_applicable() {
+            self.observe_checks(exchange);
+            self.observe_expectations(exchange);
+            return;
+        }
         *result.wire.entry(outcome.wire).or_default() += 1;
         *result.verdicts.entry(outcome.verdict).or_default() += 1;
         *result.shown.entry(outcome.shown).or_default() += 1;
@@ -240,6 +247,10 @@ impl Measure {
 
     fn observe_expectations(&mut self, exchange: &Exchange) {
         let step = &mut self.result.steps[exchange.step];
+        if exchange.answer.is_not_applicable() {
+            step.not_applicable += 1;
+            return;
+        }
         step.exchanges += 1;
         *step.verdicts.entry(exchange.outcome.verdict).or_default() += 1;
         if let Some(count) = exchange.answer.response.as_ref().map(|response| response.count) {

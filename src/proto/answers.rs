@@ -4,7 +4,8 @@
 use super::verify::{self, AckExpectation, CheckId, Checks};
 use super::{FailureKind, ReplyBody};
 use crate::wire::rpc::{
-    Assembler, Bind, BindAck, Body, ContextElement, Flags, Pdu, PduView, ResultCode, SyntaxId, TransferSyntax,
+    Assembler, Bind, BindAck, Body, ContextElement, Flags, Pdu, PduView, ResultCode, SyntaxId,
+    TRANSFER_SYNTAXES_NOT_SUPPORTED, TransferSyntax,
 };
 
 /// A bind or an alter_context that awaits its answer.
@@ -38,7 +39,7 @@ pub(super) fn read_ack(checks: &mut Checks, frame: &[u8], opening: Opening<'_>) 
             verify::check_ack(checks, PduView(frame), &ack, AckExpectation { offered: opening.offered, port });
             if opening.offered.contexts.iter().any(|context| context.interface == SyntaxId::KMS) {
                 if !accepted(opening.offered, &ack).any(|(context, _)| context.interface == SyntaxId::KMS) {
-                    return Err(FailureKind::from(&ack));
+                    return Err(not_accepted(opening.offered, &ack));
                 }
                 checks.judge(CheckId::BindAccepted, true, Default::default);
             }
@@ -60,6 +61,18 @@ pub(super) fn read_ack(checks: &mut Checks, frame: &[u8], opening: Opening<'_>) 
         (Step::Alter { .. }, body) => {
             Err(FailureKind::Unexpected { expected: "an alter_context_resp", got: body.ptype() })
         }
+    }
+}
+
+/// What it is when a host takes no context: a host must speak NDR32, NDR64 it need not.
+fn not_accepted(offered: &Bind, ack: &BindAck) -> FailureKind {
+    let only_ndr64 = offered.contexts.iter().all(|context| context.transfer == [SyntaxId::NDR64]);
+    let for_the_syntax = ack.results.iter().all(|result| {
+        result.result == ResultCode::PROVIDER_REJECTION && result.reason == TRANSFER_SYNTAXES_NOT_SUPPORTED
+    });
+    match only_ndr64 && for_the_syntax && !ack.results.is_empty() {
+        true => FailureKind::SyntaxNotSpoken(TransferSyntax::Ndr64),
+        false => FailureKind::from(ack),
     }
 }
 

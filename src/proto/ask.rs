@@ -79,6 +79,11 @@ impl Ask {
 }
 
 impl Answer {
+    /// Whether the question does not arise with this host: it lacks what it need not have.
+    pub fn is_not_applicable(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| matches!(failure.kind, FailureKind::SyntaxNotSpoken(_)))
+    }
+
     /// Judges a reply whose PDUs `checks` are of. Without a syntax its stub is not read; without
     /// the ask, only the stub is judged: what is in it is shown, and a fault may be what was due.
     pub(super) fn judged(

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::wire::DecodeError;
-use crate::wire::rpc::{BindAck, ContextResult, FaultStatus, FragmentError, Ptype, RejectReason};
+use crate::wire::rpc::{BindAck, ContextResult, FaultStatus, FragmentError, Ptype, RejectReason, TransferSyntax};
 
 /// The step of a conversation something happened in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -77,6 +77,8 @@ pub enum FailureKind {
     Nak(RejectReason),
     /// The host took no context that a call could use.
     NoCommonSyntax(Vec<ContextResult>),
+    /// The host does not speak the one transfer syntax that was offered, which it need not.
+    SyntaxNotSpoken(TransferSyntax),
     /// The host answered below the interface.
     Fault(FaultStatus),
     /// Fragments that make no call.
@@ -106,6 +108,7 @@ impl Failure {
             FailureKind::Malformed(_) | FailureKind::Fragments(_) => "malformed",
             FailureKind::Unexpected { .. } | FailureKind::WrongCall { .. } => "out-of-order",
             FailureKind::Nak(_) | FailureKind::NoCommonSyntax(_) => "refused-bind",
+            FailureKind::SyntaxNotSpoken(_) => "not-applicable",
             FailureKind::Fault(_) => "fault",
         }
     }
@@ -137,7 +140,7 @@ impl fmt::Display for Failure {
             FailureKind::Timeout(after) if phase == Phase::Connect => write!(f, "no connection within {after:?}"),
             FailureKind::Timeout(after) if arrived == 0 => write!(f, "no answer to {phase} within {after:?}"),
             FailureKind::Timeout(after) => {
-                write!(f, "{arrived} bytes of an answer to {phase} came within {after:?}, then nothing")
+                write!(f, "only {arrived} bytes of an answer to {phase} came within {after:?}")
             }
             FailureKind::Closed if arrived == 0 => {
                 write!(f, "the host closed the connection instead of answering {phase}")
@@ -163,6 +166,7 @@ impl fmt::Display for Failure {
                 }
                 Ok(())
             }
+            FailureKind::SyntaxNotSpoken(syntax) => write!(f, "the host does not speak {syntax}"),
             FailureKind::Fault(status) => write!(f, "the host answered {phase} with fault {status}"),
             FailureKind::Fragments(error) => write!(f, "malformed answer to {phase}: {error}"),
         }

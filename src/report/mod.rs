@@ -10,7 +10,7 @@ mod text;
 
 pub use journal::Journal;
 pub use json::{RunHeader, RunRecord};
-pub use out::{Format, OutFile, OutSpec, Reporter};
+pub use out::{Format, OutFile, OutSpec, Patient, Reporter};
 pub use pcapng::Recorder;
 pub use probe::{ProbeReport, Subject};
 pub use text::{render_footer, render_header, render_heading, render_scenario};

@@ -118,6 +118,42 @@ impl FromStr for OutSpec {
     }
 }
 
+/// Standard output whose reader may leave early (`| head`): what comes after is thrown away, and
+/// whatever was to be found out is found out all the same.
+#[derive(Debug)]
+pub struct Patient<W> {
+    out: W,
+    left: bool,
+}
+
+impl<W: Write> Patient<W> {
+    /// A writer that does not mind its reader leaving.
+    pub fn new(out: W) -> Patient<W> {
+        Patient { out, left: false }
+    }
+
+    fn mind(&mut self, error: io::Error) -> io::Result<()> {
+        self.left = error.kind() == io::ErrorKind::BrokenPipe;
+        if self.left { Ok(()) } else { Err(error) }
+    }
+}
+
+impl<W: Write> Write for Patient<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.left {
+            return Ok(bytes.len());
+        }
+        self.out.write(bytes).or_else(|error| self.mind(error).map(|()| bytes.len()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.left {
+            return Ok(());
+        }
+        self.out.flush().or_else(|error| self.mind(error))
+    }
+}
+
 /// A file that appears under its name only when it is whole.
 pub struct OutFile {
     path: PathBuf,
@@ -130,7 +166,7 @@ impl OutFile {
     pub fn create(path: &Path) -> io::Result<OutFile> {
         let named = |error| in_words(path, &error);
         let (temporary, out): (_, Box<dyn Write>) = if path == Path::new("-") {
-            (None, Box::new(io::stdout()))
+            (None, Box::new(Patient::new(io::stdout())))
         } else if path.exists() && !path.is_file() {
             // A device or a pipe is written to as it is: renaming a file over it would take it away.
             (None, Box::new(File::options().write(true).open(path).map_err(named)?))

@@ -61,6 +61,15 @@ impl<'a> ProbeReport<'a> {
             let _ = writeln!(out, "{DIM}the embedded lab host, which has counted {before} before{DIM:#}");
         }
         self.render_request(&mut out);
+        if self.subject.counted_before.is_none() {
+            let requests = counted(self.exchanges.len(), "request");
+            let n_policy = self.machine.n_policy;
+            let _ = writeln!(
+                out,
+                "  {DIM}left on the host: this client id for 30 days, {requests} in its log and counters, \
+                 a client table for an N policy of {n_policy}{DIM:#}"
+            );
+        }
         for (call, exchange) in self.exchanges.iter().enumerate() {
             self.render_exchange(&mut out, call, exchange, verbose);
         }
@@ -144,7 +153,7 @@ impl<'a> ProbeReport<'a> {
         });
         row(out, "client machine id", &format!("{}{origin}", request.cmid));
         row(out, "N policy", &format!("{} machines", request.n_policy));
-        row(out, "client time", &format!("{} UTC", request.client_time));
+        row(out, "client time", &request.client_time.to_string());
         row(out, "license status", &request.license_status.to_string());
         row(out, "left in that status", &minutes(request.binding_expiration_min));
         row(out, "virtual machine", if request.is_vm == 0 { "no" } else { "yes" });
@@ -176,11 +185,23 @@ impl<'a> ProbeReport<'a> {
         section(out, "verdict");
         let outcome = &exchange.outcome;
         row(out, "on the wire", &outcome.wire.map_or_else(|| "nothing".to_owned(), named));
+        let distrust = exchange.answer.checks.failed.iter().find(|check| check.check().trust);
         let verdict = match outcome.verdict {
             Verdict::Activated => format!("{GREEN}activated{GREEN:#}, licensed for 180 days"),
             Verdict::Refused(refused) => format!("{RED}{}{RED:#} ({})", named(refused), short(refused)),
         };
         row(out, "the client", &verdict);
+        if let Some(check) = distrust {
+            row(out, "", &format!("it throws the answer away, because of {check}"));
+        } else if let (Verdict::Refused(Hresult::NOT_ENOUGH_COUNT), Some(response)) =
+            (outcome.verdict, &exchange.answer.response)
+        {
+            row(
+                out,
+                "",
+                &format!("the host counts {}, this client waits for {}", response.count, exchange.request.n_policy),
+            );
+        }
         let (slmgr, ospp) = shown_words(outcome.verdict);
         row(out, "slmgr /ato shows", &slmgr);
         row(out, "ospp /act shows", &ospp);
@@ -203,7 +224,7 @@ impl<'a> ProbeReport<'a> {
         };
         if let Some(mut listing) = listing {
             mark(&mut listing, finding);
-            let _ = writeln!(out, "\n{}", harmless_lines(&listing.to_string()));
+            let _ = write!(out, "\n{}", harmless_lines(&listing.to_string()));
         }
     }
 
@@ -271,7 +292,7 @@ fn render_response(out: &mut String, exchange: &Exchange) {
     }
     row(out, "client machine id", &format!("{}{}", response.cmid, echo(response.cmid == exchange.request.cmid)));
     let same_time = response.client_time == exchange.request.client_time;
-    row(out, "client time", &format!("{} UTC{}", response.client_time, echo(same_time)));
+    row(out, "client time", &format!("{}{}", response.client_time, echo(same_time)));
     row(out, "count", &format!("{} machines (the client needs {})", response.count, exchange.request.n_policy));
     row(out, "activation interval", &minutes(response.activation_interval_min));
     row(out, "renewal interval", &minutes(response.renewal_interval_min));

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use super::plain::{duration, nanoseconds, verdict};
 use crate::exit::Exit;
 use crate::measure::{Latency, ScenarioResult, StepResult};
-use crate::proto::verify::{CheckId, Level};
+use crate::proto::verify::Level;
 use crate::scenario::{Plan, Step};
 use crate::text::{counted, grouped, harmless};
 
@@ -49,16 +49,18 @@ pub fn render_heading(plan: &Plan) -> String {
 pub fn render_scenario(result: &ScenarioResult) -> String {
     let mut out = String::new();
     let plan = &result.plan;
+    if let Some(why) = &result.ended_early {
+        let _ = writeln!(out, "  {RED}{why}{RED:#}");
+    }
+    // Causes before what follows from them.
+    render_failures(&mut out, result);
+    render_broken_checks(&mut out, result, &[Level::Must]);
     let width = plan.steps.iter().map(|step| step.title.chars().count()).max().unwrap_or(0).min(TITLE_WIDTH_MAX);
     for (number, (step, outcome)) in plan.steps.iter().zip(&result.steps).enumerate() {
         render_step(&mut out, plan, number, step, outcome, width);
     }
-    if let Some(why) = &result.ended_early {
-        let _ = writeln!(out, "  {RED}{why}{RED:#}");
-    }
-    render_failures(&mut out, result);
-    render_checks(&mut out, result);
-    render_latency(&mut out, result);
+    render_broken_checks(&mut out, result, &[Level::Should, Level::May]);
+    render_sums(&mut out, result);
     out
 }
 
@@ -102,15 +104,15 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcom
         let Some(first) = result.evidence.first() else { continue };
         let _ = writeln!(
             out,
-            "        {RED}{}{RED:#}: expected {}, {} got {}",
-            expectation.id(&plan.name, number + 1),
+            "        {RED}{}{RED:#} expected {}, got {} for {}{}",
+            expectation.what.words(),
             first.broken.expected,
-            first.machine,
             harmless(&first.broken.observed),
+            first.machine,
+            if result.failed > 1 { format!(" and {} more", grouped(result.failed - 1)) } else { String::new() },
         );
-        let others =
-            if result.failed > 1 { format!(", {} like it", grouped(result.failed - 1)) } else { String::new() };
-        let _ = writeln!(out, "        {DIM}{}, line {}{others}{DIM:#}", plan.file, expectation.line);
+        let id = expectation.id(&plan.name, number + 1);
+        let _ = writeln!(out, "        {DIM}{id}, {} line {}{DIM:#}", plan.file, expectation.line);
     }
 }
 
@@ -123,54 +125,48 @@ fn came_to(outcome: &StepResult) -> String {
         Some((least, most)) => parts.push(format!("count {least} to {most}")),
         None => {}
     }
+    if outcome.not_applicable > 0 {
+        parts.push(format!("{} not applicable", grouped(outcome.not_applicable)));
+    }
     parts.join(", ")
 }
 
 fn render_failures(out: &mut String, result: &ScenarioResult) {
     for (class, (times, first)) in &result.failures {
-        let _ = writeln!(out, "  {RED}{class}{RED:#}  {} x  {}", grouped(*times), harmless(first));
+        let style = if *class == NOT_APPLICABLE { YELLOW } else { RED };
+        let _ = writeln!(out, "  {style}{class}{style:#}  {}: {}", counted(*times, "time"), harmless(first));
     }
 }
 
-fn render_checks(out: &mut String, result: &ScenarioResult) {
-    if result.checks.is_empty() {
-        return;
-    }
-    let done: u64 = result.checks.values().map(|check| check.passed + check.failed).sum();
-    let failed: usize = result.checks.values().filter(|check| check.failed > 0).count();
-    let held = result.checks.len() - failed;
-    let _ = writeln!(
-        out,
-        "  checks    {held} of {} held, {} times in all",
-        counted(result.checks.len(), "requirement"),
-        grouped(done)
-    );
-    for level in [Level::Must, Level::Should, Level::May] {
-        for (check, outcome) in result.failed_checks(level) {
-            let style = if level == Level::Must { RED } else { YELLOW };
-            let _ = writeln!(
-                out,
-                "    {style}{level:<6}{style:#}  {check}  failed {} of {}",
-                counted(outcome.failed, "time"),
-                grouped(outcome.failed + outcome.passed)
-            );
-            let _ = writeln!(out, "            {DIM}{}{DIM:#}", requirement(check));
-            if let Some(first) = outcome.evidence.first() {
-                let finding = &first.finding;
-                let _ = writeln!(
-                    out,
-                    "            expected {}, got {} ({})",
-                    harmless(&finding.expected),
-                    harmless(&finding.got),
-                    first.machine
-                );
-            }
+fn render_broken_checks(out: &mut String, result: &ScenarioResult, levels: &[Level]) {
+    for (check, outcome) in levels.iter().flat_map(|level| result.failed_checks(*level)) {
+        let entry = check.check();
+        let style = if entry.level == Level::Must { RED } else { YELLOW };
+        let _ = writeln!(
+            out,
+            "  {style}{:<6}{style:#}  {check}  broken by {} of {}{}",
+            entry.level,
+            grouped(outcome.failed),
+            counted(outcome.failed + outcome.passed, "answer"),
+            if entry.trust { ": a Windows client throws such an answer away (0x8007000D)" } else { "" },
+        );
+        let _ = writeln!(out, "          {DIM}{}{DIM:#}", entry.requirement);
+        if let Some(first) = outcome.evidence.first() {
+            let finding = &first.finding;
+            let (expected, got) = (harmless(&finding.expected), harmless(&finding.got));
+            let _ = writeln!(out, "          expected {expected}, got {got} ({})", first.machine);
         }
     }
 }
 
-fn requirement(check: CheckId) -> &'static str {
-    check.check().requirement
+fn render_sums(out: &mut String, result: &ScenarioResult) {
+    if !result.checks.is_empty() {
+        let done: u64 = result.checks.values().map(|check| check.passed + check.failed).sum();
+        let held = result.checks.values().filter(|check| check.failed == 0).count();
+        let all = counted(result.checks.len(), "requirement");
+        let _ = writeln!(out, "  checks    {held} of {all} held, {} in all", counted(done, "time"));
+    }
+    render_latency(out, result);
 }
 
 fn render_latency(out: &mut String, result: &ScenarioResult) {
@@ -207,4 +203,6 @@ const DIM: Style = Style::new().dimmed();
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
+/// What the record calls exchanges that do not arise with a host.
+const NOT_APPLICABLE: &str = "not-applicable";
 const TITLE_WIDTH_MAX: usize = 62;

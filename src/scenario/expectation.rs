@@ -85,6 +85,16 @@ impl Expectation {
 }
 
 impl Expected {
+    /// What is expected, for a person.
+    pub const fn words(&self) -> &'static str {
+        match self {
+            Expected::Wire(_) => "on the wire:",
+            Expected::Verdict(_) => "the client's verdict:",
+            Expected::Shown(_) => "what slmgr shows:",
+            Expected::Count(_) => "the host's count:",
+        }
+    }
+
     /// The word for it in a file and in records.
     pub const fn name(&self) -> &'static str {
         match self {

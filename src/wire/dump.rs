@@ -123,9 +123,6 @@ impl fmt::Display for Listing {
                 field.value
             );
             writeln!(f, "{}", row.trim_end())?;
-            for more in rest.chunks(LONG_ROW_BYTES) {
-                writeln!(f, "{mark}       {}", Hex(more))?;
-            }
             for issue in self.issues_in(field) {
                 shown += 1;
                 let under = "^^ ".repeat(first.len());
@@ -136,6 +133,9 @@ impl fmt::Display for Listing {
                     issue.expected,
                     issue.got
                 )?;
+            }
+            for more in rest.chunks(LONG_ROW_BYTES) {
+                writeln!(f, "{mark}       {}", Hex(more))?;
             }
         }
         if shown < self.issues.len() {

@@ -41,7 +41,8 @@ impl History {
                 (format!("at least {}, counted before", seen.count), response.count.to_string())
             });
         }
-        if response.count >= seen.count {
+        // A fall is told once: from then on the lower count is what is held on to.
+        if response.count >= seen.count || seen.received <= sent {
             *seen = SeenCount { count: response.count, received };
         }
 

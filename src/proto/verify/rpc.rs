@@ -187,6 +187,8 @@ fn hex_row(bytes: &[u8]) -> String {
 pub fn record_failure(checks: &mut Checks, failure: &Failure) {
     let check = match &failure.kind {
         FailureKind::Malformed(error) => return checks.fail_decode(CheckId::WellFormed, error),
+        // No requirement is broken; what was to be tried could not be.
+        FailureKind::SyntaxNotSpoken(_) => return,
         FailureKind::Fragments(_) => CheckId::ResponseFragments,
         FailureKind::NotRpc => CheckId::WellFormed,
         FailureKind::Unexpected { .. } => CheckId::ExpectedKind,

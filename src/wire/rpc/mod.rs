@@ -13,7 +13,9 @@ mod header;
 mod pdu;
 mod syntax;
 
-pub use bind::{Bind, BindAck, BindNak, ContextElement, ContextResult, RejectReason, ResultCode};
+pub use bind::{
+    Bind, BindAck, BindNak, ContextElement, ContextResult, RejectReason, ResultCode, TRANSFER_SYNTAXES_NOT_SUPPORTED,
+};
 pub use call::{Fault, FaultStatus, Request, Response};
 pub use fragment::{Assembler, FragmentError, fragments};
 pub use frame::FrameBuffer;
