@@ -1,6 +1,6 @@
 //! One activation: asked for, answered, judged.
 
-use super::verify::{self, Checks, Opened};
+use super::verify::{self, Checks};
 use super::{Failure, FailureKind, Phase, Reply, ReplyBody};
 use crate::crypto::{self, Sealing};
 use crate::wire::kms::{ActivationRequest, ActivationResponse, ProtocolVersion};
@@ -115,12 +115,10 @@ impl Answer {
             Some(ResponseStub::Answer { payload, code, .. }) => {
                 answer.wire = Some(code);
                 let base = CALL_HEADER_LEN + payload_offset(syntax);
-                let opened = match ask {
-                    Some(ask) => verify::check_response(&mut answer.checks, payload, base, &ask.request, &ask.iv, now),
-                    None => Opened::unjudged(payload),
-                };
-                let Opened { response, plaintext, iv, random, hwid, hmac_slot } = opened;
-                answer = Answer { response, plaintext, iv, random, hwid, hmac_slot, ..answer };
+                match ask {
+                    Some(ask) => verify::check_response(&mut answer, payload, base, &ask.request, &ask.iv, now),
+                    None => verify::open_unjudged(&mut answer, payload),
+                }
             }
         }
         answer

@@ -2,66 +2,47 @@
 
 use super::{CheckId, Checks, Place};
 use crate::crypto::{self, Sealing};
+use crate::proto::Answer;
 use crate::wire::kms::{
     ActivationRequest, ActivationResponse, Envelope, Epid, PKCS7_MAX, Proof, ProtocolVersion, pkcs7_padding,
 };
 use crate::wire::{FileTime, Layer, Reader, hex};
 
-/// What was found inside an answer's envelope.
-#[derive(Debug, Clone, Default)]
-pub struct Opened {
-    /// The response, when its body could be read.
-    pub response: Option<ActivationResponse>,
-    /// The decrypted bytes of a V5 or V6 answer.
-    pub plaintext: Vec<u8>,
-    /// The IV on the wire of a V5 or V6 answer.
-    pub iv: Option<[u8; 16]>,
-    /// The host's random of a V5 or V6 answer.
-    pub random: Option<[u8; 16]>,
-    /// The hardware id of a V6 answer.
-    pub hwid: Option<[u8; 8]>,
-    /// Which time slot the HMAC of a V6 answer is right for: 0, -1 or 1.
-    pub hmac_slot: Option<i8>,
-}
-
-impl Opened {
-    /// Opens an envelope as far as that goes without the request it answers, and judges nothing.
-    pub fn unjudged(payload: &[u8]) -> Opened {
-        let mut opened = Opened::default();
-        match Envelope::decode(payload) {
-            Err(_) => {}
-            Ok(Envelope::Mac { body, .. }) => opened.response = ActivationResponse::decode(body).ok(),
-            Ok(Envelope::Sealed { version, iv, ciphertext }) => {
-                opened.iv = Some(iv);
-                // The envelope is whole blocks, or it would not be one.
-                if crypto::envelope::open(sealing(version), &iv, ciphertext, &mut opened.plaintext).is_ok() {
-                    let mut r = Reader::new(Layer::KmsResponse, &opened.plaintext);
-                    opened.response = ActivationResponse::read(&mut r).ok();
-                    let proof = opened.response.as_ref().and_then(|_| Proof::read(&mut r, version).ok());
-                    opened.hwid = proof.and_then(|proof| proof.v6).map(|v6| v6.hwid);
-                }
+/// Opens an envelope as far as that goes without the request it answers, and judges nothing.
+pub fn open_unjudged(answer: &mut Answer, payload: &[u8]) {
+    match Envelope::decode(payload) {
+        Err(_) => {}
+        Ok(Envelope::Mac { body, .. }) => answer.response = ActivationResponse::decode(body).ok(),
+        Ok(Envelope::Sealed { version, iv, ciphertext }) => {
+            answer.iv = Some(iv);
+            // The envelope is whole blocks, or it would not be one.
+            if crypto::envelope::open(sealing(version), &iv, ciphertext, &mut answer.plaintext).is_ok() {
+                let mut r = Reader::new(Layer::KmsResponse, &answer.plaintext);
+                answer.response = ActivationResponse::read(&mut r).ok();
+                let proof = answer.response.as_ref().and_then(|_| Proof::read(&mut r, version).ok());
+                answer.hwid = proof.and_then(|proof| proof.v6).map(|v6| v6.hwid);
             }
         }
-        opened
     }
 }
 
-/// Opens the envelope of an answer to `request`, sent with `request_iv`, and checks all of it.
+/// Opens the envelope of an answer to `request`, sent with `request_iv`, checks all of it and
+/// puts what was in it into `answer`.
 /// `base` is where the payload begins in its PDU; `now` dates the ePID.
 pub fn check_response(
-    checks: &mut Checks,
+    answer: &mut Answer,
     payload: &[u8],
     base: usize,
     request: &ActivationRequest,
     request_iv: &[u8; 16],
     now: FileTime,
-) -> Opened {
-    let mut opened = Opened::default();
+) {
+    let checks = &mut answer.checks;
     let envelope = match Envelope::read(&mut Reader::new(Layer::Envelope, payload).at(base)) {
         Ok(envelope) => envelope,
         Err(error) => {
             checks.fail_decode(CheckId::Envelope, &error);
-            return opened;
+            return;
         }
     };
     checks.judge(CheckId::Envelope, true, Default::default);
@@ -75,29 +56,28 @@ pub fn check_response(
             let place = Place { layer: Layer::Envelope, field: "mac", offset: base + body.len() };
             checks.judge_at(CheckId::V4Mac, mac == right, Some(place), || (hex(&right), hex(&mac)));
             let mut r = Reader::new(Layer::KmsResponse, body).at(base);
-            opened.response = check_body(checks, &mut r, request, now);
-            if opened.response.is_some() {
+            answer.response = check_body(checks, &mut r, request, now);
+            if answer.response.is_some() {
                 check_length(checks, r.remaining(), r.offset());
             }
         }
         Envelope::Sealed { version, iv, ciphertext } => {
             let sealing = sealing(version);
-            opened.iv = Some(iv);
-            let Ok(iv_decrypted) = crypto::envelope::open(sealing, &iv, ciphertext, &mut opened.plaintext) else {
-                return opened;
+            answer.iv = Some(iv);
+            let mut plaintext = Vec::with_capacity(ciphertext.len());
+            let Ok(iv_decrypted) = crypto::envelope::open(sealing, &iv, ciphertext, &mut plaintext) else {
+                return;
             };
             check_iv(checks, sealing, &iv, request_iv, base);
-            let plaintext = std::mem::take(&mut opened.plaintext);
             let mut r = Reader::new(Layer::KmsResponse, &plaintext);
-            opened.response = check_body(checks, &mut r, request, now);
-            if opened.response.is_some() {
+            answer.response = check_body(checks, &mut r, request, now);
+            if answer.response.is_some() {
                 let inside = Inside { sealing, version, iv_decrypted, request, request_iv };
-                check_proof(checks, &mut r, &plaintext, &inside, &mut opened);
+                check_proof(answer, &mut r, &plaintext, &inside);
             }
-            opened.plaintext = plaintext;
+            answer.plaintext = plaintext;
         }
     }
-    opened
 }
 
 /// Checks every field of a body that can be judged by itself or against its request.
@@ -185,7 +165,8 @@ struct Inside<'a> {
 }
 
 /// Checks what follows the body inside the ciphertext.
-fn check_proof(checks: &mut Checks, r: &mut Reader<'_>, plaintext: &[u8], inside: &Inside<'_>, opened: &mut Opened) {
+fn check_proof(answer: &mut Answer, r: &mut Reader<'_>, plaintext: &[u8], inside: &Inside<'_>) {
+    let checks = &mut answer.checks;
     let proof_at = r.offset();
     let proof = match Proof::read(r, inside.version) {
         Ok(proof) => proof,
@@ -197,13 +178,13 @@ fn check_proof(checks: &mut Checks, r: &mut Reader<'_>, plaintext: &[u8], inside
     let at = |field, offset| Some(Place { layer: Layer::Proof, field, offset: proof_at + offset });
     let salt = inside.sealing.decrypt_iv(inside.request_iv);
     let random = crypto::proof::salted_random(&proof.random_xor_salt, &salt);
-    opened.random = Some(random);
+    answer.random = Some(random);
     let right = crypto::proof::sha256(&random);
     checks.judge_at(CheckId::RandomHash, proof.random_hash == right, at("hash of random", 16), || {
         (hex(&right), hex(&proof.random_hash))
     });
     if let Some(v6) = proof.v6 {
-        opened.hwid = Some(v6.hwid);
+        answer.hwid = Some(v6.hwid);
         checks.judge_at(CheckId::V6XoredIvs, v6.xored_ivs == salt, at("xored ivs", 56), || {
             (hex(&salt), hex(&v6.xored_ivs))
         });
@@ -211,8 +192,8 @@ fn check_proof(checks: &mut Checks, r: &mut Reader<'_>, plaintext: &[u8], inside
         let slots = crypto::proof::accepted_slots(inside.request.client_time.0);
         let hmac = |slot| crypto::proof::hmac(slot, &inside.iv_decrypted, &plaintext[..hmac_at]);
         // An honest answer is right for the first: the others are worked out only when it is not.
-        opened.hmac_slot = slots.iter().position(|&slot| hmac(slot) == v6.hmac).map(|slot| [0, -1, 1][slot]);
-        checks.judge_at(CheckId::V6Hmac, opened.hmac_slot.is_some(), at("hmac", 72), || {
+        answer.hmac_slot = slots.iter().position(|&slot| hmac(slot) == v6.hmac).map(|slot| [0, -1, 1][slot]);
+        checks.judge_at(CheckId::V6Hmac, answer.hmac_slot.is_some(), at("hmac", 72), || {
             (format!("{} (or that of a tolerated slot)", hex(&hmac(slots[0]))), hex(&v6.hmac))
         });
     }

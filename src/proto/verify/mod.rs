@@ -12,7 +12,7 @@ pub use catalogue::{Check, CheckId, Level};
 pub use checks::{CheckSet, Checks, Finding, Place};
 pub use history::History;
 
-pub(super) use kms::{Opened, check_response};
+pub(super) use kms::{check_response, open_unjudged};
 pub(super) use ndr::check_stub;
 pub(super) use rpc::{
     AckExpectation, check_ack, check_alter_response, check_fault, check_header, check_response_pdu, check_stray,
