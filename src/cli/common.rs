@@ -10,7 +10,9 @@ use clap::builder::BoolishValueParser;
 use jiff::SignedDuration;
 
 use super::Failure;
-use crate::engine::{Clock, EmbeddedLab, HostUnderTest, Pacer, Target};
+#[cfg(feature = "dns")]
+use crate::engine::resolve_srv;
+use crate::engine::{Clock, EmbeddedLab, HostUnderTest, Pacer, Target, resolve};
 use crate::safety::{self, Consent, Limits, Refused};
 
 /// Which host, and what may be done to it.
@@ -49,14 +51,8 @@ impl TargetArgs {
                 let lab = EmbeddedLab::start(seed, clock).await.map_err(Failure::setup)?;
                 (vec![lab.address()], Some(lab))
             }
-            Target::Host { host, port } => {
-                let resolved = Target::resolve(host, *port, self.timeout).await.map_err(Failure::setup)?;
-                (resolved.addresses, None)
-            }
-            Target::Srv { domain } => {
-                let resolved = Target::resolve_srv(domain, self.timeout).await.map_err(Failure::setup)?;
-                (resolved.addresses, None)
-            }
+            Target::Host { host, port } => (resolve(host, *port, self.timeout).await.map_err(Failure::setup)?, None),
+            Target::Srv { domain } => (resolve_srv(domain, self.timeout).await.map_err(Failure::setup)?, None),
         };
         self.check_addresses(&addresses, would_send)?;
         let pacer = Pacer::new(self.limits().pace);
@@ -113,3 +109,9 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 }
 
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
+
+/// A build without SRV lookup.
+#[cfg(not(feature = "dns"))]
+async fn resolve_srv(domain: &str, _timeout: Duration) -> Result<Vec<SocketAddr>, String> {
+    Err(format!("srv:{domain}: this build of kmsproof has no SRV lookup (feature `dns`); name the host itself"))
+}

@@ -8,6 +8,7 @@ mod clock;
 mod connection;
 mod embedded;
 mod pacer;
+mod resolve;
 mod run;
 #[cfg(feature = "dns")]
 mod srv;
@@ -18,5 +19,8 @@ pub use clock::Clock;
 pub use connection::{Connection, Failed, Settings};
 pub use embedded::EmbeddedLab;
 pub use pacer::Pacer;
+pub use resolve::{Unresolved, resolve};
 pub use run::{HostUnderTest, Stop, run_plan};
-pub use target::{Resolved, Target, TargetError, TargetParseError};
+#[cfg(feature = "dns")]
+pub use srv::resolve_srv;
+pub use target::{Target, TargetParseError};

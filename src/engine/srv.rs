@@ -6,21 +6,25 @@ use std::time::Duration;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
-use super::target::{Resolved, Target, TargetError};
+use super::resolve::{Unresolved, resolve};
 
 /// The hosts a domain publishes, in the order a client tries them: the lowest priority first,
 /// and of equal ones the heaviest (RFC 2782 draws by weight; the same order every run serves a test better).
-pub(super) async fn resolve(domain: &str, timeout: Duration) -> Result<Resolved, TargetError> {
+pub async fn resolve_srv(domain: &str, timeout: Duration) -> Result<Vec<SocketAddr>, Unresolved> {
     let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
     let resolver = resolver.map_err(|error| unresolved(domain, error.to_string()))?;
     resolve_with(&resolver, domain, timeout).await
 }
 
-async fn resolve_with(resolver: &TokioResolver, domain: &str, timeout: Duration) -> Result<Resolved, TargetError> {
+async fn resolve_with(
+    resolver: &TokioResolver,
+    domain: &str,
+    timeout: Duration,
+) -> Result<Vec<SocketAddr>, Unresolved> {
     // The trailing dot keeps the machine's own search list out of it.
     let query = format!("{SERVICE}.{}.", domain.trim_end_matches('.'));
     let lookup = tokio::time::timeout(timeout, resolver.srv_lookup(query.as_str())).await;
-    let lookup = lookup.map_err(|_| TargetError::Timeout { name: query.clone(), after: timeout })?;
+    let lookup = lookup.map_err(|_| Unresolved::Timeout { name: query.clone(), after: timeout })?;
     let lookup = lookup.map_err(|error| {
         let why = match () {
             () if error.is_nx_domain() => format!(
@@ -45,16 +49,16 @@ async fn resolve_with(resolver: &TokioResolver, domain: &str, timeout: Duration)
     let mut addresses: Vec<SocketAddr> = Vec::new();
     let mut last = unresolved(&query, "the record names no host".to_owned());
     for (_, _, target, port) in hosts.into_iter().take(HOSTS_MAX) {
-        match Target::resolve(target.trim_end_matches('.'), port, timeout).await {
-            Ok(found) => addresses.extend(found.addresses),
+        match resolve(target.trim_end_matches('.'), port, timeout).await {
+            Ok(found) => addresses.extend(found),
             Err(error) => last = error,
         }
     }
-    if addresses.is_empty() { Err(last) } else { Ok(Resolved { addresses }) }
+    if addresses.is_empty() { Err(last) } else { Ok(addresses) }
 }
 
-fn unresolved(name: &str, why: String) -> TargetError {
-    TargetError::Unresolved { name: name.to_owned(), why }
+fn unresolved(name: &str, why: String) -> Unresolved {
+    Unresolved::NoAddress { name: name.to_owned(), why }
 }
 
 const SERVICE: &str = "_vlmcs._tcp";
@@ -101,7 +105,7 @@ mod tests {
         address
     }
 
-    async fn ask(server: SocketAddr) -> Result<Resolved, TargetError> {
+    async fn ask(server: SocketAddr) -> Result<Vec<SocketAddr>, Unresolved> {
         let mut connection = ConnectionConfig::udp();
         connection.port = server.port();
         let mut config = ResolverConfig::default();
@@ -120,7 +124,7 @@ mod tests {
         let server =
             name_server(&[(10, 0, 1688, "127.0.0.3"), (0, 1, 1700, "127.0.0.2"), (0, 9, 1688, "127.0.0.1")], 0);
         let resolved = ask(server.await).await.unwrap();
-        let addresses: Vec<_> = resolved.addresses.iter().map(ToString::to_string).collect();
+        let addresses: Vec<_> = resolved.iter().map(ToString::to_string).collect();
         assert_eq!(addresses, ["127.0.0.1:1688", "127.0.0.2:1700", "127.0.0.3:1688"]);
     }
 

@@ -1,9 +1,8 @@
-//! Which host is meant, and where it is.
+//! Which host is meant.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
-use std::time::Duration;
 
 use crate::wire::kms::PORT;
 
@@ -32,34 +31,6 @@ pub enum Target {
 pub struct TargetParseError {
     text: String,
     why: String,
-}
-
-/// A target's addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolved {
-    /// In the order they are to be tried.
-    pub addresses: Vec<SocketAddr>,
-}
-
-/// A target that could not be found.
-#[derive(Debug, thiserror::Error)]
-pub enum TargetError {
-    /// The name has no address.
-    #[error("cannot resolve `{name}`: {why}")]
-    Unresolved {
-        /// The name.
-        name: String,
-        /// The system's words.
-        why: String,
-    },
-    /// The resolver took too long.
-    #[error("no answer about `{name}` from the resolver within {after:?}")]
-    Timeout {
-        /// The name.
-        name: String,
-        /// How long was waited.
-        after: Duration,
-    },
 }
 
 impl FromStr for Target {
@@ -93,39 +64,6 @@ impl Target {
     /// Whether this is the embedded lab host.
     pub fn is_embedded(&self) -> bool {
         matches!(self, Target::Lab)
-    }
-
-    /// Finds the addresses of a host by address or name.
-    pub async fn resolve(host: &str, port: u16, timeout: Duration) -> Result<Resolved, TargetError> {
-        if let Ok(address) = host.parse::<IpAddr>() {
-            return Ok(Resolved { addresses: vec![SocketAddr::new(address, port)] });
-        }
-        let name = || host.to_owned();
-        let lookup = tokio::time::timeout(timeout, tokio::net::lookup_host((host, port))).await;
-        let found = lookup.map_err(|_| TargetError::Timeout { name: name(), after: timeout })?;
-        let addresses: Vec<_> =
-            found.map_err(|error| TargetError::Unresolved { name: name(), why: error.to_string() })?.collect();
-        if addresses.is_empty() {
-            return Err(TargetError::Unresolved { name: name(), why: "the name has no address".to_owned() });
-        }
-        Ok(Resolved { addresses })
-    }
-}
-
-#[cfg(feature = "dns")]
-impl Target {
-    /// Finds the addresses of the hosts a domain publishes.
-    pub async fn resolve_srv(domain: &str, timeout: Duration) -> Result<Resolved, TargetError> {
-        super::srv::resolve(domain, timeout).await
-    }
-}
-
-#[cfg(not(feature = "dns"))]
-impl Target {
-    /// This build cannot look up SRV records.
-    pub async fn resolve_srv(domain: &str, _timeout: Duration) -> Result<Resolved, TargetError> {
-        let why = "this build of kmsproof has no SRV lookup (feature `dns`); name the host itself".to_owned();
-        Err(TargetError::Unresolved { name: format!("_vlmcs._tcp.{domain}"), why })
     }
 }
 
