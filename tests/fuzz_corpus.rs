@@ -48,6 +48,8 @@ fn make_the_seeds() {
         ("association", association_seeds()),
         ("host", host_seeds()),
         ("capture", capture_seeds()),
+        ("witness", witness_seeds()),
+        ("scenario", scenario_seeds()),
     ] {
         std::fs::create_dir_all(corpus(target)).unwrap();
         for seed in seeds {
@@ -207,6 +209,28 @@ fn capture_seeds() -> Vec<Vec<u8>> {
     pcap.extend([1, 2, 44, 44].map(u32::to_le_bytes).concat());
     pcap.extend(&packet);
     vec![lines[..4].join("\n").into_bytes(), dump.join("\n").into_bytes(), pcapng, pcap]
+}
+
+fn witness_seeds() -> Vec<Vec<u8>> {
+    SEED_EXCHANGES
+        .iter()
+        .map(|name| {
+            let mut seed = vec![0];
+            for pdu in vectors::named(name).pdus {
+                let host = if pdu.sender == Sender::Host { 0x8000 } else { 0 };
+                seed.extend((pdu.bytes.len() as u16 | host).to_le_bytes());
+                seed.extend(&pdu.bytes);
+            }
+            seed
+        })
+        .collect()
+}
+
+fn scenario_seeds() -> Vec<Vec<u8>> {
+    let shipped = kmsproof::scenario::shipped().iter().map(|(_, _, source)| source.as_bytes().to_vec());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios_bad");
+    let bad = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    shipped.chain(bad).collect()
 }
 
 /// The first byte that makes `response` and `request` lay the rest this way.

@@ -9,7 +9,7 @@ use kmsproof::crypto::{Sealing, envelope};
 use kmsproof::proto::verify::{CheckId, Checks};
 use kmsproof::proto::{
     Answer, Ask, Association, FailureKind, HostAssociation, HostConfig, Moment, Offer, Outcome, Reply, ReplyBody,
-    ReplyTimes, Verdict,
+    ReplyTimes, Sender, Verdict, Witness, WitnessConfig, WitnessEvent,
 };
 use kmsproof::wire::dump::{self, Listing};
 use kmsproof::wire::kms::{
@@ -27,13 +27,15 @@ use super::invariants;
 pub type Target = fn(&[u8]);
 
 /// Every target: the folder of its corpus, and its body.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("pdu", pdu),
     ("response", response),
     ("request", request),
     ("association", association),
     ("host", host),
     ("capture", capture),
+    ("witness", witness),
+    ("scenario", scenario),
 ];
 
 /// One frame: what decodes encodes to a frame that says the same; the listing covers every
@@ -294,6 +296,50 @@ pub fn capture(data: &[u8]) {
     for conversation in &capture.conversations {
         assert!(!conversation.chunks.is_empty());
         assert!(conversation.chunks.iter().all(|chunk| !chunk.bytes.is_empty()));
+    }
+}
+
+/// A recorded conversation: a first byte of options, then pieces, each with its sender in the top
+/// bit of two bytes and its length in the rest. Every event must be showable.
+pub fn witness(data: &[u8]) {
+    let Some((&options, mut rest)) = data.split_first() else { return };
+    let config = WitnessConfig { whole: options & 1 == 0, port: Some(1688), ..WitnessConfig::default() };
+    let mut witness = Witness::new(config);
+    let mut events = Vec::new();
+    let mut at = Moment::default();
+    while let [low, high, tail @ ..] = rest {
+        let sender = if high & 0x80 == 0 { Sender::Client } else { Sender::Host };
+        let len = usize::from(u16::from_le_bytes([*low, high & 0x7f])).min(tail.len());
+        witness.handle_bytes(sender, at, &tail[..len]);
+        events.extend(std::iter::from_fn(|| witness.poll_event()));
+        at = at + Duration::from_millis(1);
+        rest = &tail[len..];
+    }
+    witness.handle_end();
+    events.extend(std::iter::from_fn(|| witness.poll_event()));
+    for event in &events {
+        assert!(!format!("{event:?}").is_empty());
+        if let WitnessEvent::Pdu { bytes, syntax, .. } = event {
+            check_listing(&dump::pdu(bytes, *syntax));
+        }
+    }
+}
+
+/// A file that claims to be a scenario: a plan, or problems that can be shown.
+pub fn scenario(data: &[u8]) {
+    let Ok(source) = std::str::from_utf8(data) else { return };
+    match kmsproof::scenario::load(source, "fuzz.toml") {
+        Ok(scenario) => {
+            // A plan of millions is legal, and too long for a fuzzer's patience.
+            if source.len() < 600 && !source.contains("00") {
+                let plan = scenario.plan(1, kmsproof::scenario::Ids::Seeded);
+                assert!(plan.arrivals() > 0 && !plan.machines.is_empty());
+            }
+        }
+        Err(problems) => {
+            let text = problems.render(false);
+            assert!(text.contains("error") && !text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+        }
     }
 }
 
