@@ -155,7 +155,7 @@ async fn probe(args: &ProbeArgs, out: &mut dyn Write) -> Result<ExitCode, Failur
         } else {
             write!(out, "{}", report.render(args.verbose))?;
             let word = if exit == Exit::Held { "PASS" } else { "FAIL" };
-            writeln!(out, "\n{word}  exit {}: {}", exit.code(), exit.meaning())?;
+            writeln!(out, "\n{word}  exit {}: {}", exit.code(), why(args, exit, &conversation.exchanges))?;
         }
         exit.into()
     };
@@ -264,6 +264,18 @@ fn exit_of(args: &ProbeArgs, exchanges: &[Exchange]) -> Exit {
         .iter()
         .all(|exchange| as_wanted(exchange) && (args.expect.is_some() || exchange.answer.checks.is_clean()));
     if held && !exchanges.is_empty() { Exit::Held } else { Exit::Check }
+}
+
+/// Why it ends like this, for a person.
+fn why(args: &ProbeArgs, exit: Exit, exchanges: &[Exchange]) -> &'static str {
+    let activated = exchanges.iter().all(|exchange| exchange.outcome.verdict == Verdict::Activated);
+    match (exit, args.expect) {
+        (Exit::Check, Some(_)) => "what came is not what was expected",
+        (Exit::Check, None) if !activated => "this client is not activated",
+        (Exit::Check, None) => "the client is activated, and yet a required check failed",
+        (Exit::Held, Some(_)) => "what was expected came",
+        _ => exit.meaning(),
+    }
 }
 
 fn machine(args: &ProbeArgs, limits: &Limits) -> Result<Machine, Failure> {

@@ -1,16 +1,18 @@
-//! One activation, printed for a person, a program or a monitoring system.
+//! One activation, printed: for a person here, for a program and for a monitoring system beside.
+
+mod json;
+mod monitoring;
 
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use serde_json::{Value, json};
 
-use super::plain::{duration, minutes, named, short, shown_words};
 use crate::client::Machine;
 use crate::client::identity::ClientId;
 use crate::events::Exchange;
 use crate::proto::verify::{Finding, Level};
 use crate::proto::{Ask, Heard, Negotiated, Sender, Verdict};
+use crate::report::plain::{duration, minutes, named, short, shown_words};
 use crate::text::{counted, harmless, harmless_lines};
 use crate::wire::dump::{self, Listing};
 use crate::wire::kms::{Epid, ProtocolVersion};
@@ -77,61 +79,6 @@ impl<'a> ProbeReport<'a> {
             self.render_pdus(&mut out);
         }
         out
-    }
-
-    /// For a monitoring system: one line with performance data, and the plugin's exit code.
-    pub fn monitoring_line(&self) -> (String, u8) {
-        let Some(last) = self.exchanges.last() else { return ("KMS UNKNOWN - nothing was asked".to_owned(), 3) };
-        let checks = self.exchanges.iter().map(|exchange| &exchange.answer.checks);
-        let should_failed =
-            checks.clone().flat_map(|checks| checks.failed.iter()).any(|check| check.check().level == Level::Should);
-        let clean = checks.clone().all(crate::proto::verify::Checks::is_clean);
-        let count = last.answer.response.as_ref().map(|response| response.count);
-        let verdict = last.outcome.verdict;
-        let (word, exit, why) = match verdict {
-            Verdict::Activated if !clean => ("CRITICAL", 2, "activated, but a required check failed".to_owned()),
-            Verdict::Activated if should_failed => {
-                ("WARNING", 1, "activated, but a recommended check failed".to_owned())
-            }
-            Verdict::Activated => ("OK", 0, "activated".to_owned()),
-            Verdict::Refused(Hresult::NOT_ENOUGH_COUNT) => {
-                ("WARNING", 1, format!("{verdict}, count {} of {}", count.unwrap_or(0), self.machine.n_policy))
-            }
-            Verdict::Refused(refused) => {
-                let failure = last.answer.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
-                ("CRITICAL", 2, format!("{} {}{failure}", refused, short(refused)))
-            }
-        };
-        let mut line = format!("KMS {word} - {}", harmless(&why));
-        let mut data = Vec::new();
-        if let Some(took) = last.service() {
-            data.push(format!("time={:.6}s", took.as_secs_f64()));
-        }
-        if let Some(count) = count {
-            data.push(format!("count={count};;{}:", self.machine.n_policy));
-        }
-        if !data.is_empty() {
-            let _ = write!(line, " | {}", data.join(" "));
-        }
-        (line, exit)
-    }
-
-    /// For a program.
-    pub fn to_json(&self) -> Value {
-        let request = self.exchanges.first().map(|exchange| &exchange.request);
-        json!({
-            "schema": "kmsproof.probe/1",
-            "target": {"requested": self.subject.target, "addresses": self.subject.addresses},
-            "request": request.map(|request| json!({
-                "product": self.machine.product.edition, "application": self.machine.product.application.name(),
-                "application_id": request.application_id, "sku_id": request.sku_id, "kms_counted_id": request.kms_counted_id,
-                "cmid": request.cmid, "protocol": request.version, "n_policy": request.n_policy,
-                "client_time": request.client_time.to_string(), "client_time_filetime": request.client_time.0,
-                "license_status": request.license_status.0, "binding_expiration_min": request.binding_expiration_min,
-                "is_vm": request.is_vm, "workstation": request.workstation.to_string(),
-            })),
-            "calls": self.exchanges.iter().map(exchange_json).collect::<Vec<_>>(),
-        })
     }
 
     fn render_request(&self, out: &mut String) {
@@ -327,37 +274,6 @@ fn render_checks(out: &mut String, exchange: &Exchange) {
             writeln!(out, "  {style}{:<6}{style:#}  {}  {DIM}{}{DIM:#}", check.level, finding.check, check.requirement);
         let _ = writeln!(out, "          expected {}, got {}", harmless(&finding.expected), harmless(&finding.got));
     }
-}
-
-fn exchange_json(exchange: &Exchange) -> Value {
-    let answer = &exchange.answer;
-    let nanoseconds = |took: std::time::Duration| took.as_nanos() as u64;
-    json!({
-        "syntax": exchange.syntax,
-        "connection": exchange.opened.as_ref().map(|opened| json!({
-            "connect_ns": nanoseconds(opened.connect),
-            "bind_ns": nanoseconds(opened.negotiated.bind_time),
-            "alter_context_ns": opened.negotiated.alter_time.map(nanoseconds),
-            "ndr32_context": opened.negotiated.ndr32, "ndr64_context": opened.negotiated.ndr64,
-            "bind_time_features": opened.negotiated.features, "max_fragment": opened.negotiated.max_fragment,
-            "assoc_group": opened.negotiated.assoc_group, "secondary_address": opened.negotiated.secondary_address,
-        })),
-        "service_ns": exchange.service().map(nanoseconds),
-        "response": answer.response.as_ref().map(|response| json!({
-            "protocol": response.version, "epid": response.epid.as_str(), "cmid": response.cmid,
-            "client_time": response.client_time.to_string(), "client_time_filetime": response.client_time.0,
-            "count": response.count, "activation_interval_min": response.activation_interval_min,
-            "renewal_interval_min": response.renewal_interval_min,
-            "hwid": answer.hwid.map(|hwid| hex(&hwid)),
-            "hmac_slot": answer.hmac_slot,
-        })),
-        "failure": answer.failure.as_ref().map(|failure| json!({"class": failure.class(), "message": failure.to_string()})),
-        "checks": answer.checks.done.iter().map(|check| json!({
-            "id": check, "level": check.check().level, "passed": !answer.checks.failed.has(check),
-        })).collect::<Vec<_>>(),
-        "findings": answer.checks.findings,
-        "outcome": {"wire": exchange.outcome.wire, "verdict": exchange.outcome.verdict.name(), "shown": exchange.outcome.shown},
-    })
 }
 
 fn mark(listing: &mut Listing, finding: &Finding) {
