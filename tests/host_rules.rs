@@ -157,7 +157,8 @@ fn contexts_are_accepted_and_refused_one_by_one() {
     let features = SyntaxId::bind_time_features(0xffff);
     let old = SyntaxId { version: 1, ..SyntaxId::NDR32 };
     let newer = SyntaxId { version: 2, ..SyntaxId::KMS };
-    let cases: [(Vec<ContextElement>, Vec<(u16, u16)>); 8] = [
+    type Results = Vec<(u16, u16)>;
+    let cases: [(Vec<ContextElement>, Results); 8] = [
         (vec![element(0, SyntaxId::KMS, &[SyntaxId::NDR32])], vec![(0, 0)]),
         (vec![element(0, other, &[SyntaxId::NDR32])], vec![(2, 1)]),
         (vec![element(0, newer, &[SyntaxId::NDR32])], vec![(2, 1)]),
