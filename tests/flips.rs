@@ -13,6 +13,8 @@ use std::time::Duration;
 use kmsproof::proto::verify::{CheckId, CheckSet, Level};
 use kmsproof::proto::{Answer, Ask, Association, Outcome, Verdict};
 use kmsproof::wire::kms::{Envelope, ProtocolVersion};
+use kmsproof::wire::ndr::ResponseStub;
+use kmsproof::wire::rpc::{Body, Pdu, PduView, Response};
 use kmsproof::wire::{FileTime, Hresult, dump};
 use support::drive::{self, START, Seen, drain};
 use support::vectors::{self, Call, Exchange};
@@ -71,10 +73,38 @@ fn of_a_v6_answer_over_ndr64() {
     answer("v6-ndr32+ndr64-ok", 1, &[hint(&[0x20, 1, 0, 0]), REFERENT_64]);
 }
 
+const CODE_32: Unnoticed = Unnoticed { field: "ndr32.return code", bits: &[0xff; 4], reason: CODE };
+
 #[test]
-fn of_a_refusal_over_ndr32() {
-    let code = Unnoticed { field: "ndr32.return code", bits: &[0xff; 4], reason: CODE };
-    answer("v6-ndr32-0xc004f042", 0, &[hint(&[0x0c, 0, 0, 0]), code]);
+fn of_a_v4_refusal_over_ndr32() {
+    answer("v4-ndr32-0xc004f042", 0, &[hint(&[0x0c, 0, 0, 0]), CODE_32]);
+}
+
+#[test]
+fn of_a_v5_refusal_over_ndr32() {
+    answer("v5-ndr32-0xc004f042", 0, &[hint(&[0x0c, 0, 0, 0]), CODE_32]);
+}
+
+#[test]
+fn of_a_v6_refusal_over_ndr32() {
+    answer("v6-ndr32-0xc004f042", 0, &[hint(&[0x0c, 0, 0, 0]), CODE_32]);
+}
+
+/// None is recorded: the one over NDR32 stands in for it, written over NDR64 where a second call was granted.
+#[test]
+fn of_a_v6_refusal_over_ndr64() {
+    let mut exchange = vectors::named("v6-ndr32+ndr64-ok");
+    let refused = &vectors::named("v6-ndr32-0xc004f042").calls[0];
+    let call = &mut exchange.calls[1];
+    let mut stub = Vec::new();
+    ResponseStub::Refusal { code: refused.return_code }.write(call.syntax, &mut stub);
+    let granted = PduView(&call.response_pdu);
+    let (call_id, context_id) = (granted.call_id().unwrap(), granted.context_id().unwrap());
+    let response = Response { alloc_hint: stub.len() as u32, context_id, cancel_count: 0, stub: &stub };
+    call.response_pdu = Pdu::whole(call_id, Body::Response(response)).encode().unwrap();
+    call.response = serde_json::Value::Null;
+    let code = Unnoticed { field: "ndr64.return code", ..CODE_32 };
+    answer_of(&exchange, 1, &[hint(&[0x14, 0, 0, 0]), code]);
 }
 
 #[test]
@@ -100,14 +130,17 @@ fn of_an_alter_context_resp() {
 }
 
 fn answer(name: &str, index: usize, unnoticed: &[Unnoticed]) {
-    let exchange = vectors::named(name);
+    answer_of(&vectors::named(name), index, unnoticed);
+}
+
+fn answer_of(exchange: &Exchange, index: usize, unnoticed: &[Unnoticed]) {
     let call = &exchange.calls[index];
     let mut regions = Regions::default();
     regions.add(&dump::pdu(&call.response_pdu, Some(call.syntax)), 0);
     name_the_inside(call, &mut regions);
     let kind = if call.response.is_null() { "refusal" } else { "answer" };
     let title = format!("{kind} v{} {}", call.request["version"], call.syntax).to_lowercase();
-    check(&title, &call.response_pdu, &regions, unnoticed, |flipped| flipped_answer(&exchange, index, flipped));
+    check(&title, &call.response_pdu, &regions, unnoticed, |flipped| flipped_answer(exchange, index, flipped));
 }
 
 fn step(title: &str, name: &str, index: usize, unnoticed: &[Unnoticed]) {

@@ -6,13 +6,13 @@ mod support;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use kmsproof::proto::{HostAssociation, HostConfig};
 use kmsproof::safety::{Consent, Limits};
 use kmsproof::wire::rpc::{Body, Flags, Pdu, PduView, Ptype, Response};
-use support::command::{self, Ran};
+use support::command::{self, Lab, Ran};
 
 fn kmsproof(arguments: &[&str]) -> Ran {
     command::run(command(arguments))
@@ -230,7 +230,7 @@ fn no_host_is_left_with_more_than_fifty_ids() {
     listener.set_nonblocking(true).unwrap();
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 
-    let lab = Lab::start();
+    let lab = Lab::start(env!("CARGO_BIN_EXE_kmsproof"), &[]);
     assert_ran(&["run", &too_many, "--target", &lab.address], 2, "51 client ids");
     // The first of the fifty counts as the first, so nobody of the 51 came. (A host remembers twice the N policy.)
     assert_ran(&["run", &most, "--target", &lab.address], 0, "46 x activated, 4 x 0xC004F038 (count too low), count 1");
@@ -319,7 +319,7 @@ fn a_monitoring_system_gets_its_line_and_number() {
 
 #[test]
 fn a_host_of_its_own_process_is_tested_with_the_fixed_ids() {
-    let lab = Lab::start();
+    let lab = Lab::start(env!("CARGO_BIN_EXE_kmsproof"), &[]);
     let ran = kmsproof(&["run", "--target", &lab.address, "--out", "json=-"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("skipped  count-threshold"), "{}", ran.stderr);
@@ -357,29 +357,6 @@ fn an_interrupted_run_writes_what_it_measured() {
     let record: serde_json::Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
     assert_eq!((&record["exit"]["code"], &record["verdict"]), (&105.into(), &"invalid".into()));
     assert!(record["scenarios"][0]["totals"]["responses"].as_u64().unwrap() > 0);
-}
-
-/// A lab host in a process of its own.
-struct Lab {
-    child: Child,
-    address: String,
-}
-
-impl Lab {
-    fn start() -> Lab {
-        let mut child = command(&["lab", "--listen", "127.0.0.1:0", "--quiet"]).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.strip_prefix("lab host on ").and_then(|rest| rest.split_once(',')).expect("it says where").0;
-        Lab { address: address.to_owned(), child }
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 fn temporary(name: &str) -> PathBuf {

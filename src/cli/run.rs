@@ -40,12 +40,23 @@ pub struct RunArgs {
 
 /// Carries the command out.
 pub fn execute(args: &RunArgs) -> Result<Exit, Failure> {
+    check_out(&args.out)?;
     let (plans, skipped) = choose(args)?;
     let limits = args.target.limits();
     for plan in &plans {
         limits.check(plan).map_err(|refused| Failure::usage(format!("{}: {refused}", plan.name)))?;
     }
     runtime()?.block_on(run_all(args, plans, skipped))
+}
+
+fn check_out(specs: &[OutSpec]) -> Result<(), Failure> {
+    for (number, spec) in specs.iter().enumerate() {
+        if specs[..number].iter().any(|before| before.path == spec.path) {
+            let path = spec.path.display();
+            return Err(Failure::usage(format!("two reports cannot both go to {path}: give each its own --out")));
+        }
+    }
+    Ok(())
 }
 
 /// The plans to carry out, and why others are left out.
@@ -148,12 +159,6 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
     let host = Arc::new(args.target.host(args.seed, clock, &would_send).await?);
     host.check_reachable(args.target.timeout).await.map_err(Failure::setup)?;
     let mut reporters = Vec::new();
-    for (number, spec) in args.out.iter().enumerate() {
-        if args.out[..number].iter().any(|before| before.path == spec.path) {
-            let path = spec.path.display();
-            return Err(Failure::usage(format!("two reports cannot both go to {path}: give each its own --out")));
-        }
-    }
     for spec in &args.out {
         reporters.push(spec.format.reporter(OutFile::create(&spec.path)?, clock.wall_start())?);
     }

@@ -46,6 +46,8 @@ pub struct Connection {
     settings: Settings,
     bytes: Bytes,
     buffer: Vec<u8>,
+    /// Why no call can be made any more, when that was found out after an answer.
+    over: Option<Failure>,
 }
 
 impl Connection {
@@ -85,6 +87,7 @@ impl Connection {
             settings,
             bytes: Bytes::default(),
             buffer: vec![0; READ_SIZE],
+            over: None,
         };
         connection.association.begin(clock.now());
         match connection.drive(events).await {
@@ -103,7 +106,7 @@ impl Connection {
     /// Makes one call and waits for its answer.
     pub async fn call(&mut self, payload: &[u8], events: &Events<Event>) -> Result<Reply, Failed> {
         if self.association.call(self.clock.now(), payload).is_err() {
-            let failure = Failure::new(Phase::Call, FailureKind::Closed);
+            let failure = self.over.clone().unwrap_or_else(|| Failure::new(Phase::Call, FailureKind::Closed));
             return Err(Failed { failure, checks: Checks::default() });
         }
         match self.drive(events).await? {
@@ -132,7 +135,10 @@ impl Connection {
                 AssociationEvent::Pdu { sender, at, bytes } => {
                     tell(events, Event::Pdu { connection: self.id, sender, at, bytes }).await;
                 }
-                AssociationEvent::Failed { checks: failed, .. } => checks.absorb(failed),
+                AssociationEvent::Failed { failure, checks: failed } => {
+                    self.over = Some(failure);
+                    checks.absorb(failed);
+                }
                 AssociationEvent::Bound(_) | AssociationEvent::Replied(_) => {}
             }
         }

@@ -33,3 +33,47 @@ impl Pacer {
         due
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn turns_are_a_gap_apart_and_nobody_goes_before_their_own() {
+        let gap = Duration::from_millis(40);
+        let (pacer, clock) = (Pacer::new(Some(gap)), Clock::start());
+        let mut before = None;
+        for _ in 0..3 {
+            let turn = pacer.wait(clock).await;
+            assert!(clock.now() >= turn, "{turn:?} is still to come");
+            assert!(before.is_none_or(|before| turn >= before + gap), "{before:?} and {turn:?}");
+            before = Some(turn);
+        }
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_at_once_have_turns_of_their_own() {
+        let gap = Duration::from_millis(20);
+        let (pacer, clock) = (Pacer::new(Some(gap)), Clock::start());
+        let (first, second, third) = tokio::join!(pacer.wait(clock), pacer.wait(clock), pacer.wait(clock));
+        assert!(second >= first + gap && third >= second + gap && clock.now() >= third);
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_went_by_is_not_made_up_for() {
+        let gap = Duration::from_millis(20);
+        let (pacer, clock) = (Pacer::new(Some(gap)), Clock::start());
+        pacer.wait(clock).await;
+        tokio::time::sleep(3 * gap).await;
+        let (late, next) = (pacer.wait(clock).await, pacer.wait(clock).await);
+        assert!(next >= late + gap, "{late:?} and {next:?}");
+    }
+
+    #[tokio::test]
+    async fn without_a_gap_it_is_always_ones_turn() {
+        let (pacer, clock) = (Pacer::new(None), Clock::start());
+        let before = clock.now();
+        let turn = pacer.wait(clock).await;
+        assert!(before <= turn && turn <= clock.now());
+    }
+}

@@ -1,7 +1,7 @@
 //! The command line, run as whoever uses it does.
 
-use std::io::Read;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,22 +16,29 @@ pub struct Ran {
 pub fn run(mut command: Command) -> Ran {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (stdout, stderr) = (read_aside(child.stdout.take().unwrap()), read_aside(child.stderr.take().unwrap()));
-    let given_up = Instant::now() + HUNG_AFTER;
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if Instant::now() > given_up {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("{command:?} did not end:\n{}{}", stdout.join().unwrap(), stderr.join().unwrap());
-        }
-        std::thread::sleep(Duration::from_millis(5));
+    let Some(status) = end(&mut child) else {
+        panic!("{command:?} did not end:\n{}{}", stdout.join().unwrap(), stderr.join().unwrap());
     };
     Ran {
         code: status.code().expect("it exits by itself"),
         stdout: stdout.join().unwrap(),
         stderr: stderr.join().unwrap(),
+    }
+}
+
+/// Waits for a command's end; `None` if it had to be ended.
+pub fn end(child: &mut Child) -> Option<ExitStatus> {
+    let given_up = Instant::now() + HUNG_AFTER;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        if Instant::now() > given_up {
+            let _ = child.kill();
+            let _ = child.wait();
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -43,6 +50,30 @@ pub fn command(program: &str, arguments: &[&str]) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// A lab host in a process of its own.
+pub struct Lab {
+    child: Child,
+    pub address: String,
+}
+
+impl Lab {
+    pub fn start(program: &str, arguments: &[&str]) -> Lab {
+        let lab = [&["lab", "--listen", "127.0.0.1:0", "--quiet"], arguments].concat();
+        let mut child = command(program, &lab).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.strip_prefix("lab host on ").and_then(|rest| rest.split_once(',')).expect("it says where").0;
+        Lab { address: address.to_owned(), child }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// Reads a pipe to its end, so that whoever writes to it never waits.

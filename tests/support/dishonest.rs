@@ -8,6 +8,7 @@ use kmsproof::crypto::{SealV5, SealV6, Sealing, envelope, proof};
 use kmsproof::lab::LabHost;
 use kmsproof::proto::{HostAssociation, HostConfig};
 use kmsproof::wire::kms::{ActivationResponse, Envelope, Proof, ProtocolVersion, pkcs7_padding};
+use kmsproof::wire::rpc::{PduView, Ptype};
 use kmsproof::wire::{FileTime, Guid, Layer, Reader};
 
 /// What it does to its answers.
@@ -19,6 +20,12 @@ pub enum Lie {
     Count,
     /// It names the client of the request before.
     Client,
+    /// Every V6 answer has the same IV, and a proof that is right for it.
+    Iv,
+    /// Four bytes follow the return code.
+    Trailing,
+    /// It sends every answer twice, in one piece.
+    Twice,
 }
 
 /// Serves on a loopback port of the system's choice until the test ends.
@@ -51,9 +58,27 @@ fn converse(mut stream: TcpStream, port: u16, liar: &Mutex<Liar>, clock: fn() ->
             association.answer(&call, answer.as_deref().map_err(|code| *code));
         }
         if let Some(bytes) = association.poll_transmit() {
-            stream.write_all(&bytes).unwrap();
+            let lie = liar.lock().unwrap().lie;
+            // Whoever asked may have left, having seen enough.
+            let Ok(()) = stream.write_all(&transmitted(bytes, lie)) else { return };
         }
     }
+}
+
+/// What becomes of one answer's PDU on its way.
+fn transmitted(mut pdu: Vec<u8>, lie: Lie) -> Vec<u8> {
+    if PduView(&pdu).ptype() == Some(Ptype::RESPONSE) {
+        match lie {
+            Lie::Trailing => {
+                pdu.extend([0; 4]);
+                let length = pdu.len() as u16;
+                pdu[8..10].copy_from_slice(&length.to_le_bytes());
+            }
+            Lie::Twice => pdu.extend_from_within(..),
+            Lie::Hmac | Lie::Count | Lie::Client | Lie::Iv => {}
+        }
+    }
+    pdu
 }
 
 impl Liar {
@@ -63,8 +88,10 @@ impl Liar {
         let honest = answer?;
         Ok(match self.lie {
             Lie::Hmac => with_another_hmac(&honest),
-            Lie::Count => resealed(request, &honest, |response| response.count -= 1),
-            Lie::Client => resealed(request, &honest, |response| response.cmid = previous.unwrap_or(response.cmid)),
+            Lie::Count => resealed(request, &honest, |response, _| response.count -= 1),
+            Lie::Client => resealed(request, &honest, |response, _| response.cmid = previous.unwrap_or(response.cmid)),
+            Lie::Iv => resealed(request, &honest, |_, iv| *iv = [0x42; 16]),
+            Lie::Trailing | Lie::Twice => honest,
         })
     }
 }
@@ -86,14 +113,14 @@ fn with_another_hmac(answer: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The answer with its body changed and proven anew: a lie no proof gives away.
-fn resealed(request: &[u8], answer: &[u8], change: impl FnOnce(&mut ActivationResponse)) -> Vec<u8> {
+/// The answer with its body, or the IV of V6, changed and proven anew: a lie no proof gives away.
+fn resealed(request: &[u8], answer: &[u8], change: impl FnOnce(&mut ActivationResponse, &mut [u8; 16])) -> Vec<u8> {
     let mut out = Vec::new();
-    let (version, iv, ciphertext) = match Envelope::decode(answer).unwrap() {
+    let (version, mut iv, ciphertext) = match Envelope::decode(answer).unwrap() {
         Envelope::Sealed { version, iv, ciphertext } => (version, iv, ciphertext),
         Envelope::Mac { body, .. } => {
             let mut response = ActivationResponse::decode(body).unwrap();
-            change(&mut response);
+            change(&mut response, &mut [0; 16]);
             envelope::seal_response_v4(&response.encode(), &mut out);
             return out;
         }
@@ -103,7 +130,7 @@ fn resealed(request: &[u8], answer: &[u8], change: impl FnOnce(&mut ActivationRe
     let mut plaintext = Vec::new();
     envelope::open(sealing, &iv, ciphertext, &mut plaintext).unwrap();
     let (_, mut response, proven) = read(&plaintext, version);
-    change(&mut response);
+    change(&mut response, &mut iv);
     let random = proof::salted_random(&proven.random_xor_salt, &sealing.decrypt_iv(&request_iv));
     match proven.v6 {
         None => envelope::seal_response_v5(&response.encode(), &SealV5 { request_iv, random }, &mut out),
