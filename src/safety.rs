@@ -173,4 +173,22 @@ mod tests {
         let spoiled = Limits::of(false, Consent { disposable_host: true, ..silent });
         assert_eq!(spoiled.check_n_policy(1000), Ok(()));
     }
+
+    fn refused(count: u32, n_policy: u32, ids: Ids) -> Result<(), Refused> {
+        let source = format!(
+            "name = \"crowd\"\nquestion = \"How many?\"\n[clients.a]\ncount = {count}\nn-policy = {n_policy}\n\
+             product = \"Windows Server 2022 Standard\"\n\
+             [[step]]\ntitle = \"all\"\nclients = [\"a\"]\nexpect = {{ wire = \"0x00000000\" }}\n"
+        );
+        let plan = crate::scenario::load(&source, "crowd.toml").unwrap().plan(1, ids);
+        Limits::of(false, Consent { authorized: true, disposable_host: false }).check(&plan)
+    }
+
+    #[test]
+    fn a_plan_keeps_within_every_cap_or_is_refused() {
+        assert_eq!(refused(50, 25, Ids::Pool), Ok(()));
+        assert_eq!(refused(1, 26, Ids::Pool), Err(Refused::NPolicy { n_policy: 26, max: 25 }));
+        assert_eq!(refused(51, 5, Ids::Pool), Err(Refused::Clients { application: "Windows", clients: 51, max: 50 }));
+        assert!(matches!(refused(1, 5, Ids::Seeded), Err(Refused::Id { .. })));
+    }
 }

@@ -13,10 +13,10 @@ use kmsproof::proto::{Answer, Ask, Association, AssociationConfig, FailureKind, 
 use kmsproof::wire::kms::{
     ActivationRequest, ActivationResponse, EpidText, LicenseStatus, Proof, ProofV6, ProtocolVersion, WorkstationName,
 };
-use kmsproof::wire::ndr::{REFERENT, ResponseStub};
+use kmsproof::wire::ndr::{REFERENT, ResponseStub, payload_offset};
 use kmsproof::wire::rpc::{
-    Auth, BindAck, BindNak, Body, Fault, FaultStatus, Flags, Pdu, PduView, RejectReason, Response, ResultCode,
-    SyntaxId, TransferSyntax,
+    Auth, BindAck, BindNak, Body, CALL_HEADER_LEN, Fault, FaultStatus, Flags, Pdu, PduView, RejectReason, Response,
+    ResultCode, SyntaxId, TransferSyntax,
 };
 use kmsproof::wire::{FileTime, Guid, Hresult};
 use support::drive::{self, RECORDED_PORT, START, Seen, drain};
@@ -101,6 +101,114 @@ fn of_a_proof() {
 #[test]
 fn of_what_came_before() {
     assert_rows(&pasts());
+}
+
+#[test]
+fn a_finding_points_at_the_first_byte_that_was_changed() {
+    for version in ProtocolVersion::ALL {
+        let changes: [(CheckId, Change); 5] = [
+            (EpidForm, |forged| epid(forged, &EPID.replacen('0', "x", 1))),
+            (Cmid, |forged| forged.response.cmid = Guid::from_u128(2 << 96)),
+            (ClientTime, |forged| forged.response.client_time.0 += 1),
+            (Count, |forged| forged.response.count = 0),
+            (Intervals, |forged| forged.response.activation_interval_min = 1),
+        ];
+        for (check, change) in changes {
+            assert_place(version, check, change);
+        }
+    }
+    // No MAC begins with this.
+    assert_place(ProtocolVersion::V4, Length, |forged| forged.more = vec![0xee; 16]);
+    assert_place(ProtocolVersion::V4, V4Mac, |forged| forged.mac = |mac| mac[0] ^= 1);
+    assert_place(ProtocolVersion::V5, V5Iv, |forged| forged.iv[0] ^= 1);
+    assert_place(ProtocolVersion::V6, V6Iv, |forged| forged.iv = REQUEST_IV);
+    for version in [ProtocolVersion::V5, ProtocolVersion::V6] {
+        assert_place(version, Length, |forged| forged.padding = |plaintext| plaintext.extend([16; 16]));
+        assert_place(version, RandomHash, |forged| forged.proof = |proof| proof.random_hash[0] ^= 1);
+        assert_place(version, Padding, |forged| forged.padding = |plaintext| zero_the_padding(plaintext));
+    }
+    assert_place(ProtocolVersion::V6, V6XoredIvs, |forged| forged.proof = |proof| v6_of(proof).xored_ivs[0] ^= 1);
+    assert_place(ProtocolVersion::V6, V6Hmac, |forged| forged.proof = |proof| v6_of(proof).hmac[0] = 1);
+    for syntax in TransferSyntax::ALL {
+        assert_place_in_stub(syntax, NdrTrailing, |stub| stub.extend([1; 4]));
+        assert_place_in_stub(syntax, NdrReturnCode, |stub| {
+            let code = stub.len() - 4;
+            stub[code] = 1;
+        });
+        // The trailing bytes do not move the return code.
+        assert_place_in_stub(syntax, NdrReturnCode, |stub| {
+            let code = stub.len() - 4;
+            stub[code] = 1;
+            stub.extend([1; 8]);
+        });
+    }
+    assert_place_in_stub(TransferSyntax::Ndr64, NdrPadding, |stub| stub[4] = 1);
+}
+
+#[test]
+fn the_slot_value_of_an_hmac_is_told() {
+    let slot = |change: fn(&mut Forged)| {
+        let ask = ask(ProtocolVersion::V6);
+        let mut forged = Forged::honest(&ask, 1);
+        change(&mut forged);
+        trusted(&ask, &forged).hmac_slot
+    };
+    assert_eq!(slot(|_| {}), Some(0));
+    assert_eq!(slot(|forged| forged.slot -= proof::SLOT_STEP), Some(-1));
+    assert_eq!(slot(|forged| forged.slot += proof::SLOT_STEP), Some(1));
+    assert_eq!(slot(|forged| forged.slot += 1), None);
+}
+
+#[test]
+fn a_finding_says_what_was_there() {
+    let answer = heard(&ask(ProtocolVersion::V6), TransferSyntax::Ndr32, |pdu| {
+        let mut bytes = encoded(&with_stub(pdu, &[0; 16]));
+        bytes[22..24].copy_from_slice(&[0x1a, 2]);
+        bytes
+    });
+    let finding = answer.checks.findings.iter().find(|finding| finding.check == ResponseCancelCount).unwrap();
+    assert_eq!((finding.expected.as_str(), finding.got.as_str()), ("00 00", "1a 02"));
+}
+
+/// Holds the place of a finding against the first byte that differs from an honest answer's: in the
+/// plaintext what stands there, in the PDU everything else.
+#[track_caller]
+fn assert_place(version: ProtocolVersion, check: CheckId, change: fn(&mut Forged)) {
+    let ask = ask(version);
+    let honest = Forged::honest(&ask, 1);
+    let mut forged = Forged::honest(&ask, 1);
+    change(&mut forged);
+    for syntax in TransferSyntax::ALL {
+        let [honest, forged] = [&honest, &forged].map(|forged| {
+            let payload = forged.sealed(&ask);
+            let stub = stub_of(syntax, &payload);
+            (heard(&ask, syntax, |pdu| encoded(&with_stub(pdu, &stub))), payload)
+        });
+        let in_envelope = version == ProtocolVersion::V4 || matches!(check, V5Iv | V6Iv);
+        let due = match in_envelope {
+            true => CALL_HEADER_LEN + payload_offset(syntax) + first_difference(&honest.1, &forged.1),
+            false => first_difference(&honest.0.plaintext, &forged.0.plaintext),
+        };
+        let found = forged.0.checks.findings.iter().find(|finding| finding.check == check);
+        let found = found.and_then(|finding| finding.place).map(|place| place.offset);
+        assert_eq!(found, Some(due), "{check} of V{} over {syntax}", version.major);
+    }
+}
+
+#[track_caller]
+fn assert_place_in_stub(syntax: TransferSyntax, check: CheckId, change: fn(&mut Vec<u8>)) {
+    let ask = ask(ProtocolVersion::V6);
+    let honest = stub_of(syntax, &Forged::honest(&ask, 1).sealed(&ask));
+    let mut changed = honest.clone();
+    change(&mut changed);
+    let answer = heard(&ask, syntax, |pdu| encoded(&with_stub(pdu, &changed)));
+    let found = answer.checks.findings.iter().find(|finding| finding.check == check);
+    let found = found.and_then(|finding| finding.place).map(|place| place.offset);
+    assert_eq!(found, Some(CALL_HEADER_LEN + first_difference(&honest, &changed)), "{check} over {syntax}");
+}
+
+fn first_difference(one: &[u8], other: &[u8]) -> usize {
+    one.iter().zip(other).position(|(one, other)| one != other).unwrap_or(one.len().min(other.len()))
 }
 
 #[test]
@@ -634,7 +742,8 @@ impl Forged {
     }
 }
 
-/// Changes of an answer, and of what it is made of.
+type Change = fn(&mut Forged);
+
 fn epid(forged: &mut Forged, text: &str) {
     forged.response.epid = EpidText::new(text).unwrap();
 }

@@ -93,6 +93,13 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_set_back_forgets_nobody() {
+        let mut table = ClientTable::default();
+        table.count(id(1), 25, START);
+        assert_eq!(table.count(id(2), 25, after_days(-40)), 2);
+    }
+
+    #[test]
     fn no_n_at_all_still_counts_the_requester() {
         assert_eq!(ClientTable::default().count(id(1), 0, START), 1);
     }
