@@ -41,7 +41,7 @@ impl<'a> RequestStub<'a> {
         r.set_layer(layer(syntax));
         let at = r.offset();
         let size = r.u32("requestSize")?;
-        r.require(i32::try_from(size).is_ok(), "requestSize", at, "a size that is not negative", size as i32)?;
+        r.require(i32::try_from(size).is_ok(), "requestSize", at, || ("a size that is not negative", size as i32))?;
         align_to_8(r, syntax)?;
         let payload = counted_bytes(r, syntax, size, "request")?;
         Ok(RequestStub { payload })
@@ -81,7 +81,7 @@ impl<'a> ResponseStub<'a> {
         align_to_8(r, syntax)?;
         let referent = word(r, syntax, "referent")?;
         if referent == 0 {
-            r.require(size == 0, "responseSize", start, "0 with a null pointer", size)?;
+            r.require(size == 0, "responseSize", start, || ("0 with a null pointer", size))?;
             return Ok(ResponseStub::Refusal { code: r.hresult("return code")? });
         }
         let payload = counted_bytes(r, syntax, size, "response")?;
@@ -146,7 +146,7 @@ fn counted_bytes<'a>(
 ) -> Result<&'a [u8], DecodeError> {
     let at = r.offset();
     let count = word(r, syntax, "max count")?;
-    r.require(count == u64::from(size), "max count", at, size.to_string(), count)?;
+    r.require(count == u64::from(size), "max count", at, || (size.to_string(), count))?;
     // The count may be any 64 bits; `bytes` compares it with what is there before anything is taken.
     r.bytes(field, usize::try_from(count).unwrap_or(usize::MAX))
 }

@@ -191,17 +191,20 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// Refuses the field just read unless `ok`. A tracing reader notes the
-    /// complaint and goes on.
-    pub fn require(
+    /// Refuses the field just read unless `ok`: `words` says what was expected and what was got,
+    /// and is asked only then. A tracing reader notes the complaint and goes on.
+    pub fn require<E: Into<Cow<'static, str>>, G: fmt::Display>(
         &mut self,
         ok: bool,
         field: &'static str,
         offset: usize,
-        expected: impl Into<Cow<'static, str>>,
-        got: impl fmt::Display,
+        words: impl FnOnce() -> (E, G),
     ) -> Result<()> {
-        if ok { Ok(()) } else { self.complain(self.error(field, offset, expected, got.to_string())) }
+        if ok {
+            return Ok(());
+        }
+        let (expected, got) = words();
+        self.complain(self.error(field, offset, expected, got.to_string()))
     }
 
     /// An error at `offset` in this reader's layer.
@@ -242,7 +245,9 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         self.bytes("trailing bytes", left)?;
-        self.require(false, "trailing bytes", offset, format!("the end of the {whole}"), format!("{left} more bytes"))
+        self.require(false, "trailing bytes", offset, || {
+            (format!("the end of the {whole}"), format!("{left} more bytes"))
+        })
     }
 
     /// Names the group the next fields stand in (`context[1]`); for listings only.
@@ -369,7 +374,7 @@ mod tests {
     fn a_tracing_reader_goes_on_past_a_wrong_value() {
         let mut reader = Reader::tracing(Layer::Rpc, &[9, 7]);
         let version = reader.u8("version").unwrap();
-        reader.require(version == 5, "version", 0, "5", version).unwrap();
+        reader.require(version == 5, "version", 0, || ("5", version)).unwrap();
         reader.group(|| "result[0]".into());
         reader.u8("reason").unwrap();
         let trace = reader.into_trace();

@@ -1,9 +1,7 @@
 //! What wraps a body: the envelopes of V4, V5 and V6 (protocol description, section 4).
 
-use std::borrow::Cow;
-
 use super::super::error::{DecodeError, Layer};
-use super::super::reader::Reader;
+use super::super::reader::{Reader, hex_preview};
 use super::{ProtocolVersion, REQUEST_LEN};
 
 /// A V4 request in its envelope, in bytes.
@@ -60,9 +58,10 @@ impl<'a> Envelope<'a> {
         let iv = r.byte_array("iv")?;
         let at = r.offset();
         let ciphertext = r.bytes("ciphertext", r.remaining())?;
-        let blocks: Cow<'static, str> = "a whole number of 16-byte blocks, at least one".into();
         let len = ciphertext.len();
-        r.require(len > 0 && len.is_multiple_of(16), "ciphertext", at, blocks, format!("{len} bytes"))?;
+        r.require(len > 0 && len.is_multiple_of(16), "ciphertext", at, || {
+            ("a whole number of 16-byte blocks, at least one", format!("{len} bytes"))
+        })?;
         Ok(Envelope::Sealed { version, iv, ciphertext })
     }
 
@@ -118,12 +117,13 @@ impl Proof {
 /// Takes the PKCS#7 padding that must fill the reader: its length, or where it is wrong.
 pub fn pkcs7_padding(r: &mut Reader<'_>) -> Result<usize, DecodeError> {
     let at = r.offset();
-    let expected = format!("{0} bytes of {0:#04x}", PKCS7_MAX - (at % PKCS7_MAX));
+    let due = PKCS7_MAX - at % PKCS7_MAX;
     let padding = r.bytes("padding", r.remaining())?;
     let len = padding.len();
-    let right = len == PKCS7_MAX - (at % PKCS7_MAX) && padding.iter().all(|&byte| usize::from(byte) == len);
-    let got = super::super::reader::hex_preview(padding);
-    r.require(right, "padding", at, expected, format!("{len} bytes: {got}"))?;
+    let right = len == due && padding.iter().all(|&byte| usize::from(byte) == due);
+    r.require(right, "padding", at, || {
+        (format!("{due} bytes of {due:#04x}"), format!("{len} bytes: {}", hex_preview(padding)))
+    })?;
     Ok(len)
 }
 

@@ -45,7 +45,7 @@ impl ActivationResponse {
         let at = r.offset();
         let size = r.u32("epid_size")?;
         let legal = size % 2 == 0 && (2..=EPID_SIZE_MAX).contains(&size);
-        r.require(legal, "epid_size", at, "an even number of bytes, 2 to 128", size)?;
+        r.require(legal, "epid_size", at, || ("an even number of bytes, 2 to 128", size))?;
         let at = r.offset();
         let raw = r.bytes("epid", size as usize)?;
         r.note(|| format!("{:?}", lossy_utf16(raw)));

@@ -244,9 +244,9 @@ impl Header {
         let whole = r.remaining();
         let at = r.offset();
         let version = r.u8("rpc_vers")?;
-        r.require(version == RPC_VERSION, "rpc_vers", at, "5", version)?;
+        r.require(version == RPC_VERSION, "rpc_vers", at, || ("5", version))?;
         let minor = r.u8("rpc_vers_minor")?;
-        r.require(minor == RPC_VERSION_MINOR, "rpc_vers_minor", at + 1, "0", minor)?;
+        r.require(minor == RPC_VERSION_MINOR, "rpc_vers_minor", at + 1, || ("0", minor))?;
         let ptype = Ptype(r.u8("ptype")?);
         r.note(|| ptype.to_string());
         let flags = Flags(r.u8("pfc_flags")?);
@@ -255,10 +255,12 @@ impl Header {
         r.set_big_endian(drep[0] >> 4 == 0);
         r.note(|| describe_drep(drep));
         let integers_known = matches!(drep, [0x10 | 0x00, 0, 0, 0]);
-        r.require(integers_known, "drep", at + 4, "10 00 00 00 (or 00 00 00 00, big endian)", describe_drep(drep))?;
+        r.require(integers_known, "drep", at + 4, || {
+            ("10 00 00 00 (or 00 00 00 00, big endian)", describe_drep(drep))
+        })?;
         let frag_length = r.u16("frag_length")?;
         let right = usize::from(frag_length) == whole && whole >= HEADER_LEN;
-        r.require(right, "frag_length", at + 8, format!("{whole}, the bytes there are"), frag_length)?;
+        r.require(right, "frag_length", at + 8, || (format!("{whole}, the bytes there are"), frag_length))?;
         let auth_length = r.u16("auth_length")?;
         let call_id = r.u32("call_id")?;
         Ok(Header { ptype, flags, auth_length, call_id })
