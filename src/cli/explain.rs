@@ -117,7 +117,8 @@ fn unknown(what: &str) -> Failure {
 fn render(check: &Check) -> String {
     let trust = match check.trust {
         true => "a Windows client throws the answer away (0x8007000D)",
-        false => "a Windows client does not mind",
+        false if check.id.starts_with("rpc/transport/") => "a Windows client has no answer (0xC004F074)",
+        false => "that alone does not make a Windows client throw the answer away",
     };
     let mut text = format!("{}\n\n", check.id);
     for (label, words) in [

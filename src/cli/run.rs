@@ -49,9 +49,18 @@ pub fn execute(args: &RunArgs) -> Result<Exit, Failure> {
     runtime()?.block_on(run_all(args, plans, skipped))
 }
 
+/// Whether two names are of one file, as far as their folders exist.
+fn same_file(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        path.canonicalize().ok().or_else(|| Some(folder.canonicalize().ok()?.join(path.file_name()?)))
+    };
+    one == other || (one != Path::new("-") && whole(one).is_some_and(|one| whole(other) == Some(one)))
+}
+
 fn check_out(specs: &[OutSpec]) -> Result<(), Failure> {
     for (number, spec) in specs.iter().enumerate() {
-        if specs[..number].iter().any(|before| before.path == spec.path) {
+        if specs[..number].iter().any(|before| same_file(&before.path, &spec.path)) {
             let path = spec.path.display();
             return Err(Failure::usage(format!("two reports cannot both go to {path}: give each its own --out")));
         }

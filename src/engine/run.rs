@@ -203,6 +203,10 @@ struct Failures {
 
 impl Failures {
     fn note(&self, answer: &Answer) {
+        // The host spoke, and yet it says nothing of calls: neither a failure nor an answer.
+        if answer.is_not_applicable() {
+            return;
+        }
         let silent = answer.failure.as_ref().is_some_and(|failure| {
             let answered_somehow = matches!(
                 failure.kind,

@@ -27,11 +27,13 @@ async fn resolve_with(
     let lookup = lookup.map_err(|_| Unresolved::Timeout { name: query.clone(), after: timeout })?;
     let lookup = lookup.map_err(|error| {
         let why = match () {
-            () if error.is_nx_domain() => format!(
-                "the name does not exist: a client would show 0x8007232B; publish the record, or name the host ({error})"
-            ),
+            () if error.is_nx_domain() => {
+                "the name does not exist: a client would show 0x8007232B; publish the record, or name the host"
+                    .to_owned()
+            }
             () if error.is_no_records_found() => {
-                "the name has no SRV record: a client would show 0x8007251D; publish the record, or name the host".to_owned()
+                "the name has no SRV record: a client would show 0x8007251D; publish the record, or name the host"
+                    .to_owned()
             }
             () => error.to_string(),
         };

@@ -68,7 +68,8 @@ pub fn short(code: Hresult) -> &'static str {
         Hresult::TABLE_FULL => "client table full",
         Hresult::HOST_NOT_ACTIVATED => "host not activated",
         Hresult::ACCESS_DENIED => "access denied",
-        _ => "see `kmsproof explain`",
+        _ if explain::code(code).is_some() => "see `kmsproof explain`",
+        _ => "not a code KMS is known for",
     }
 }
 

@@ -240,7 +240,11 @@ fn render_response(out: &mut String, exchange: &Exchange) {
     row(out, "client machine id", &format!("{}{}", response.cmid, echo(response.cmid == exchange.request.cmid)));
     let same_time = response.client_time == exchange.request.client_time;
     row(out, "client time", &format!("{}{}", response.client_time, echo(same_time)));
-    row(out, "count", &format!("{} machines (the client needs {})", response.count, exchange.request.n_policy));
+    row(
+        out,
+        "count",
+        &format!("{} (the client needs {})", counted(response.count, "machine"), exchange.request.n_policy),
+    );
     row(out, "activation interval", &minutes(response.activation_interval_min));
     row(out, "renewal interval", &minutes(response.renewal_interval_min));
     if let Some(hwid) = answer.hwid {

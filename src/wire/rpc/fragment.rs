@@ -26,6 +26,7 @@ pub fn fragments(stub: &[u8], max_fragment: u16) -> impl Iterator<Item = (Flags,
 pub struct Assembler {
     limit: usize,
     open: Option<u32>,
+    pieces: usize,
     stub: Vec<u8>,
 }
 
@@ -62,12 +63,18 @@ pub enum FragmentError {
         /// The bound, in bytes.
         limit: usize,
     },
+    /// More fragments than any honest call has.
+    #[error("call {call_id} came in more than {FRAGMENTS_MAX} fragments, and the last one never did")]
+    TooMany {
+        /// The call.
+        call_id: u32,
+    },
 }
 
 impl Assembler {
     /// An assembler of stubs up to `limit` bytes.
     pub fn new(limit: usize) -> Assembler {
-        Assembler { limit, open: None, stub: Vec::new() }
+        Assembler { limit, open: None, pieces: 0, stub: Vec::new() }
     }
 
     /// The call whose fragments are being joined.
@@ -91,6 +98,12 @@ impl Assembler {
         }
         if first {
             self.stub.clear();
+            self.pieces = 0;
+        }
+        self.pieces += 1;
+        if self.pieces > FRAGMENTS_MAX {
+            self.reset();
+            return Err(FragmentError::TooMany { call_id });
         }
         if self.stub.len() + piece.len() > self.limit {
             self.reset();
@@ -114,6 +127,10 @@ impl Assembler {
         self.stub.clear();
     }
 }
+
+/// Empty fragments never fill a stub: they have a bound of their own. A stub of 128 KiB in pieces
+/// of eight bytes keeps within it.
+const FRAGMENTS_MAX: usize = 16_384;
 
 #[cfg(test)]
 mod tests {
@@ -158,5 +175,15 @@ mod tests {
         assert_eq!(assembler.feed(3, Flags(0), b"x"), Err(FragmentError::OtherCall { open: 2, call_id: 3 }));
         assert_eq!(assembler.feed(2, Flags::LAST, b"123456789"), Err(FragmentError::TooLong { call_id: 2, limit: 16 }));
         assert_eq!(assembler.open_call(), None);
+    }
+
+    #[test]
+    fn fragments_without_end_are_refused_though_they_are_empty() {
+        let mut assembler = Assembler::new(16);
+        assert_eq!(assembler.feed(2, Flags::FIRST, &[]), Ok(None));
+        for _ in 1..FRAGMENTS_MAX {
+            assert_eq!(assembler.feed(2, Flags(0), &[]), Ok(None));
+        }
+        assert_eq!(assembler.feed(2, Flags(0), &[]), Err(FragmentError::TooMany { call_id: 2 }));
     }
 }
