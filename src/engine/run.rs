@@ -208,13 +208,8 @@ impl Failures {
             return;
         }
         let silent = answer.failure.as_ref().is_some_and(|failure| {
-            let answered_somehow = matches!(
-                failure.kind,
-                FailureKind::Fault(_)
-                    | FailureKind::Nak(_)
-                    | FailureKind::NoCommonSyntax(_)
-                    | FailureKind::SyntaxNotSpoken(_)
-            );
+            let answered_somehow =
+                matches!(failure.kind, FailureKind::Fault(_) | FailureKind::Nak(_) | FailureKind::NoCommonSyntax(_));
             !answered_somehow || failure.phase == Phase::Connect
         });
         if silent {
