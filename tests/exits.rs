@@ -117,6 +117,21 @@ fn a_standard_output_nothing_can_be_written_to_is_said() {
     }
 }
 
+/// The disk of one report is full: the others are written whole, and it is said.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_cannot_be_written_takes_no_other_with_it() {
+    let record = temporary("full").join("run.json");
+    let out = format!("json={}", record.display());
+    let ran = kmsproof(&["run", "--out", "events=/dev/full", "--out", &out]);
+    assert_eq!(ran.code, 110, "{}", ran.stderr);
+    for said in ["cannot write /dev/full", "2 of 2 scenarios passed"] {
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
+    let record: Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    assert_eq!((&record["verdict"], record["scenarios"].as_array().unwrap().len()), (&"pass".into(), 2));
+}
+
 #[test]
 fn two_reports_to_one_path_are_refused_before_a_host_hears_of_it() {
     let path = temporary("twice").join("report");

@@ -167,9 +167,9 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
     let would_send = would_send(&plans);
     let host = Arc::new(args.target.host(args.seed, clock, &would_send).await?);
     host.check_reachable(args.target.timeout).await.map_err(Failure::setup)?;
-    let mut reporters = Vec::new();
+    let mut outputs = Outputs::default();
     for spec in &args.out {
-        reporters.push(spec.format.reporter(OutFile::create(&spec.path)?, clock.wall_start())?);
+        outputs.reporters.push(spec.format.reporter(OutFile::create(&spec.path)?, clock.wall_start())?);
     }
     let named = target_words(args, &host);
     let borrowed: Vec<&Plan> = plans.iter().map(AsRef::as_ref).collect();
@@ -188,7 +188,7 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
         if !args.quiet {
             say(report::render_heading(&plan));
         }
-        let result = run_one(plan, &host, settings, clock, &stop, &mut reporters).await?;
+        let result = run_one(plan, &host, settings, clock, &stop, &mut outputs).await?;
         if !args.quiet {
             say(report::render_scenario(&result));
         }
@@ -207,13 +207,41 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
         duration_s: took.as_secs_f64(),
     };
     let record = RunRecord::new(&header, &results, exit);
-    for reporter in reporters {
-        reporter.finish(&record)?;
-    }
+    let written = outputs.finish(&record);
     if !args.quiet {
         say(report::render_footer(&results, &skipped, exit, took));
     }
-    Ok(exit)
+    written.map(|()| exit)
+}
+
+/// The reports of a run. One that cannot be written is given up, and told of at the end: the run
+/// and the other reports go on.
+#[derive(Default)]
+struct Outputs {
+    reporters: Vec<Box<dyn Reporter>>,
+    first_error: Option<std::io::Error>,
+}
+
+impl Outputs {
+    fn observe(&mut self, event: &Event) {
+        let first_error = &mut self.first_error;
+        self.reporters.retain_mut(|reporter| match reporter.observe(event) {
+            Ok(()) => true,
+            Err(error) => {
+                first_error.get_or_insert(error);
+                false
+            }
+        });
+    }
+
+    fn finish(mut self, record: &RunRecord<'_>) -> Result<(), Failure> {
+        for reporter in self.reporters {
+            if let Err(error) = reporter.finish(record) {
+                self.first_error.get_or_insert(error);
+            }
+        }
+        self.first_error.map_or(Ok(()), |error| Err(error.into()))
+    }
 }
 
 async fn run_one(
@@ -222,7 +250,7 @@ async fn run_one(
     settings: Settings,
     clock: Clock,
     stop: &Stop,
-    reporters: &mut [Box<dyn Reporter>],
+    outputs: &mut Outputs,
 ) -> Result<ScenarioResult, Failure> {
     let (events, mut received) = mpsc::channel::<Event>(EVENTS_MAX);
     let mut judge = Judge::new(Arc::clone(&plan));
@@ -231,9 +259,7 @@ async fn run_one(
     while let Some(event) = received.recv().await {
         let event = judge.judge(event);
         measure.observe(&event);
-        for reporter in reporters.iter_mut() {
-            reporter.observe(&event)?;
-        }
+        outputs.observe(&event);
     }
     running.await.map_err(|error| Failure::new(Exit::Bug, format!("the run broke off: {error}")))?;
     Ok(measure.finish())
