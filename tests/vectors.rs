@@ -183,7 +183,7 @@ fn our_client_says_what_the_recorded_one_said_and_trusts_what_it_was_told() {
         let due: &[&str] = if is_ours { &[] } else { &["rpc/bind/result-count", "rpc/bind/results"] };
         assert_eq!(failed, due, "{name}: {:?}", bound.checks.findings);
         assert_eq!(bound.secondary_address.as_deref(), Some("16880"), "{name}");
-        assert_eq!(bound.altered, contexts == 3, "{name}");
+        assert_eq!(bound.alter_time.is_some(), contexts == 3, "{name}");
 
         for call in &exchange.calls {
             assert_eq!(client.next_syntax(), Some(call.syntax), "{name}");

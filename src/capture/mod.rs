@@ -78,17 +78,6 @@ pub enum Direction {
     ToClient,
 }
 
-impl Direction {
-    /// The other way.
-    #[must_use]
-    pub const fn reversed(self) -> Direction {
-        match self {
-            Direction::ToHost => Direction::ToClient,
-            Direction::ToClient => Direction::ToHost,
-        }
-    }
-}
-
 /// Why nothing could be read from a file. Lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CaptureError {

@@ -8,9 +8,9 @@ use crate::catalog::Application;
 use crate::client::identity::ClientId;
 use crate::crypto::envelope::{self, SealV5, SealV6, Sealing};
 use crate::crypto::mac;
+use crate::proto::sealing;
 use crate::wire::kms::{
-    ActivationRequest, ActivationResponse, Envelope, EpidText, ProtocolVersion, SEALED_REQUEST_LEN, V4_REQUEST_LEN,
-    pkcs7_padding,
+    ActivationRequest, ActivationResponse, Envelope, EpidText, SEALED_REQUEST_LEN, V4_REQUEST_LEN, pkcs7_padding,
 };
 use crate::wire::{FileTime, Hresult, Layer, Reader};
 
@@ -138,7 +138,7 @@ fn open_request(payload: &[u8]) -> Result<OpenedRequest, Hresult> {
             if payload.len() != SEALED_REQUEST_LEN {
                 return Err(Hresult::INVALID_DATA);
             }
-            let sealing = if version == ProtocolVersion::V5 { Sealing::V5 } else { Sealing::V6 };
+            let sealing = sealing(version);
             let mut plaintext = Vec::with_capacity(ciphertext.len());
             envelope::open(sealing, &iv, ciphertext, &mut plaintext).map_err(|_| Hresult::INVALID_DATA)?;
             let mut r = Reader::new(Layer::KmsRequest, &plaintext);

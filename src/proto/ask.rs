@@ -45,9 +45,10 @@ impl Ask {
     pub fn new(request: ActivationRequest, iv: [u8; 16]) -> Ask {
         let body = request.encode();
         let mut payload = Vec::with_capacity(crate::wire::kms::SEALED_REQUEST_LEN);
-        match sealing(request.version) {
-            None => crypto::envelope::seal_request_v4(&body, &mut payload),
-            Some(sealing) => crypto::envelope::seal_request(sealing, &body, &iv, &mut payload),
+        match request.version.major {
+            // V4's way has no cipher.
+            0..=4 => crypto::envelope::seal_request_v4(&body, &mut payload),
+            _ => crypto::envelope::seal_request(sealing(request.version), &body, &iv, &mut payload),
         }
         Ask { request, iv, payload }
     }
@@ -131,11 +132,7 @@ impl Answer {
     }
 }
 
-/// The cipher a request of this version goes under; V4's way has none.
-fn sealing(version: ProtocolVersion) -> Option<Sealing> {
-    match version.major {
-        0..=4 => None,
-        5 => Some(Sealing::V5),
-        _ => Some(Sealing::V6),
-    }
+/// The cipher a sealed envelope of this version goes under; of versions that do not exist, the nearest's.
+pub fn sealing(version: ProtocolVersion) -> Sealing {
+    if version.major == 5 { Sealing::V5 } else { Sealing::V6 }
 }

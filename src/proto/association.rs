@@ -90,8 +90,6 @@ pub struct Negotiated {
     pub ndr64: Option<u16>,
     /// The bind time features granted.
     pub features: Option<u16>,
-    /// Whether an alter_context was needed.
-    pub altered: bool,
     /// The fragment size agreed on, in bytes.
     pub max_fragment: u16,
     /// The association group.
@@ -100,7 +98,7 @@ pub struct Negotiated {
     pub secondary_address: Option<String>,
     /// How long the bind took.
     pub bind_time: Duration,
-    /// How long the alter_context took.
+    /// How long the alter_context took, if one was needed.
     pub alter_time: Option<Duration>,
     /// Every check of the answers.
     pub checks: Checks,
@@ -382,7 +380,6 @@ impl Association {
     }
 
     fn handle_alter(&mut self, now: Moment, since: Moment, response: &BindAck) {
-        self.negotiated.altered = true;
         self.negotiated.alter_time = Some(now - since);
         self.take_results(response);
         // A host may refuse NDR32 here; NDR64 stays.

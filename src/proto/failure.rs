@@ -11,7 +11,6 @@ use crate::wire::rpc::{BindAck, ContextResult, FaultStatus, FragmentError, Ptype
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "each variant is the step of its name")]
 pub enum Phase {
-    Resolve,
     Connect,
     Bind,
     AlterContext,
@@ -21,7 +20,6 @@ pub enum Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Phase::Resolve => "resolving the name",
             Phase::Connect => "connecting",
             Phase::Bind => "the bind",
             Phase::AlterContext => "the alter_context",

@@ -1,7 +1,7 @@
 //! Activation requests read back from the wire.
 
-use super::Ask;
-use crate::crypto::{self, Sealing};
+use super::{Ask, sealing};
+use crate::crypto;
 use crate::wire::kms::{ActivationRequest, Envelope, ProtocolVersion, pkcs7_padding};
 use crate::wire::rpc::{FragmentError, SyntaxId};
 use crate::wire::{DecodeError, Layer, Reader, hex};
@@ -76,7 +76,7 @@ impl Heard {
                 (request, [0; 16], Vec::new())
             }
             Envelope::Sealed { version, iv, ciphertext } => {
-                let sealing = if version == ProtocolVersion::V5 { Sealing::V5 } else { Sealing::V6 };
+                let sealing = sealing(version);
                 let mut plaintext = Vec::with_capacity(ciphertext.len());
                 // The envelope is whole blocks, or it would not be one.
                 let _ = crypto::envelope::open(sealing, &iv, ciphertext, &mut plaintext);

@@ -21,7 +21,7 @@ mod verdict;
 pub mod verify;
 mod witness;
 
-pub use ask::{Answer, Ask};
+pub use ask::{Answer, Ask, sealing};
 pub use association::{
     Association, AssociationConfig, AssociationEvent, Negotiated, Offer, Reply, ReplyBody, ReplyTimes,
 };

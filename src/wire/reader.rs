@@ -91,16 +91,6 @@ impl<'a> Reader<'a> {
         self.layer = layer;
     }
 
-    /// The layer fields are being attributed to.
-    pub fn layer(&self) -> Layer {
-        self.layer
-    }
-
-    /// Whether this reader writes down fields.
-    pub fn is_tracing(&self) -> bool {
-        self.trace.is_some()
-    }
-
     /// Where the next field begins.
     pub fn offset(&self) -> usize {
         self.base + self.position

@@ -2,7 +2,7 @@
 
 use super::{CheckId, Checks, Place};
 use crate::crypto::{self, Sealing};
-use crate::proto::Answer;
+use crate::proto::{Answer, sealing};
 use crate::wire::kms::{
     ActivationRequest, ActivationResponse, Envelope, Epid, PKCS7_MAX, Proof, ProtocolVersion, pkcs7_padding,
 };
@@ -206,11 +206,6 @@ fn check_proof(answer: &mut Answer, r: &mut Reader<'_>, plaintext: &[u8], inside
     let due = PKCS7_MAX - end % PKCS7_MAX;
     let left = plaintext.len() - end;
     check_length(checks, left.saturating_sub(due), end + due);
-}
-
-/// The cipher of a sealed envelope.
-fn sealing(version: ProtocolVersion) -> Sealing {
-    if version == ProtocolVersion::V5 { Sealing::V5 } else { Sealing::V6 }
 }
 
 fn check_length(checks: &mut Checks, surplus: usize, offset: usize) {
