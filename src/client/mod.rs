@@ -2,9 +2,11 @@
 
 pub mod clock;
 pub mod identity;
+mod lease;
 mod machine;
 mod randomness;
 
 pub use clock::ClientClock;
+pub use lease::{Intervals, Lease, LeaseRules};
 pub use machine::Machine;
 pub use randomness::Randomness;
