@@ -32,6 +32,7 @@ pub mod explain;
 pub mod lab;
 pub mod measure;
 pub mod oracle;
+pub mod population;
 pub mod proto;
 pub mod report;
 pub mod safety;

@@ -4,14 +4,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use tokio::sync::mpsc;
 
 use super::Failure;
-use super::common::{TargetArgs, interrupted, runtime, say};
-use crate::checks::Judge;
+use super::common::{TargetArgs, interrupted, parse_limit, runtime, say};
+use crate::checks::{HostKnowledge, Judge};
 use crate::engine::{Clock, HostUnderTest, Settings, Stop, run_plan};
 use crate::events::{Event, RunError};
 use crate::exit::Exit;
@@ -33,6 +34,9 @@ pub struct RunArgs {
     /// Write a report as well: json=PATH, events=PATH, pcapng=PATH (`-` is standard output)
     #[arg(long, value_name = "FORMAT=PATH", env = "KMSPROOF_OUT")]
     out: Vec<OutSpec>,
+    /// How far the host's clock may be from this machine's, where that decides what is right
+    #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = parse_limit, env = "KMSPROOF_CLOCK_UNCERTAINTY")]
+    clock_uncertainty: Duration,
     /// Print nothing but failures to run
     #[arg(short, long, env = "KMSPROOF_QUIET", value_parser = BoolishValueParser::new())]
     quiet: bool,
@@ -75,13 +79,9 @@ fn choose(args: &RunArgs) -> Result<(Vec<Arc<Plan>>, Vec<String>), Failure> {
     let mut skipped = Vec::new();
     for scenario in load(&args.scenarios)? {
         let plan = scenario.plan(args.seed, ids);
-        if plan.needs_fresh_host() && !args.target.target.is_embedded() {
-            skipped.push(format!(
-                "{}: needs a host that has counted nobody, which only the embedded one can be",
-                plan.name
-            ));
-        } else {
-            plans.push(Arc::new(plan));
+        match plan.needs_embedded_host() {
+            Some(why) if !args.target.target.is_embedded() => skipped.push(format!("{}: {why}", plan.name)),
+            _ => plans.push(Arc::new(plan)),
         }
     }
     if plans.is_empty() {
@@ -188,7 +188,7 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
         if !args.quiet {
             say(report::render_heading(&plan));
         }
-        let result = run_one(plan, &host, settings, clock, &stop, &mut outputs).await?;
+        let result = run_one(plan, &host, args.clock_uncertainty, settings, clock, &stop, &mut outputs).await?;
         if !args.quiet {
             say(report::render_scenario(&result));
         }
@@ -247,13 +247,15 @@ impl Outputs {
 async fn run_one(
     plan: Arc<Plan>,
     host: &Arc<HostUnderTest>,
+    clock_uncertainty: Duration,
     settings: Settings,
     clock: Clock,
     stop: &Stop,
     outputs: &mut Outputs,
 ) -> Result<ScenarioResult, Failure> {
     let (events, mut received) = mpsc::channel::<Event>(EVENTS_MAX);
-    let mut judge = Judge::new(Arc::clone(&plan));
+    let known = HostKnowledge { embedded: host.lab.is_some(), clock_uncertainty };
+    let mut judge = Judge::new(Arc::clone(&plan), known);
     let mut measure = Measure::new(Arc::clone(&plan));
     let running = tokio::spawn(run_plan(plan, Arc::clone(host), settings, clock, events, stop.clone()));
     while let Some(event) = received.recv().await {
@@ -262,13 +264,13 @@ async fn run_one(
         outputs.observe(&event);
     }
     running.await.map_err(|error| Failure::new(Exit::Bug, format!("the run broke off: {error}")))?;
-    Ok(measure.finish())
+    Ok(measure.finish(judge.remarks()))
 }
 
 /// What the plans would send, for whoever has not said that they may.
 fn would_send(plans: &[Arc<Plan>]) -> String {
     let requests: usize = plans.iter().map(|plan| plan.arrivals()).sum();
-    let ids = plans.iter().flat_map(|plan| plan.machines_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
+    let ids = plans.iter().flat_map(|plan| plan.ids_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
     let n_policy = plans.iter().map(|plan| plan.largest_n_policy()).max().unwrap_or(0);
     format!(
         "{} of {}, with up to {} per application and N policies up to {n_policy}",
@@ -287,7 +289,11 @@ fn exit_of(results: &[ScenarioResult], stop: &Stop) -> Exit {
     if !checked {
         return Exit::NothingChecked;
     }
-    if results.iter().all(ScenarioResult::passed) { Exit::Held } else { Exit::Check }
+    if !results.iter().all(ScenarioResult::passed) {
+        return Exit::Check;
+    }
+    let keeps = |result: &ScenarioResult| result.thresholds().all(|(.., holds)| holds);
+    if results.iter().all(keeps) { Exit::Held } else { Exit::Threshold }
 }
 
 fn target_words(args: &RunArgs, host: &HostUnderTest) -> String {

@@ -8,5 +8,5 @@ mod randomness;
 
 pub use clock::ClientClock;
 pub use lease::{Intervals, Lease, LeaseRules};
-pub use machine::Machine;
-pub use randomness::Randomness;
+pub use machine::{Machine, Wanted};
+pub use randomness::{Domain, Draws, Randomness};

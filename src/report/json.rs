@@ -307,7 +307,7 @@ fn expectation_records(result: &ScenarioResult) -> Vec<ExpectationRecord> {
                 },
                 held: outcome.held,
                 failed: outcome.failed,
-                verdict: if outcome.failed == 0 && outcome.held > 0 { "pass" } else { "fail" },
+                verdict: if expectation.what.is_met(outcome.held, outcome.failed) { "pass" } else { "fail" },
             });
         }
     }

@@ -20,7 +20,7 @@ pub fn render_header(target: &str, seed: u64, plans: &[&Plan], embedded: bool) -
         let _ = writeln!(out, "{DIM}the embedded lab host ends with this run; nothing is left behind{DIM:#}");
     } else {
         let ids: usize =
-            plans.iter().flat_map(|plan| plan.machines_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
+            plans.iter().flat_map(|plan| plan.ids_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
         let requests: usize = plans.iter().map(|plan| plan.arrivals()).sum();
         let n_policy = plans.iter().map(|plan| plan.largest_n_policy()).max().unwrap_or(0);
         let _ = writeln!(
@@ -92,7 +92,7 @@ pub fn render_footer(results: &[ScenarioResult], skipped: &[String], exit: Exit,
 }
 
 fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcome: &StepResult, width: usize) {
-    let failed = outcome.expectations.iter().any(|expectation| expectation.failed > 0);
+    let failed = step.expect.iter().zip(&outcome.expectations).any(|(expected, result)| result.is_failed(expected));
     let (style, word) = match (outcome.exchanges, failed) {
         (0, _) => (YELLOW, "--  "),
         (_, true) => (RED, "FAIL"),
@@ -101,7 +101,7 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcom
     let title = harmless(&step.title);
     let _ = writeln!(out, "  {style}{word}{style:#}  {title:<width$}  {}", came_to(outcome));
     for (expectation, result) in step.expect.iter().zip(&outcome.expectations) {
-        let Some(first) = result.evidence.first() else { continue };
+        let Some(first) = result.evidence.first().filter(|_| result.is_failed(expectation)) else { continue };
         let _ = writeln!(
             out,
             "        {RED}{}{RED:#} expected {}, got {} for {}{}",

@@ -75,6 +75,11 @@ impl ClientClock {
         ClientClock::Running(RunningClock::default())
     }
 
+    /// A clock that is off by this, ahead or behind, and nothing else.
+    pub fn skewed(skew: SignedDuration) -> ClientClock {
+        RunningClock { skew, ..RunningClock::default() }.into()
+    }
+
     /// What the clock shows at the true time `now`: what goes into a request. `began` is the true
     /// time at which the scenario began; drift and clocks that were set count from it.
     ///
