@@ -120,7 +120,7 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcom
 }
 
 /// `24 x 0xC004F038 (count too low), count 1 to 24`
-fn came_to(outcome: &StepResult) -> String {
+pub(super) fn came_to(outcome: &StepResult) -> String {
     let mut parts: Vec<String> =
         outcome.verdicts.iter().map(|(name, times)| format!("{} x {}", grouped(*times), verdict(*name))).collect();
     match outcome.counts {

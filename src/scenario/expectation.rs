@@ -132,6 +132,17 @@ impl Expected {
         }
     }
 
+    /// What is expected of a whole step, in words.
+    pub fn text(&self) -> String {
+        match self {
+            Expected::Wire(codes) | Expected::Shown(codes) => alternatives(codes),
+            Expected::Verdict(verdicts) => alternatives(verdicts),
+            Expected::Count(CountRule::Rising { from, to }) => format!("rising from {from} to {to}"),
+            Expected::Count(rule) => rule.text(0),
+            Expected::Share { of, least, most } => share_text(*of, *least, *most),
+        }
+    }
+
     /// Whether it is judged when the step is over, by how many answers it holds for.
     pub const fn is_share(&self) -> bool {
         matches!(self, Expected::Share { .. })
