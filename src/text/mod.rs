@@ -1,5 +1,13 @@
 //! Text from outside and for people: the lowest room, which every other may use.
 
+mod glob;
+mod lang;
+mod wrap;
+
+pub use glob::Glob;
+pub use lang::{Lang, UnknownLang};
+pub use wrap::{columns, padded, wrapped};
+
 /// Text from outside without anything that could steer a terminal.
 pub fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -22,23 +30,6 @@ pub fn harmless_lines(text: &str) -> String {
 pub fn counted(number: impl TryInto<u64>, noun: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
-}
-
-/// The words in lines of at most `columns`.
-pub fn wrapped(words: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in words.split_whitespace() {
-        let line = lines.len() - 1;
-        if lines[line].is_empty() {
-            lines[line].push_str(word);
-        } else if lines[line].chars().count() + 1 + word.chars().count() <= columns {
-            lines[line].push(' ');
-            lines[line].push_str(word);
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines
 }
 
 /// A number with its thousands apart.
@@ -109,13 +100,6 @@ mod tests {
         assert_eq!(harmless("a\u{1b}[2Jb\r\n\u{202e}c"), "a\\u{1b}[2Jb\\u{d}\\u{a}\\u{202e}c");
         assert_eq!(harmless("亞東 ü \"a\\b\""), "亞東 ü \"a\\b\"");
         assert_eq!(harmless_lines("a\nb\r\n"), "a\nb\\u{d}\n");
-    }
-
-    #[test]
-    fn words_are_wrapped_and_never_lost() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("", 7), [""]);
-        assert_eq!(wrapped("unbreakable", 3), ["unbreakable"]);
     }
 
     #[test]
