@@ -15,6 +15,7 @@
 //!    answer or more than the answer, [`measure`] counts, and [`report`] writes what it all comes to.
 //!
 //! Beside the walk stand [`client`] (simulated machines and their recognisably synthetic ids),
+//! [`population`] (many of them, from a host's own log),
 //! [`catalog`] and [`explain`] (what is known of products and codes), [`lab`] (the embedded host,
 //! the same core from the other side), [`capture`] (recordings in and out), [`cli`] (one file a
 //! subcommand) and [`exit`] (what the exit code means).
@@ -31,6 +32,7 @@ pub mod exit;
 pub mod explain;
 pub mod lab;
 pub mod measure;
+pub mod population;
 pub mod proto;
 pub mod report;
 pub mod safety;

@@ -17,6 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("capture", &["wire", "text"]),
     ("client", &["wire", "crypto", "proto", "catalog"]),
     ("scenario", &["wire", "proto", "client", "catalog", "explain", "text"]),
+    ("population", &["wire", "proto", "client", "catalog", "text"]),
     ("lab", &["wire", "crypto", "proto", "client", "catalog"]),
     // Not below the engine, but readers of what comes out of it: no sockets and no clocks either.
     ("events", &["wire", "proto"]),

@@ -1,0 +1,3 @@
+//! Many machines.
+
+pub mod import;
