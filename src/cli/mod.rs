@@ -6,6 +6,7 @@ mod common;
 pub mod decode;
 mod explain;
 mod failure;
+mod import;
 mod lab;
 mod plan;
 mod probe;
@@ -45,6 +46,7 @@ enum Command {
     Lab(lab::LabArgs),
     Decode(decode::DecodeArgs),
     Explain(explain::ExplainArgs),
+    Import(import::ImportArgs),
     Whose(whose::WhoseArgs),
     Catalog(catalog::CatalogArgs),
 }
@@ -61,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Lab(args) => lab::execute(&args).map(ExitCode::from),
         Command::Decode(args) => decode::execute(&args, &mut out).map(ExitCode::from),
         Command::Explain(args) => explain::execute(&args, &mut out).map(ExitCode::from),
+        Command::Import(args) => import::execute(&args).map(ExitCode::from),
         Command::Whose(args) => whose::execute(&args, &mut out).map(ExitCode::from),
         Command::Catalog(args) => catalog::execute(&args, &mut out).map(ExitCode::from),
     };

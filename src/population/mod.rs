@@ -6,6 +6,7 @@
 
 mod away;
 mod group;
+pub mod import;
 mod name;
 mod rows;
 mod share;

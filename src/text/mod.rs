@@ -75,6 +75,18 @@ pub fn decode(bytes: &[u8]) -> Result<String, NotText> {
     }
 }
 
+/// The same, and UTF-16 without a byte order mark, which the NUL bytes of its digits and spaces give
+/// away: no other text has any.
+pub fn decode_unmarked(bytes: &[u8]) -> Result<String, NotText> {
+    let beginning = &bytes[..bytes.len().min(UNMARKED_LOOK_BYTES)];
+    let nuls = |odd: usize| beginning.iter().skip(odd).step_by(2).filter(|byte| **byte == 0).count();
+    match (bytes, nuls(0), nuls(1)) {
+        ([0xff, 0xfe, ..] | [0xfe, 0xff, ..], ..) | (_, 0, 0) => decode(bytes),
+        (_, even, odd) if even > odd => utf16(bytes, u16::from_be_bytes),
+        _ => utf16(bytes, u16::from_le_bytes),
+    }
+}
+
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, NotText> {
     let (pairs, odd) = bytes.as_chunks::<2>();
     if !odd.is_empty() {
@@ -90,6 +102,9 @@ fn is_format(character: char) -> bool {
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
+
+/// How far UTF-16 without a mark is looked for.
+const UNMARKED_LOOK_BYTES: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -115,5 +130,19 @@ mod tests {
         assert_eq!(decode(&[0xff, 0xfe, b'a']), Err(NotText::HalfCharacter));
         assert_eq!(decode(&[0xff, 0xfe, 0, 0xd8]), Err(NotText::NotUtf16));
         assert_eq!(decode(b"ab\xff"), Err(NotText::NotUtf8 { good: 2 }));
+    }
+
+    #[test]
+    fn utf16_without_a_mark_is_known_by_its_nuls() {
+        let text = "層級,日期 12290\r\n";
+        let units = || text.encode_utf16();
+        let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(decode_unmarked(&little).as_deref(), Ok(text));
+        assert_eq!(decode_unmarked(&big).as_deref(), Ok(text));
+        assert_eq!(decode_unmarked(text.as_bytes()).as_deref(), Ok(text));
+        assert_eq!(decode_unmarked(&[&[0xff, 0xfe][..], &little].concat()).as_deref(), Ok(text));
+        assert_eq!(decode_unmarked(&little[..little.len() - 1]), Err(NotText::HalfCharacter));
+        assert_eq!(decode_unmarked(b""), Ok(String::new()));
     }
 }
