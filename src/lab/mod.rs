@@ -15,5 +15,5 @@ mod table;
 
 pub use door::Manner;
 pub use fault::{Fault, Faults, FaultsError, Place, UnknownFault};
-pub use listener::{BindError, HostClock, LabListener, Observer, Served};
+pub use listener::{BindError, ClosedLab, HostClock, LabListener, Observer, Served};
 pub use responder::{HostIdentity, LabHost};
