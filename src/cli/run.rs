@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::Failure;
 use super::common::{TargetArgs, interrupted, runtime, say};
 use crate::checks::Judge;
-use crate::engine::{Clock, HostUnderTest, Settings, Stop, run_plan};
+use crate::engine::{Clock, HostUnderTest, Settings, Stop, Target, run_plan};
 use crate::events::{Event, RunError};
 use crate::exit::Exit;
 use crate::measure::{Measure, ScenarioResult};
@@ -292,9 +292,11 @@ fn exit_of(results: &[ScenarioResult], stop: &Stop) -> Exit {
 
 fn target_words(args: &RunArgs, host: &HostUnderTest) -> String {
     let addresses: Vec<_> = host.addresses.iter().map(ToString::to_string).collect();
-    match host.lab {
-        Some(_) => format!("lab (embedded, {})", addresses.join(", ")),
-        None => format!("{} ({})", args.target.target, addresses.join(", ")),
+    let addresses = addresses.join(", ");
+    match &args.target.target {
+        Target::Lab(faults) if faults.is_empty() => format!("lab (embedded, {addresses})"),
+        Target::Lab(faults) => format!("lab with faults: {} (embedded, {addresses})", faults.names()),
+        target => format!("{target} ({addresses})"),
     }
 }
 
