@@ -53,7 +53,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::execute(&args).map(ExitCode::from),
         Command::Probe(args) => probe::execute(&args, &mut out),
-        Command::Lab(args) => lab::execute(&args).map(ExitCode::from),
+        Command::Lab(args) => lab::execute(&args, &mut out).map(ExitCode::from),
         Command::Decode(args) => decode::execute(&args, &mut out).map(ExitCode::from),
         Command::Explain(args) => explain::execute(&args, &mut out).map(ExitCode::from),
         Command::Whose(args) => whose::execute(&args, &mut out).map(ExitCode::from),
