@@ -30,7 +30,7 @@ fn machine() -> Machine {
     let index = Index::new(1).unwrap();
     let name = WorkstationName::new(&workstation_name("bench", index)).unwrap();
     let product = catalog::find("Windows Server 2022 Standard").unwrap();
-    Machine::new("bench 1".into(), ClientId::mint(1, Group::default(), index), name, product)
+    Machine::new("bench 1".into(), ClientId::mint(1, Group::default(), index), name, product, NOW)
 }
 
 fn reply(ask: &Ask, syntax: TransferSyntax) -> Reply {

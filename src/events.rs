@@ -4,7 +4,9 @@
 use core::net::SocketAddr;
 use std::time::Duration;
 
+use crate::oracle::{ExchangeId, Judgement, Question};
 use crate::proto::{Answer, Moment, Negotiated, Outcome, Sender};
+use crate::wire::FileTime;
 use crate::wire::kms::ActivationRequest;
 use crate::wire::rpc::TransferSyntax;
 
@@ -59,6 +61,18 @@ pub enum Event {
         /// When.
         at: Moment,
     },
+    /// An activation is about to be asked for: told before the host can know of it, so that
+    /// whoever hears of an answer has heard of every request that could have come before it.
+    Asked {
+        /// Which one.
+        id: ExchangeId,
+        /// What a host decides it by.
+        question: Question,
+        /// When.
+        at: Moment,
+        /// What the host's clock shows, if it goes as ours does.
+        wall: FileTime,
+    },
     /// An activation was asked for and answered, or came to nothing.
     Exchange(Box<Exchange>),
     /// A step of the scenario is over.
@@ -77,6 +91,15 @@ pub enum RunError {
     /// The host gave no answer any more.
     #[error("stopped early: {0} connections or calls in a row came to nothing")]
     HostSilent(u32),
+    /// The scenario needs a host that has counted nobody, and this one had.
+    #[error("stopped early: the scenario needs a host that has counted nobody, and this one's first count is {0}")]
+    HostNotEmpty(u32),
+    /// The scenario goes by a time in which only the embedded host can live.
+    #[error("not run: only the embedded lab host can live in a time that is not the wall's")]
+    NeedsEmbeddedHost,
+    /// The embedded host could not be taken down or brought back.
+    #[error("the embedded lab host was lost in an outage: {0}")]
+    HostLost(String),
 }
 
 /// One activation, from its intended start to its judged answer.
@@ -100,9 +123,13 @@ pub struct Exchange {
     pub syntax: Option<TransferSyntax>,
     /// When it was meant to start.
     pub started: Moment,
+    /// When it was put together: the moment the machine's clock was read.
+    pub asked: Moment,
+    /// What the host's clock showed then, if it goes as ours does.
+    pub wall: FileTime,
     /// How much later than that it did.
     pub late: Duration,
-    /// When the request was handed to the transport.
+    /// When the request was handed to the transport, if it came to that.
     pub sent: Option<Moment>,
     /// When the answer was there, or it was clear there would be none.
     pub received: Moment,
@@ -114,6 +141,8 @@ pub struct Exchange {
     pub outcome: Outcome,
     /// What the scenario expected of it in vain.
     pub broken: Vec<Broken>,
+    /// What an honest host would have answered, and where this one differs.
+    pub judgement: Option<Judgement>,
 }
 
 /// An expectation an exchange did not meet.
@@ -146,9 +175,14 @@ pub struct Opened {
 }
 
 impl Exchange {
-    /// Send to reply.
+    /// Which one of the run it is.
+    pub fn id(&self) -> ExchangeId {
+        ExchangeId { step: self.step, position: self.position as u64 }
+    }
+
+    /// Send to reply, when there was one.
     pub fn service(&self) -> Option<Duration> {
-        self.sent.map(|sent| self.received - sent)
+        self.syntax.and(self.sent).map(|sent| self.received - sent)
     }
 
     /// Intended start to reply.

@@ -14,7 +14,7 @@
 //! 5. Everything that happens comes out as [`events`]. [`checks`] judges what needs more than one
 //!    answer or more than the answer, [`measure`] counts, and [`report`] writes what it all comes to.
 //!
-//! Beside the walk stand [`client`] (simulated machines and their recognisably synthetic ids),
+//! Beside the walk stand [`oracle`] (what an honest host must answer), [`client`] (simulated machines and their recognisably synthetic ids),
 //! [`catalog`] and [`explain`] (what is known of products and codes), [`lab`] (the embedded host,
 //! the same core from the other side), [`capture`] (recordings in and out), [`cli`] (one file a
 //! subcommand) and [`exit`] (what the exit code means).
@@ -31,6 +31,8 @@ pub mod exit;
 pub mod explain;
 pub mod lab;
 pub mod measure;
+pub mod oracle;
+pub mod population;
 pub mod proto;
 pub mod report;
 pub mod safety;

@@ -5,8 +5,10 @@
 use core::net::SocketAddr;
 use std::time::Duration;
 
+use crate::catalog;
 use crate::client::identity::ClientId;
-use crate::scenario::{Ids, Plan};
+use crate::population::{Ids, Place};
+use crate::scenario::Plan;
 
 /// What the user said of the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,7 +68,7 @@ pub enum Refused {
     )]
     Clients {
         /// The application.
-        application: &'static str,
+        application: String,
         /// How many would have been sent.
         clients: usize,
         /// The cap.
@@ -86,13 +88,21 @@ impl Limits {
     /// Whether a plan keeps within them.
     pub fn check(&self, plan: &Plan) -> Result<(), Refused> {
         self.check_n_policy(plan.largest_n_policy())?;
-        for (application, clients) in plan.machines_per_application() {
+        for (application, clients) in plan.ids_per_application() {
             if let Some(max) = self.clients_max.filter(|&max| clients > max) {
-                return Err(Refused::Clients { application: application.name(), clients, max });
+                let application = catalog::application_name(application);
+                return Err(Refused::Clients { application, clients, max });
             }
         }
-        for machine in &plan.machines {
-            self.check_id(machine.id)?;
+        if self.ids == Ids::Seeded {
+            return Ok(());
+        }
+        for (group, first, last) in plan.arriving() {
+            for number in first..=last {
+                for id in plan.population.ids_of(Place { group, number }) {
+                    self.check_id(id)?;
+                }
+            }
         }
         Ok(())
     }
@@ -188,7 +198,10 @@ mod tests {
     fn a_plan_keeps_within_every_cap_or_is_refused() {
         assert_eq!(refused(50, 25, Ids::Pool), Ok(()));
         assert_eq!(refused(1, 26, Ids::Pool), Err(Refused::NPolicy { n_policy: 26, max: 25 }));
-        assert_eq!(refused(51, 5, Ids::Pool), Err(Refused::Clients { application: "Windows", clients: 51, max: 50 }));
+        assert_eq!(
+            refused(51, 5, Ids::Pool),
+            Err(Refused::Clients { application: "Windows".to_owned(), clients: 51, max: 50 })
+        );
         assert!(matches!(refused(1, 5, Ids::Seeded), Err(Refused::Id { .. })));
     }
 }

@@ -206,7 +206,7 @@ fn ask(number: usize, version: ProtocolVersion, iv: [u8; 16]) -> Ask {
     let id = ClientId::mint(1, Group::default(), index);
     let name = WorkstationName::new(&workstation_name("pair", index)).unwrap();
     let product = catalog::find("Windows Server 2022 Standard").unwrap();
-    Ask::new(Machine::new(format!("pair {number}"), id, name, product).request(version, NOW), iv)
+    Ask::new(Machine::new(format!("pair {number}"), id, name, product, NOW).request(version, NOW, NOW), iv)
 }
 
 fn offers() -> [Offer; 3] {

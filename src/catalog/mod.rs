@@ -53,6 +53,11 @@ pub fn search(filter: &str) -> impl Iterator<Item = &'static Product> + use<> {
     all().iter().filter(move |product| words.iter().all(|word| product.mentions(word)))
 }
 
+/// The short name of an application, or its id when it is none of the catalogue's.
+pub fn application_name(id: Guid) -> String {
+    Application::from_guid(id).map_or_else(|| format!("application {id}"), |application| application.name().to_owned())
+}
+
 /// The products with that SKU id (activation id). Mostly one; the LTSC
 /// releases of Windows 10 and 11 share theirs.
 pub fn by_sku_id(sku: Guid) -> impl Iterator<Item = &'static Product> {

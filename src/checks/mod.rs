@@ -1,15 +1,18 @@
 //! Judging what needs more than one answer, or more than the answer: the
-//! history of a host, and what a scenario expects.
+//! history of a host, what an honest host would have answered, and what a
+//! scenario expects.
 //!
 //! [`Judge`] stands in the event stream: exchanges go in with the checks of
 //! their own answer and come out with these as well, so that every reader
 //! downstream sees the same verdicts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::events::{Broken, Event, Exchange};
-use crate::proto::verify::History;
-use crate::scenario::Plan;
+use crate::oracle::{DivergenceId, Heard, Host, Oracle, Remark, Serves, TableBefore};
+use crate::proto::verify::{Checks, History};
+use crate::scenario::{Expected, HostState, Plan, Step, TableNeeds, TimeMode};
 
 /// Holds an exchange against those before it.
 pub fn judge_history(history: &mut History, exchange: &mut Exchange) {
@@ -18,32 +21,71 @@ pub fn judge_history(history: &mut History, exchange: &mut Exchange) {
     exchange.answer.checks.absorb(checks);
 }
 
+/// What is known of the host a plan is carried out against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostKnowledge {
+    /// Whether it is the embedded one, which nobody else asks and whose clock is ours.
+    pub embedded: bool,
+    /// How far its clock may be from ours, when it is another.
+    pub clock_uncertainty: Duration,
+}
+
 /// Judges the exchanges of one scenario as they pass.
 #[derive(Debug)]
 pub struct Judge {
     plan: Arc<Plan>,
     history: History,
+    oracle: Oracle,
+    down: bool,
 }
 
 impl Judge {
     /// A judge of `plan` who has seen nothing yet.
-    pub fn new(plan: Arc<Plan>) -> Judge {
-        Judge { plan, history: History::default() }
+    pub fn new(plan: Arc<Plan>, known: HostKnowledge) -> Judge {
+        let empty = known.embedded || plan.host.table == TableNeeds::Empty;
+        let host = Host {
+            table: if empty { TableBefore::Empty } else { TableBefore::Unknown },
+            serves: plan.host.serves.clone().map_or(Serves::Catalogue, Serves::Only),
+            clock_uncertainty: match (known.embedded, plan.time) {
+                (_, TimeMode::Virtual { .. }) => Duration::ZERO,
+                (true, TimeMode::Wall) => CLOCK_SLACK,
+                (false, TimeMode::Wall) => known.clock_uncertainty,
+            },
+        };
+        Judge { plan, history: History::default(), oracle: Oracle::new(host), down: false }
     }
 
     /// Passes an event on, an exchange with everything that can be said of it.
     pub fn judge(&mut self, mut event: Event) -> Event {
         match &mut event {
-            // A host that forgot its clients is another host as far as its past goes.
-            Event::StepStarted { fresh_host: true, .. } => self.history = History::default(),
+            Event::StepStarted { step, fresh_host } => {
+                self.down = self.plan.steps.get(*step).is_some_and(|step| step.host == HostState::Down);
+                // A host that forgot its clients is another host as far as its past goes.
+                if *fresh_host {
+                    self.history = History::default();
+                    self.oracle.fresh_host();
+                }
+            }
+            Event::Asked { id, question, at, wall } if !self.down => self.oracle.asked(*id, question, *at, *wall),
             Event::Exchange(exchange) => self.judge_exchange(exchange),
             _ => {}
         }
         event
     }
 
+    /// What was learned of the host on the way.
+    pub fn remarks(&self) -> Vec<Remark> {
+        self.oracle.remarks()
+    }
+
     fn judge_exchange(&mut self, exchange: &mut Exchange) {
-        judge_history(&mut self.history, exchange);
+        if self.down {
+            // A host that is out of service owes no answer.
+            exchange.answer.checks = Checks::default();
+        } else {
+            judge_history(&mut self.history, exchange);
+            self.consult_oracle(exchange);
+        }
         if exchange.answer.is_not_applicable() {
             return;
         }
@@ -56,4 +98,53 @@ impl Judge {
             }
         }
     }
+
+    fn consult_oracle(&mut self, exchange: &mut Exchange) {
+        let id = exchange.id();
+        if exchange.sent.is_none() {
+            // The host never had the request; that it could not be sent is a finding of its own.
+            return self.oracle.never_sent(id);
+        }
+        let trusted = exchange.answer.response.as_ref().filter(|_| exchange.answer.checks.is_trusted());
+        let heard = Heard {
+            sent: exchange.sent,
+            received: exchange.received,
+            wire: exchange.outcome.wire,
+            count: trusted.map(|response| response.count),
+            verdict: exchange.outcome.verdict,
+        };
+        let mut judgement = self.oracle.answered(id, &heard);
+        if let Some(step) = self.plan.steps.get(exchange.step) {
+            let scope = Scope::of(step);
+            judgement.divergences.retain(|divergence| scope.has(divergence.id));
+        }
+        exchange.judgement = Some(judgement);
+    }
 }
+
+/// What of an answer the oracle judges: what a file says for itself, counts instead.
+#[derive(Debug, Clone, Copy)]
+struct Scope {
+    codes: bool,
+    counts: bool,
+}
+
+impl Scope {
+    fn of(step: &Step) -> Scope {
+        let says = |wanted: fn(&Expected) -> bool| step.expect.iter().any(|expectation| wanted(&expectation.what));
+        Scope {
+            codes: !says(|what| matches!(what, Expected::Wire(_) | Expected::Verdict(_) | Expected::Shown(_))),
+            counts: !says(|what| matches!(what, Expected::Count(_))),
+        }
+    }
+
+    fn has(self, id: DivergenceId) -> bool {
+        match id {
+            DivergenceId::CountLow | DivergenceId::CountHigh => self.counts,
+            _ => self.codes,
+        }
+    }
+}
+
+/// Our own wall clock may be set a little while we use it.
+const CLOCK_SLACK: Duration = Duration::from_millis(50);

@@ -108,6 +108,15 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A duration that is not negative, up to a day.
+pub fn parse_limit(text: &str) -> Result<Duration, String> {
+    let limit = parse_duration(text)?;
+    match Duration::try_from(limit) {
+        Ok(limit) if limit <= 24 * TIMEOUT_MAX => Ok(limit),
+        _ => Err(format!("`{text}` is out of range: expected 0s to 24h")),
+    }
+}
+
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
 /// A build without SRV lookup.

@@ -8,6 +8,7 @@ mod failure;
 mod lab;
 mod probe;
 mod run;
+mod scenarios;
 mod whose;
 
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ use super::common::{TargetArgs, parse_duration, runtime};
 use crate::catalog::{self, Product};
 use crate::checks::judge_history;
 use crate::client::identity::{ClientId, Group, Index, workstation_name};
-use crate::client::{Machine, Randomness};
+use crate::client::{Machine, Randomness, Wanted};
 use crate::engine::{Attempt, Clock, Connection, Failed, HostUnderTest, Settings, Target};
 use crate::events::{Event, Exchange};
 use crate::exit::Exit;
@@ -23,7 +23,7 @@ use crate::report::{ProbeReport, Subject};
 use crate::safety::Limits;
 use crate::scenario::Ids;
 use crate::text::counted;
-use crate::wire::kms::{LicenseStatus, ProtocolVersion, WorkstationName};
+use crate::wire::kms::{ActivationRequest, LicenseStatus, ProtocolVersion, WorkstationName};
 use crate::wire::rpc::TransferSyntax;
 use crate::wire::{FileTime, Guid, Hresult};
 
@@ -116,22 +116,23 @@ async fn probe(args: &ProbeArgs, out: &mut dyn Write) -> Result<ExitCode, Failur
     let target = TargetArgs { target: args.host.clone().unwrap_or_else(|| args.target.target.clone()), ..args.target };
     let limits = target.limits();
     let machine = machine(args, &limits)?;
-    limits.check_n_policy(machine.n_policy).map_err(Failure::usage)?;
+    limits.check_n_policy(machine.wanted.n_policy).map_err(Failure::usage)?;
     limits.check_id(machine.id).map_err(Failure::usage)?;
     let version = args.protocol.unwrap_or(args.product.protocol);
     let would_send = format!(
         "{} for {} with client id {} and N policy {}",
         counted(args.calls, "activation request"),
-        machine.product.edition,
+        machine.wanted.name,
         machine.id,
-        machine.n_policy
+        machine.wanted.n_policy
     );
     let clock = Clock::start();
     let host = target.host(args.seed, clock, &would_send).await?;
     let mut counted_before = None;
     if let Some(lab) = &host.lab {
         // An empty host would refuse every first client by count: there would be little to see.
-        counted_before = Some(lab.precharge(args.product.application, machine.n_policy, args.seed, clock.wall()));
+        counted_before =
+            Some(lab.precharge(args.product.application, machine.wanted.n_policy, args.seed, clock.wall()));
     }
     let mut conversation = converse(args, &host, &machine, version, clock).await?;
     let mut history = History::default();
@@ -194,16 +195,16 @@ async fn converse(
     });
     let mut randomness = Randomness::new(args.seed);
     let mut exchanges = Vec::new();
-    let mut attempt = Attempt::new(0, 0, host.pacer.wait(clock).await, clock);
+    let mut attempt = Attempt::new(0, 0, host.pacer.wait(clock).await, clock.now(), clock.wall());
     let mut connection = match Connection::open(0, &host.addresses, args.syntax, settings, clock, &events).await {
         Ok(connection) => {
-            attempt.note_opened(&connection);
+            attempt.note_opened(connection.opened());
             connection
         }
         Err(Failed { failure, .. }) if failure.phase == Phase::Connect => return Err(Failure::setup(failure)),
         Err(failed) => {
             let ask = ask(args, machine, version, &mut randomness, clock);
-            exchanges.push(attempt.conclude(machine, &ask, Err(failed), clock));
+            exchanges.push(attempt.conclude(machine, &ask, Err(failed), clock.now(), clock.wall()));
             drop(events);
             return Ok(Conversation { exchanges, pdus: collected(collecting).await? });
         }
@@ -212,13 +213,16 @@ async fn converse(
     for call in 0..args.calls {
         let mut attempt = match first.take() {
             Some(first) => first,
-            None => Attempt::new(0, call as usize, host.pacer.wait(clock).await, clock),
+            None => {
+                let due = host.pacer.wait(clock).await;
+                Attempt::new(0, call as usize, due, clock.now(), clock.wall())
+            }
         };
         let ask = ask(args, machine, version, &mut randomness, clock);
         let result = connection.call(ask.payload(), &events).await;
-        attempt.note_carried(&mut connection);
+        attempt.note_carried(connection.id(), connection.take_bytes());
         let over = result.is_err();
-        exchanges.push(attempt.conclude(machine, &ask, result, clock));
+        exchanges.push(attempt.conclude(machine, &ask, result, clock.now(), clock.wall()));
         if over {
             break;
         }
@@ -239,12 +243,18 @@ fn ask(
     randomness: &mut Randomness,
     clock: Clock,
 ) -> Ask {
+    let now = clock.wall();
     let client_time = match args.client_time {
-        None => clock.wall(),
+        None => now,
         Some(ClientTime::At(at)) => at,
-        Some(ClientTime::FromNow(by)) => clock.wall().saturating_add(by),
+        Some(ClientTime::FromNow(by)) => now.saturating_add(by),
     };
-    Ask::new(machine.request(version, client_time), randomness.next_iv())
+    // What is said of the lease is said as it stands on the command line, however long the probe takes.
+    let license_status = LicenseStatus(args.status);
+    let request = machine.request(version, now, now);
+    let request =
+        ActivationRequest { client_time, license_status, binding_expiration_min: args.minutes_left, ..request };
+    Ask::new(request, randomness.next_iv())
 }
 
 fn exit_of(args: &ProbeArgs, exchanges: &[Exchange]) -> Exit {
@@ -289,12 +299,10 @@ fn machine(args: &ProbeArgs, limits: &Limits) -> Result<Machine, Failure> {
         Some(name) => name.clone(),
         None => WorkstationName::new(&workstation_name("probe", index)).map_err(Failure::usage)?,
     };
-    let mut machine = Machine::new("probe".to_owned(), id, name, args.product);
-    machine.n_policy = args.n_policy.unwrap_or(args.product.n_policy);
-    machine.is_vm = args.vm;
-    machine.license_status = LicenseStatus(args.status);
-    machine.binding_expiration_min = args.minutes_left;
-    Ok(machine)
+    let n_policy = args.n_policy.unwrap_or(args.product.n_policy);
+    let wanted = Wanted { n_policy, ..Wanted::from(args.product) };
+    let machine = Machine::new("probe".to_owned(), id, name, wanted, FileTime::default());
+    Ok(Machine { is_vm: args.vm, ..machine })
 }
 
 fn parse_product(text: &str) -> Result<&'static Product, String> {

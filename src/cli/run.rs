@@ -1,24 +1,23 @@
 //! `kmsproof run`: replay scenarios, verify every response, report.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use tokio::sync::mpsc;
 
-use super::Failure;
-use super::common::{TargetArgs, interrupted, runtime, say};
-use crate::checks::Judge;
+use super::common::{TargetArgs, interrupted, parse_limit, runtime, say};
+use super::{Failure, scenarios};
+use crate::checks::{HostKnowledge, Judge};
 use crate::engine::{Clock, HostUnderTest, Settings, Stop, Target, run_plan};
 use crate::events::{Event, RunError};
 use crate::exit::Exit;
 use crate::measure::{Measure, ScenarioResult};
 use crate::report::{self, OutFile, OutSpec, Reporter, RunHeader, RunRecord};
-use crate::scenario::{self, FILE_BYTES_MAX, Plan, Scenario};
-use crate::text::{self, NotText, counted};
+use crate::scenario::Plan;
+use crate::text::counted;
 
 /// Replay scenarios, verify every response, and report
 #[derive(Debug, Args)]
@@ -33,6 +32,9 @@ pub struct RunArgs {
     /// Write a report as well: json=PATH, events=PATH, pcapng=PATH (`-` is standard output)
     #[arg(long, value_name = "FORMAT=PATH", env = "KMSPROOF_OUT")]
     out: Vec<OutSpec>,
+    /// How far the host's clock may be from this machine's, where that decides what is right
+    #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = parse_limit, env = "KMSPROOF_CLOCK_UNCERTAINTY")]
+    clock_uncertainty: Duration,
     /// Print nothing but failures to run
     #[arg(short, long, env = "KMSPROOF_QUIET", value_parser = BoolishValueParser::new())]
     quiet: bool,
@@ -73,15 +75,11 @@ fn choose(args: &RunArgs) -> Result<(Vec<Arc<Plan>>, Vec<String>), Failure> {
     let ids = args.target.limits().ids;
     let mut plans = Vec::new();
     let mut skipped = Vec::new();
-    for scenario in load(&args.scenarios)? {
+    for scenario in scenarios::load(&args.scenarios)? {
         let plan = scenario.plan(args.seed, ids);
-        if plan.needs_fresh_host() && !args.target.target.is_embedded() {
-            skipped.push(format!(
-                "{}: needs a host that has counted nobody, which only the embedded one can be",
-                plan.name
-            ));
-        } else {
-            plans.push(Arc::new(plan));
+        match plan.needs_embedded_host() {
+            Some(why) if !args.target.target.is_embedded() => skipped.push(format!("{}: {why}", plan.name)),
+            _ => plans.push(Arc::new(plan)),
         }
     }
     if plans.is_empty() {
@@ -89,77 +87,6 @@ fn choose(args: &RunArgs) -> Result<(Vec<Arc<Plan>>, Vec<String>), Failure> {
         return Err(Failure::new(Exit::NothingChecked, format!("nothing ran: {why}")));
     }
     Ok((plans, skipped))
-}
-
-fn load(names: &[String]) -> Result<Vec<Scenario>, Failure> {
-    if names.is_empty() {
-        return scenario::shipped().iter().map(|(_, file, source)| parse(source, file)).collect();
-    }
-    let mut scenarios = Vec::new();
-    for name in names {
-        if let Some((_, file, source)) = scenario::shipped().iter().find(|(shipped, ..)| shipped == name) {
-            scenarios.push(parse(source, file)?);
-            continue;
-        }
-        for path in files(name)? {
-            let source = read_text(&path)?;
-            scenarios.push(parse(&source, &path.display().to_string())?);
-        }
-    }
-    Ok(scenarios)
-}
-
-fn parse(source: &str, file: &str) -> Result<Scenario, Failure> {
-    let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    scenario::load(source, file).map_err(|problems| Failure::rendered(problems.render(color)))
-}
-
-/// The files `name` stands for: itself, or the `.toml` files of a folder.
-fn files(name: &str) -> Result<Vec<PathBuf>, Failure> {
-    let path = Path::new(name);
-    if path.is_dir() {
-        let unreadable = |error| Failure::input(format!("cannot read the folder {name}: {error}"));
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                found.push(path);
-            }
-        }
-        found.sort();
-        return match found.is_empty() {
-            true => Err(Failure::new(Exit::NothingChecked, format!("nothing ran: no .toml file in the folder {name}"))),
-            false => Ok(found),
-        };
-    }
-    if !path.exists() {
-        let shipped: Vec<_> = scenario::shipped().iter().map(|(name, ..)| *name).collect();
-        let near = shipped.iter().find(|shipped| strsim::jaro_winkler(shipped, name) > 0.8);
-        let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
-        return Err(Failure::input(format!(
-            "there is no scenario `{name}`: neither a file nor a folder nor one of the shipped ({}){near}",
-            shipped.join(", ")
-        )));
-    }
-    Ok(vec![path.to_owned()])
-}
-
-fn read_text(path: &Path) -> Result<String, Failure> {
-    let shown = path.display();
-    let unreadable = |error| Failure::input(format!("cannot read {shown}: {error}"));
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() > FILE_BYTES_MAX {
-        return Err(Failure::input(format!("{shown}: larger than the {FILE_BYTES_MAX} bytes a scenario may have")));
-    }
-    text::decode(&bytes).map_err(|error| match error {
-        NotText::NotUtf8 { good } => {
-            let line = bytes[..good].iter().filter(|&&byte| byte == b'\n').count() + 1;
-            Failure::input(format!("{shown}, line {line}: not UTF-8; save the file as UTF-8"))
-        }
-        other => Failure::input(format!("{shown}: {other}; save the file as UTF-8")),
-    })
 }
 
 async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) -> Result<Exit, Failure> {
@@ -188,7 +115,7 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
         if !args.quiet {
             say(report::render_heading(&plan));
         }
-        let result = run_one(plan, &host, settings, clock, &stop, &mut outputs).await?;
+        let result = run_one(plan, &host, args.clock_uncertainty, settings, clock, &stop, &mut outputs).await?;
         if !args.quiet {
             say(report::render_scenario(&result));
         }
@@ -247,13 +174,15 @@ impl Outputs {
 async fn run_one(
     plan: Arc<Plan>,
     host: &Arc<HostUnderTest>,
+    clock_uncertainty: Duration,
     settings: Settings,
     clock: Clock,
     stop: &Stop,
     outputs: &mut Outputs,
 ) -> Result<ScenarioResult, Failure> {
     let (events, mut received) = mpsc::channel::<Event>(EVENTS_MAX);
-    let mut judge = Judge::new(Arc::clone(&plan));
+    let known = HostKnowledge { embedded: host.lab.is_some(), clock_uncertainty };
+    let mut judge = Judge::new(Arc::clone(&plan), known);
     let mut measure = Measure::new(Arc::clone(&plan));
     let running = tokio::spawn(run_plan(plan, Arc::clone(host), settings, clock, events, stop.clone()));
     while let Some(event) = received.recv().await {
@@ -262,13 +191,13 @@ async fn run_one(
         outputs.observe(&event);
     }
     running.await.map_err(|error| Failure::new(Exit::Bug, format!("the run broke off: {error}")))?;
-    Ok(measure.finish())
+    Ok(measure.finish(judge.remarks()))
 }
 
 /// What the plans would send, for whoever has not said that they may.
 fn would_send(plans: &[Arc<Plan>]) -> String {
     let requests: usize = plans.iter().map(|plan| plan.arrivals()).sum();
-    let ids = plans.iter().flat_map(|plan| plan.machines_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
+    let ids = plans.iter().flat_map(|plan| plan.ids_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
     let n_policy = plans.iter().map(|plan| plan.largest_n_policy()).max().unwrap_or(0);
     format!(
         "{} of {}, with up to {} per application and N policies up to {n_policy}",
@@ -287,7 +216,11 @@ fn exit_of(results: &[ScenarioResult], stop: &Stop) -> Exit {
     if !checked {
         return Exit::NothingChecked;
     }
-    if results.iter().all(ScenarioResult::passed) { Exit::Held } else { Exit::Check }
+    if !results.iter().all(ScenarioResult::passed) {
+        return Exit::Check;
+    }
+    let keeps = |result: &ScenarioResult| result.thresholds().all(|(.., holds)| holds);
+    if results.iter().all(keeps) { Exit::Held } else { Exit::Threshold }
 }
 
 fn target_words(args: &RunArgs, host: &HostUnderTest) -> String {

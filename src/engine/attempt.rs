@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::clock::Clock;
-use super::connection::{Connection, Failed};
+use super::connection::Failed;
 use crate::client::Machine;
-use crate::events::{Bytes, Exchange, Opened};
+use crate::events::{Bytes, Event, Exchange, Opened};
+use crate::oracle::{ExchangeId, Question};
 use crate::proto::{Answer, Ask, Moment, Outcome, Reply};
+use crate::wire::FileTime;
 
 /// An exchange under way.
 #[derive(Debug)]
@@ -15,42 +16,74 @@ pub struct Attempt {
     position: usize,
     started: Moment,
     late: Duration,
+    asked: Moment,
+    wall: FileTime,
     connection: Option<u64>,
     opened: Option<Opened>,
     bytes: Bytes,
 }
 
 impl Attempt {
-    /// An exchange that starts now, and was meant to at `due`.
-    pub fn new(step: usize, position: usize, due: Moment, clock: Clock) -> Attempt {
-        let late = clock.now() - due;
-        Attempt { step, position, started: due, late, connection: None, opened: None, bytes: Bytes::default() }
+    /// An exchange that starts now, and was meant to at `due`. `wall` is what a host's clock shows now.
+    pub fn new(step: usize, position: usize, due: Moment, now: Moment, wall: FileTime) -> Attempt {
+        Attempt {
+            step,
+            position,
+            started: due,
+            late: now - due,
+            asked: now,
+            wall,
+            connection: None,
+            opened: None,
+            bytes: Bytes::default(),
+        }
+    }
+
+    /// What a host's clock showed when it was put together.
+    pub fn wall(&self) -> FileTime {
+        self.wall
+    }
+
+    /// What is told before the host can know of it.
+    pub fn announce(&self, ask: &Ask) -> Event {
+        let id = ExchangeId { step: self.step, position: self.position as u64 };
+        Event::Asked { id, question: Question::of(ask.request()), at: self.asked, wall: self.wall }
     }
 
     /// Notes a connection opened for it.
-    pub fn note_opened(&mut self, connection: &Connection) {
-        let negotiated = connection.negotiated().clone();
-        self.opened = Some(Opened { connect: connection.connect_time(), negotiated });
+    pub fn note_opened(&mut self, opened: Opened) {
+        self.opened = Some(opened);
     }
 
     /// Notes which connection carried it, and how much.
-    pub fn note_carried(&mut self, connection: &mut Connection) {
-        self.connection = Some(connection.id());
-        self.bytes = connection.take_bytes();
+    pub fn note_carried(&mut self, connection: u64, bytes: Bytes) {
+        self.connection = Some(connection);
+        self.bytes = bytes;
     }
 
-    /// Judges what came of it, now.
-    pub fn conclude(self, machine: &Machine, ask: &Ask, result: Result<Reply, Failed>, clock: Clock) -> Exchange {
+    /// Judges what came of it: `now`, when the wall shows `wall`.
+    pub fn conclude(
+        self,
+        machine: &Machine,
+        ask: &Ask,
+        result: Result<Reply, Failed>,
+        now: Moment,
+        wall: FileTime,
+    ) -> Exchange {
         let times = result.as_ref().ok().map(|reply| reply.times);
+        let sent = match &result {
+            Ok(reply) => Some(reply.times.sent),
+            Err(failed) => failed.sent,
+        };
         let syntax = result.as_ref().ok().map(|reply| reply.syntax);
         let mut answer = match result {
-            Ok(reply) => ask.judge(&reply, clock.wall()),
-            Err(Failed { failure, checks }) => Answer::failed(failure, checks),
+            Ok(reply) => ask.judge(&reply, wall),
+            Err(Failed { failure, checks, .. }) => Answer::failed(failure, checks),
         };
         if let Some(opened) = &self.opened {
             answer.checks.absorb(opened.negotiated.checks.clone());
         }
-        let outcome = Outcome::conclude(&answer, machine.n_policy);
+        let outcome = Outcome::conclude(&answer, machine.wanted.n_policy);
         Exchange {
             step: self.step,
             position: self.position,
@@ -62,12 +95,15 @@ impl Attempt {
             syntax,
             started: self.started,
             late: self.late,
-            sent: times.map(|times| times.sent),
-            received: times.map_or_else(|| clock.now(), |times| times.received),
+            asked: self.asked,
+            wall: self.wall,
+            sent,
+            received: times.map_or(now, |times| times.received),
             bytes: self.bytes,
             answer,
             outcome,
             broken: Vec::new(),
+            judgement: None,
         }
     }
 }

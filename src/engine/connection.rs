@@ -10,10 +10,10 @@ use tokio::sync::mpsc::Sender as Events;
 use tokio::time::timeout;
 
 use super::clock::Clock;
-use crate::events::{Bytes, Event};
+use crate::events::{Bytes, Event, Opened};
 use crate::proto::verify::Checks;
 use crate::proto::{
-    Association, AssociationConfig, AssociationEvent, Failure, FailureKind, Negotiated, Offer, Phase, Reply,
+    Association, AssociationConfig, AssociationEvent, Failure, FailureKind, Moment, Negotiated, Offer, Phase, Reply,
 };
 
 /// What every connection of a run has in common.
@@ -32,6 +32,15 @@ pub struct Failed {
     pub failure: Failure,
     /// What had been checked of the step that failed.
     pub checks: Checks,
+    /// When the request was handed to the transport, if it came to that: the host may have it.
+    pub sent: Option<Moment>,
+}
+
+impl Failed {
+    /// A failure before the host could have the request.
+    pub fn unsent(failure: Failure) -> Failed {
+        Failed { failure, checks: Checks::default(), sent: None }
+    }
 }
 
 /// An open association.
@@ -61,9 +70,7 @@ impl Connection {
         events: &Events<Event>,
     ) -> Result<Connection, Failed> {
         let before = clock.now();
-        let stream = connect(addresses, settings.timeout)
-            .await
-            .map_err(|failure| Failed { failure, checks: Checks::default() })?;
+        let stream = connect(addresses, settings.timeout).await.map_err(Failed::unsent)?;
         let connect_time = clock.now() - before;
         let peer = stream.peer_addr().ok();
         if let (Ok(local), Some(peer)) = (stream.local_addr(), peer) {
@@ -107,9 +114,10 @@ impl Connection {
     pub async fn call(&mut self, payload: &[u8], events: &Events<Event>) -> Result<Reply, Failed> {
         if self.association.call(self.clock.now(), payload).is_err() {
             let failure = self.over.clone().unwrap_or_else(|| Failure::new(Phase::Call, FailureKind::Closed));
-            return Err(Failed { failure, checks: Checks::default() });
+            return Err(Failed::unsent(failure));
         }
-        match self.drive(events).await? {
+        let sent = self.clock.now();
+        match self.drive(events).await.map_err(|failed| Failed { sent: Some(sent), ..failed })? {
             Step::Replied(mut reply) => {
                 reply.checks.absorb(self.take_unasked(events).await);
                 Ok(reply)
@@ -156,19 +164,14 @@ impl Connection {
         self.id
     }
 
-    /// What bind and alter_context came to.
-    pub fn negotiated(&self) -> &Negotiated {
-        &self.negotiated
+    /// How long it took to connect, and what bind and alter_context came to.
+    pub fn opened(&self) -> Opened {
+        Opened { connect: self.connect_time, negotiated: self.negotiated.clone() }
     }
 
     /// What went over the connection since this was last asked.
     pub fn take_bytes(&mut self) -> Bytes {
         std::mem::take(&mut self.bytes)
-    }
-
-    /// How long the TCP connection took.
-    pub fn connect_time(&self) -> Duration {
-        self.connect_time
     }
 
     /// Carries bytes both ways until the association has something to say.
@@ -181,7 +184,9 @@ impl Connection {
                     }
                     AssociationEvent::Bound(negotiated) => return Ok(Step::Bound(negotiated)),
                     AssociationEvent::Replied(reply) => return Ok(Step::Replied(reply)),
-                    AssociationEvent::Failed { failure, checks } => return Err(Failed { failure, checks }),
+                    AssociationEvent::Failed { failure, checks } => {
+                        return Err(Failed { failure, checks, sent: None });
+                    }
                 }
             }
             if let Some(bytes) = self.association.poll_transmit() {

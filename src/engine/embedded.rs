@@ -57,7 +57,7 @@ impl EmbeddedLab {
                 Serving::Down(task.await.map_err(std::io::Error::other)??)
             }
             Serving::Down(closed) if !down => {
-                self.host().was_down();
+                self.locked().was_down();
                 Serving::up(closed.open()?)
             }
             Serving::Lost => return Err(std::io::Error::other("the lab host has lost its port")),
@@ -78,7 +78,7 @@ impl EmbeddedLab {
         if before > PRECHARGE_MAX {
             return 0;
         }
-        let mut host = self.host();
+        let mut host = self.locked();
         for number in 0..before {
             let Ok(index) = Index::new(number) else { break };
             let id = ClientId::mint(seed, PRECHARGE_GROUP, index);
@@ -87,12 +87,17 @@ impl EmbeddedLab {
         before
     }
 
-    /// Makes it forget every client, as a host just set up.
-    pub fn forget_clients(&self) {
-        self.host().forget_clients();
+    /// The host itself, to be asked without sockets.
+    pub fn host(&self) -> Arc<Mutex<LabHost>> {
+        Arc::clone(&self.host)
     }
 
-    fn host(&self) -> MutexGuard<'_, LabHost> {
+    /// Makes it forget every client, as a host just set up.
+    pub fn forget_clients(&self) {
+        self.locked().forget_clients();
+    }
+
+    fn locked(&self) -> MutexGuard<'_, LabHost> {
         self.host.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -179,8 +184,8 @@ mod tests {
     fn ask(number: u32, clock: Clock) -> Ask {
         let id = ClientId::mint(1, Group::default(), Index::new(number).unwrap());
         let product = catalog::find("Windows Server 2022 Standard").unwrap();
-        let machine = Machine::new(String::new(), id, WorkstationName::new("pc").unwrap(), product);
-        Ask::new(machine.request(ProtocolVersion::V6, clock.wall()), [7; 16])
+        let machine = Machine::new(String::new(), id, WorkstationName::new("pc").unwrap(), product, clock.wall());
+        Ask::new(machine.request(ProtocolVersion::V6, clock.wall(), clock.wall()), [7; 16])
     }
 
     #[tokio::test]

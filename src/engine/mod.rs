@@ -7,12 +7,15 @@ mod attempt;
 mod clock;
 mod connection;
 mod embedded;
+mod fleet;
+mod memory;
 mod pacer;
 mod resolve;
 mod run;
 #[cfg(feature = "dns")]
 mod srv;
 mod target;
+mod virtual_time;
 
 pub use attempt::Attempt;
 pub use clock::Clock;

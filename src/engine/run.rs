@@ -1,21 +1,26 @@
-//! Carrying a plan out.
+//! Carrying a plan out over sockets.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender as Events;
+use tokio::sync::{Mutex, Notify};
+use tokio::task::JoinSet;
 
 use super::attempt::Attempt;
 use super::clock::Clock;
 use super::connection::{Connection, Failed, Settings, connect, tell};
 use super::embedded::EmbeddedLab;
+use super::fleet::Fleet;
 use super::pacer::Pacer;
-use crate::events::{Event, Exchange, RunError};
-use crate::proto::{Answer, Ask, Failure, FailureKind, Offer, Phase};
-use crate::scenario::{Arrival, ConnectionUse, HostState, Plan, Step};
+use super::virtual_time;
+use crate::client::Randomness;
+use crate::events::{Event, RunError};
+use crate::proto::{Answer, Ask, Failure, FailureKind, Moment, Offer, Phase};
+use crate::scenario::{Arrival, Arrive, ConnectionUse, HostState, Plan, Step, TimeMode};
 
 /// The host a run is against.
 #[derive(Debug)]
@@ -45,6 +50,18 @@ impl Stop {
     pub fn is_set(&self) -> bool {
         self.0.0.load(Ordering::Relaxed)
     }
+
+    /// Sleeps, unless it is told to stop.
+    async fn sleep(&self, time: Duration) {
+        let told = self.0.1.notified();
+        if time.is_zero() || self.is_set() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = told => {}
+        }
+    }
 }
 
 impl HostUnderTest {
@@ -63,12 +80,30 @@ pub async fn run_plan(
     events: Events<Event>,
     stop: Stop,
 ) {
-    let run = Arc::new(Run { plan, host, settings, clock, events, stop, failures: Failures::default() });
+    tell(&events, Event::ScenarioStarted { name: plan.name.clone() }).await;
     let begun = clock.now();
-    tell(&run.events, Event::ScenarioStarted { name: run.plan.name.clone() }).await;
-    let ended = run.steps().await;
-    let finished = Event::ScenarioFinished { duration: clock.now() - begun, ended_early: ended.err() };
-    tell(&run.events, finished).await;
+    let (ended, took) = match (plan.time, &host.lab) {
+        (TimeMode::Virtual { begins }, Some(lab)) => {
+            virtual_time::run(&plan, lab, begins, settings, &events, &stop).await
+        }
+        (TimeMode::Virtual { .. }, None) => (Err(RunError::NeedsEmbeddedHost), Duration::ZERO),
+        (TimeMode::Wall, _) => {
+            let fleet = Fleet::new(&plan, clock.wall());
+            let crew = Crew {
+                run: Run { plan, host, settings, clock, events: events.clone(), stop },
+                fleet,
+                failures: Failures::default(),
+                idle: Mutex::default(),
+            };
+            let ended = Arc::new(crew).steps().await;
+            (ended, clock.now() - begun)
+        }
+    };
+    tell(&events, Event::ScenarioFinished { duration: took, ended_early: ended.err() }).await;
+}
+
+fn lost(error: std::io::Error) -> RunError {
+    RunError::HostLost(error.to_string())
 }
 
 struct Run {
@@ -78,117 +113,196 @@ struct Run {
     clock: Clock,
     events: Events<Event>,
     stop: Stop,
-    failures: Failures,
 }
 
-impl Run {
-    async fn steps(self: &Arc<Run>) -> Result<(), RunError> {
-        for step in 0..self.plan.steps.len() {
-            self.step(step).await?;
-        }
-        Ok(())
-    }
+/// Everyone who works on a run over sockets, and what they share.
+struct Crew {
+    run: Run,
+    fleet: Fleet,
+    failures: Failures,
+    /// Connections that wait for the next call of whoever comes first.
+    idle: Mutex<Vec<Kept>>,
+}
 
-    async fn step(self: &Arc<Run>, number: usize) -> Result<(), RunError> {
-        let step = &self.plan.steps[number];
-        let fresh_host = step.host == HostState::Fresh;
-        if let (true, Some(lab)) = (fresh_host, &self.host.lab) {
-            lab.forget_clients();
-        }
-        tell(&self.events, Event::StepStarted { step: number, fresh_host }).await;
-        let next = Arc::new(AtomicUsize::new(0));
-        let workers = step.concurrency.min(step.arrivals.len());
-        if workers <= 1 {
-            self.work(number, &next).await?;
-        } else {
-            let mut crew = tokio::task::JoinSet::new();
-            for _ in 0..workers {
-                let (run, next) = (Arc::clone(self), Arc::clone(&next));
-                crew.spawn(async move { run.work(number, &next).await });
-            }
-            let mut result = Ok(());
-            while let Some(worker) = crew.join_next().await {
-                result = result.and(worker.expect("a worker does not panic"));
+impl Crew {
+    async fn steps(self: &Arc<Crew>) -> Result<(), RunError> {
+        for step in 0..self.run.plan.steps.len() {
+            let result = self.step(step).await;
+            for kept in self.idle.lock().await.drain(..) {
+                kept.connection.close(&self.run.events).await;
             }
             result?;
         }
-        tell(&self.events, Event::StepFinished { step: number }).await;
         Ok(())
     }
 
-    /// Takes the step's arrivals one after another until there are no more.
-    async fn work(&self, number: usize, next: &AtomicUsize) -> Result<(), RunError> {
-        let step = &self.plan.steps[number];
-        let mut kept: Option<Kept> = None;
-        loop {
-            if self.stop.is_set() {
-                self.hang_up(kept).await;
-                return Err(RunError::Stopped);
+    async fn step(self: &Arc<Crew>, number: usize) -> Result<(), RunError> {
+        let Run { plan, host, events, stop, .. } = &self.run;
+        let step = &plan.steps[number];
+        if let Some(lab) = &host.lab {
+            if step.host == HostState::Fresh {
+                lab.forget_clients();
             }
-            if let Some(failures) = self.failures.too_many() {
-                self.hang_up(kept).await;
-                return Err(RunError::HostSilent(failures));
-            }
-            let position = next.fetch_add(1, Ordering::Relaxed);
-            let Some(arrival) = step.arrivals.get(position) else { break };
-            let due = self.host.pacer.wait(self.clock).await;
-            let attempt = Attempt::new(number, position, due, self.clock);
-            let exchange = self.exchange(attempt, step, arrival, &mut kept).await;
-            self.failures.note(&exchange.answer);
-            tell(&self.events, Event::Exchange(Box::new(exchange))).await;
+            lab.set_down(step.host == HostState::Down).await.map_err(lost)?;
         }
-        self.hang_up(kept).await;
+        tell(events, Event::StepStarted { step: number, fresh_host: step.host == HostState::Fresh }).await;
+        stop.sleep(step.wait).await;
+        for (round, arrivals) in step.rounds().enumerate() {
+            if round > 0 {
+                stop.sleep(step.repeat.pause).await;
+            }
+            match step.arrive {
+                Arrive::Turns { concurrency } => self.in_turns(number, arrivals, concurrency).await?,
+                _ => self.at_their_times(number, arrivals).await?,
+            }
+        }
+        if let (HostState::Down, Some(lab)) = (step.host, &host.lab) {
+            lab.set_down(false).await.map_err(lost)?;
+        }
+        if stop.is_set() {
+            return Err(RunError::Stopped);
+        }
+        tell(events, Event::StepFinished { step: number }).await;
         Ok(())
     }
 
-    async fn exchange(
+    /// So many at a time, each when one before it is done.
+    async fn in_turns(
+        self: &Arc<Crew>,
+        number: usize,
+        arrivals: Range<usize>,
+        concurrency: usize,
+    ) -> Result<(), RunError> {
+        let next = Arc::new(AtomicUsize::new(arrivals.start));
+        let workers = concurrency.min(arrivals.len());
+        if workers <= 1 {
+            return self.work(number, &next, arrivals.end).await;
+        }
+        let mut crew = JoinSet::new();
+        for _ in 0..workers {
+            let (this, next) = (Arc::clone(self), Arc::clone(&next));
+            crew.spawn(async move { this.work(number, &next, arrivals.end).await });
+        }
+        let mut result = Ok(());
+        while let Some(worker) = crew.join_next().await {
+            result = result.and(worker.expect("a worker does not panic"));
+        }
+        result
+    }
+
+    /// Each at its own time, whether others are done or not. A late start keeps the time it was meant for.
+    async fn at_their_times(self: &Arc<Crew>, number: usize, arrivals: Range<usize>) -> Result<(), RunError> {
+        let Run { plan, clock, stop, host, .. } = &self.run;
+        let begun = clock.now();
+        let Some(times) = plan.times(number) else { return Ok(()) };
+        let mut under_way = JoinSet::new();
+        for (position, time) in arrivals.zip(times) {
+            let due = begun + time;
+            stop.sleep(due - clock.now()).await;
+            self.may_go_on()?;
+            let due = host.pacer.wait(*clock).await.max(due);
+            while under_way.try_join_next().is_some() {}
+            if under_way.len() >= IN_FLIGHT_MAX {
+                let _ = under_way.join_next().await;
+            }
+            let this = Arc::clone(self);
+            under_way.spawn(async move { this.arrive(number, position, due).await });
+        }
+        while under_way.join_next().await.is_some() {}
+        self.may_go_on()
+    }
+
+    fn may_go_on(&self) -> Result<(), RunError> {
+        if self.run.stop.is_set() {
+            return Err(RunError::Stopped);
+        }
+        self.failures.too_many().map_or(Ok(()), |failures| Err(RunError::HostSilent(failures)))
+    }
+
+    /// Takes arrivals one after another until there are no more.
+    async fn work(&self, number: usize, next: &AtomicUsize, end: usize) -> Result<(), RunError> {
+        loop {
+            self.may_go_on()?;
+            let position = next.fetch_add(1, Ordering::Relaxed);
+            if position >= end {
+                return Ok(());
+            }
+            let due = self.run.host.pacer.wait(self.run.clock).await;
+            self.arrive(number, position, due).await;
+        }
+    }
+
+    async fn arrive(&self, number: usize, position: usize, due: Moment) {
+        let Run { plan, clock, events, .. } = &self.run;
+        let step = &plan.steps[number];
+        let arrival = plan.arrival(number, position);
+        let machine = self.fleet.machine(plan, &arrival);
+        let mut attempt = Attempt::new(number, position, due, clock.now(), clock.wall());
+        let ask = ask(plan, &arrival, &machine, attempt.wall(), self.fleet.began());
+        tell(events, attempt.announce(&ask)).await;
+        let result = self.call(step, &arrival, &ask, &mut attempt).await;
+        let wall = clock.wall();
+        let exchange = attempt.conclude(&machine, &ask, result, clock.now(), wall);
+        self.fleet.conclude(arrival.activation, &machine, &exchange, wall);
+        if step.host != HostState::Down {
+            self.failures.note(&exchange.answer);
+        }
+        tell(events, Event::Exchange(Box::new(exchange))).await;
+    }
+
+    async fn call(
         &self,
-        mut attempt: Attempt,
         step: &Step,
         arrival: &Arrival,
-        kept: &mut Option<Kept>,
-    ) -> Exchange {
-        let machine = &self.plan.machines[arrival.machine];
-        let ask = Ask::new(machine.request(arrival.version, self.clock.wall()), arrival.iv);
-        let unfit = kept.take_if(|kept| kept.offer != arrival.offer);
-        self.hang_up(unfit).await;
-        let connection = match kept.take() {
-            Some(kept) => Ok(kept.connection),
-            None => self.open(arrival.offer, &mut attempt).await,
-        };
-        let result = match connection {
-            Ok(mut connection) => {
-                let result = connection.call(ask.payload(), &self.events).await;
-                attempt.note_carried(&mut connection);
-                match step.connection {
-                    ConnectionUse::Kept if result.is_ok() && connection.is_usable() => {
-                        *kept = Some(Kept { connection, offer: arrival.offer })
-                    }
-                    _ => connection.close(&self.events).await,
-                }
-                result
+        ask: &Ask,
+        attempt: &mut Attempt,
+    ) -> Result<crate::proto::Reply, Failed> {
+        let events = &self.run.events;
+        let mut connection = match self.take_idle(arrival.offer).await {
+            Some(connection) => connection,
+            None => {
+                let connection = self.open(arrival.offer).await?;
+                attempt.note_opened(connection.opened());
+                connection
             }
-            Err(failed) => Err(failed),
         };
-        attempt.conclude(machine, &ask, result, self.clock)
-    }
-
-    async fn open(&self, offer: Offer, attempt: &mut Attempt) -> Result<Connection, Failed> {
-        let id = self.host.connections.fetch_add(1, Ordering::Relaxed);
-        let opening = Connection::open(id, &self.host.addresses, offer, self.settings, self.clock, &self.events);
-        let connection = opening.await?;
-        attempt.note_opened(&connection);
-        Ok(connection)
-    }
-
-    async fn hang_up(&self, kept: Option<Kept>) {
-        if let Some(kept) = kept {
-            kept.connection.close(&self.events).await;
+        let result = connection.call(ask.payload(), events).await;
+        attempt.note_carried(connection.id(), connection.take_bytes());
+        match step.connection {
+            ConnectionUse::Kept if result.is_ok() && connection.is_usable() => {
+                self.idle.lock().await.push(Kept { connection, offer: arrival.offer });
+            }
+            _ => connection.close(events).await,
         }
+        result
+    }
+
+    async fn take_idle(&self, offer: Offer) -> Option<Connection> {
+        let mut idle = self.idle.lock().await;
+        let fit = idle.iter().rposition(|kept| kept.offer == offer)?;
+        Some(idle.swap_remove(fit).connection)
+    }
+
+    async fn open(&self, offer: Offer) -> Result<Connection, Failed> {
+        let Run { host, settings, clock, events, .. } = &self.run;
+        let id = host.connections.fetch_add(1, Ordering::Relaxed);
+        Connection::open(id, &host.addresses, offer, *settings, *clock, events).await
     }
 }
 
-/// A connection that waits for the worker's next call.
+/// What a machine asks at `now`.
+pub(super) fn ask(
+    plan: &Plan,
+    arrival: &Arrival,
+    machine: &crate::client::Machine,
+    now: crate::wire::FileTime,
+    began: crate::wire::FileTime,
+) -> Ask {
+    let iv = Randomness::new(plan.seed).iv(arrival.ordinal);
+    Ask::new(machine.request(arrival.version, now, began), iv)
+}
+
+/// A connection that waits for the next call.
 struct Kept {
     connection: Connection,
     offer: Offer,
@@ -231,3 +345,5 @@ impl Failures {
 const FAILURES_MAX: u64 = 10;
 /// So many end it when nothing was ever answered.
 const FAILURES_AT_FIRST_MAX: u64 = 3;
+/// So many may be under way when each comes at its own time; more start late, and are counted late.
+const IN_FLIGHT_MAX: usize = 4096;

@@ -162,7 +162,11 @@ mod tests {
         let index = Index::new(1).unwrap();
         let id = ClientId::mint(1, Group::new(0).unwrap(), index);
         let name = WorkstationName::new(&workstation_name("lab", index)).unwrap();
-        Machine::new("lab 1".into(), id, name, catalog::find(product).unwrap()).request(ProtocolVersion::V6, NOW)
+        Machine::new("lab 1".into(), id, name, catalog::find(product).unwrap(), NOW).request(
+            ProtocolVersion::V6,
+            NOW,
+            NOW,
+        )
     }
 
     fn decide(request: &ActivationRequest) -> Result<u32, Hresult> {

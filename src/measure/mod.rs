@@ -10,10 +10,12 @@ use std::time::Duration;
 pub use latency::Latency;
 
 use crate::events::{Broken, Event, Exchange, RunError};
+use crate::oracle::{Divergence, DivergenceId, ExchangeId, Remark};
 use crate::proto::verify::{CheckId, Finding, Level};
 use crate::proto::{Negotiated, Verdict};
-use crate::scenario::Plan;
-use crate::wire::Hresult;
+use crate::scenario::{Expectation, Figure, HostState, Measured, Metric, Plan, Threshold, TimeMode, Timed};
+use crate::wire::kms::LicenseStatus;
+use crate::wire::{Guid, Hresult};
 
 /// Everything measured and judged of one scenario.
 #[derive(Debug)]
@@ -36,6 +38,18 @@ pub struct ScenarioResult {
     pub failures: BTreeMap<&'static str, (u64, String)>,
     /// Each check that was done, in the order of the catalogue.
     pub checks: BTreeMap<CheckId, CheckResult>,
+    /// How many answers were held against what an honest host would have said.
+    pub predicted: u64,
+    /// How often an answer differed from that, and in what.
+    pub divergences: BTreeMap<DivergenceId, DivergenceResult>,
+    /// How many requests said each license status: by so much the host's own counters grow.
+    pub statuses: BTreeMap<LicenseStatus, u64>,
+    /// Answers that some check, expectation or prediction finds wrong.
+    pub wrong: u64,
+    /// Requests without an answer that can be trusted.
+    pub unanswered: u64,
+    /// What was learned of the host on the way.
+    pub remarks: Vec<Remark>,
     /// What the first bind came to.
     pub negotiated: Option<Negotiated>,
     /// How long it took.
@@ -101,6 +115,30 @@ pub struct Evidence {
     pub finding: Finding,
 }
 
+/// What became of one thing an honest host does.
+#[derive(Debug, Default)]
+pub struct DivergenceResult {
+    /// How often the host differed so that nothing but a fault of it explains it.
+    pub failed: u64,
+    /// How often it differed so that other clients of it may explain it.
+    pub doubtful: u64,
+    /// The first of them.
+    pub evidence: Vec<Difference>,
+}
+
+/// An answer that is not an honest host's.
+#[derive(Debug)]
+pub struct Difference {
+    /// Which exchange it was.
+    pub exchange: ExchangeId,
+    /// The machine whose answer it was.
+    pub machine: String,
+    /// Its client machine id.
+    pub cmid: Guid,
+    /// In what it differs.
+    pub divergence: Divergence,
+}
+
 /// Counts over a scenario.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Totals {
@@ -160,6 +198,12 @@ impl Measure {
             shown: BTreeMap::new(),
             failures: BTreeMap::new(),
             checks: BTreeMap::new(),
+            predicted: 0,
+            divergences: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            wrong: 0,
+            unanswered: 0,
+            remarks: Vec::new(),
             negotiated: None,
             duration: Duration::ZERO,
             ended_early: None,
@@ -180,13 +224,14 @@ impl Measure {
             | Event::StepStarted { .. }
             | Event::StepFinished { .. }
             | Event::ConnectionClosed { .. }
+            | Event::Asked { .. }
             | Event::Pdu { .. } => {}
         }
     }
 
-    /// What it came to.
-    pub fn finish(self) -> ScenarioResult {
-        self.result
+    /// What it came to, and what was learned of the host.
+    pub fn finish(self, remarks: Vec<Remark>) -> ScenarioResult {
+        ScenarioResult { remarks, ..self.result }
     }
 
     fn observe_exchange(&mut self, exchange: &Exchange) {
@@ -196,15 +241,19 @@ impl Measure {
         result.totals.responses += u64::from(answer.wire.is_some());
         result.totals.bytes_sent += exchange.bytes.sent;
         result.totals.bytes_received += exchange.bytes.received;
-        if let Some(opened) = &exchange.opened {
+        // A time that does not go by itself measures nothing.
+        let timed = result.plan.time == TimeMode::Wall;
+        if let Some(opened) = exchange.opened.as_ref().filter(|_| timed) {
             result.latency.connect.record(opened.connect);
             result.latency.bind.record(opened.negotiated.bind_time);
             if let Some(took) = opened.negotiated.alter_time {
                 result.latency.alter.record(took);
             }
+        }
+        if let Some(opened) = &exchange.opened {
             result.negotiated.get_or_insert_with(|| opened.negotiated.clone());
         }
-        if let Some(service) = exchange.service() {
+        if let Some(service) = exchange.service().filter(|_| timed) {
             result.latency.service.record(service);
             result.latency.response.record(exchange.response());
         }
@@ -221,9 +270,43 @@ impl Measure {
         *result.wire.entry(outcome.wire).or_default() += 1;
         *result.verdicts.entry(outcome.verdict).or_default() += 1;
         *result.shown.entry(outcome.shown).or_default() += 1;
-        result.latency.late.record(exchange.late);
+        *result.statuses.entry(exchange.request.license_status).or_default() += 1;
+        if timed {
+            result.latency.late.record(exchange.late);
+        }
+        let down = result.plan.steps.get(exchange.step).is_some_and(|step| step.host == HostState::Down);
+        result.unanswered += u64::from(answer.wire.is_none() && !down);
         self.observe_checks(exchange);
         self.observe_expectations(exchange);
+        self.observe_judgement(exchange);
+        self.result.wrong += u64::from(self.is_wrong(exchange));
+    }
+
+    fn is_wrong(&self, exchange: &Exchange) -> bool {
+        let expected = &self.result.plan.steps[exchange.step].expect;
+        let broken = exchange.broken.iter().any(|broken| !expected[broken.expectation].what.is_share());
+        let differs = exchange.judgement.iter().flat_map(|judgement| &judgement.divergences);
+        broken || !exchange.answer.checks.is_clean() || differs.into_iter().any(|found| found.level == Level::Must)
+    }
+
+    fn observe_judgement(&mut self, exchange: &Exchange) {
+        let Some(judgement) = &exchange.judgement else { return };
+        self.result.predicted += 1;
+        for divergence in &judgement.divergences {
+            let result = self.result.divergences.entry(divergence.id).or_default();
+            match divergence.level {
+                Level::Must => result.failed += 1,
+                Level::Should | Level::May => result.doubtful += 1,
+            }
+            if result.evidence.len() < EVIDENCE_MAX {
+                result.evidence.push(Difference {
+                    exchange: exchange.id(),
+                    machine: exchange.machine.clone(),
+                    cmid: exchange.request.cmid,
+                    divergence: divergence.clone(),
+                });
+            }
+        }
     }
 
     fn observe_checks(&mut self, exchange: &Exchange) {
@@ -280,22 +363,72 @@ impl ScenarioResult {
             .map(|(check, result)| (*check, result))
     }
 
-    /// Expectations that did not hold for some exchange.
+    /// Expectations of steps that had answers, and were not met.
     pub fn failed_expectations(&self) -> usize {
-        self.steps.iter().flat_map(|step| &step.expectations).filter(|expectation| expectation.failed > 0).count()
+        let planned = self.plan.steps.iter().zip(&self.steps);
+        let pairs = planned.flat_map(|(step, result)| step.expect.iter().zip(&result.expectations));
+        pairs.filter(|(expectation, result)| result.is_failed(expectation)).count()
     }
 
-    /// Whether every step ran and every check of the level `must` and every expectation held.
+    /// Ways in which some answer was not an honest host's, and nothing but a fault of it explains that.
+    pub fn failed_predictions(&self) -> impl Iterator<Item = (DivergenceId, &DivergenceResult)> {
+        self.divergences.iter().filter(|(_, result)| result.failed > 0).map(|(id, result)| (*id, result))
+    }
+
+    /// Each threshold of the scenario, what was measured, and whether it holds.
+    pub fn thresholds(&self) -> impl Iterator<Item = (&Threshold, Measured, bool)> {
+        self.plan.thresholds.iter().map(|threshold| {
+            let measured = self.measured(threshold.metric);
+            (threshold, measured, threshold.holds(measured))
+        })
+    }
+
+    fn measured(&self, metric: Metric) -> Measured {
+        match metric {
+            Metric::Time { of, figure } => {
+                let latency = match of {
+                    Timed::Connect => &self.latency.connect,
+                    Timed::Bind => &self.latency.bind,
+                    Timed::Service => &self.latency.service,
+                    Timed::Response => &self.latency.response,
+                };
+                let ns = match figure {
+                    Figure::Quantile(thousandths) => latency.quantile_ns(f64::from(thousandths) / 1000.0),
+                    Figure::Mean => latency.mean_ns() as u64,
+                    Figure::Max => latency.max_ns(),
+                };
+                Measured::Time(Duration::from_nanos(ns))
+            }
+            Metric::Errors => Measured::Part(self.unanswered, self.totals.requests),
+            Metric::Wrong => Measured::Part(self.wrong, self.totals.requests),
+            Metric::Activated => {
+                let activated = self.verdicts.get(&Verdict::Activated).copied().unwrap_or_default();
+                Measured::Part(activated, self.totals.requests)
+            }
+            Metric::Throughput => Measured::PerSecond(self.throughput_rps()),
+        }
+    }
+
+    /// Whether every step ran and every check of the level `must`, every expectation and every
+    /// prediction held. Thresholds are judged apart.
     pub fn passed(&self) -> bool {
         self.ended_early.is_none()
             && self.totals.requests > 0
             && self.failed_expectations() == 0
+            && self.failed_predictions().next().is_none()
             && self.failed_checks(Level::Must).next().is_none()
     }
 
     /// Answered calls a second.
     pub fn throughput_rps(&self) -> f64 {
         if self.duration.is_zero() { 0.0 } else { self.totals.responses as f64 / self.duration.as_secs_f64() }
+    }
+}
+
+impl ExpectationResult {
+    /// Whether the answers there were are not as expected.
+    pub fn is_failed(&self, expectation: &Expectation) -> bool {
+        self.held + self.failed > 0 && !expectation.what.is_met(self.held, self.failed)
     }
 }
 

@@ -48,6 +48,8 @@ impl<W: Write> Journal<W> {
                 "event": "pdu", "scenario": scenario, "connection": connection, "sender": sender,
                 "at_ns": at.0.as_nanos() as u64, "fields": pdu_fields(bytes), "hex": hex(bytes),
             }),
+            // The exchange itself says all of it.
+            Event::Asked { .. } => return Ok(()),
             Event::Exchange(exchange) => exchange_record(scenario, exchange),
         };
         serde_json::to_writer(&mut self.out, &value)?;
@@ -127,7 +129,9 @@ fn exchange_record(scenario: &str, exchange: &Exchange) -> Value {
         "machine": exchange.machine, "connection": exchange.connection, "syntax": exchange.syntax,
         "protocol": request.version, "cmid": request.cmid, "n_policy": request.n_policy,
         "application_id": request.application_id, "sku_id": request.sku_id, "kms_counted_id": request.kms_counted_id,
-        "client_time_filetime": request.client_time.0,
+        "client_time_filetime": request.client_time.0, "wall_filetime": exchange.wall.0,
+        "license_status": request.license_status.0, "binding_expiration_min": request.binding_expiration_min,
+        "workstation": request.workstation.to_string(),
         "started_ns": exchange.started.0.as_nanos() as u64,
         "service_ns": exchange.service().map(|took| took.as_nanos() as u64),
         "late_ns": exchange.late.as_nanos() as u64,
@@ -140,6 +144,15 @@ fn exchange_record(scenario: &str, exchange: &Exchange) -> Value {
         "failure": exchange.answer.failure.as_ref().map(ToString::to_string),
         "checks_done": exchange.answer.checks.done.len(),
         "findings": exchange.answer.checks.findings,
+        "predicted": exchange.judgement.as_ref().map(|judgement| json!({
+            "wire": judgement.prediction.codes.iter().collect::<Vec<_>>(),
+            "count_least": judgement.prediction.count.map(|(least, _)| least),
+            "count_most": judgement.prediction.count.map(|(_, most)| most),
+        })),
+        "divergences": exchange.judgement.iter().flat_map(|judgement| &judgement.divergences).map(|divergence| json!({
+            "id": divergence.id, "level": divergence.level, "expected": divergence.expected, "got": divergence.got,
+            "because": divergence.because,
+        })).collect::<Vec<_>>(),
         "broken": exchange.broken.iter().map(|broken| json!({
             "expectation": broken.expectation, "expected": broken.expected, "observed": broken.observed,
         })).collect::<Vec<_>>(),

@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use crate::events::RunError;
 use crate::exit::Exit;
-use crate::measure::{CheckResult, Latencies, Latency, ScenarioResult};
+use crate::measure::{CheckResult, Difference, Latencies, Latency, ScenarioResult};
+use crate::oracle::DivergenceId;
 use crate::proto::verify::{CheckId, Level};
-use crate::wire::Hresult;
+use crate::wire::{Guid, Hresult};
 
 /// What is known of a run before and after it.
 #[derive(Debug)]
@@ -77,7 +78,9 @@ struct ScenarioRecord<'a> {
     outcomes: OutcomesRecord,
     failures: Vec<FailureRecord<'a>>,
     checks: Vec<CheckRecord<'a>>,
+    oracle: OracleRecord<'a>,
     expectations: Vec<ExpectationRecord>,
+    thresholds: Vec<ThresholdRecord<'a>>,
     generator: GeneratorRecord,
 }
 
@@ -118,6 +121,57 @@ struct OutcomesRecord {
     wire: BTreeMap<String, u64>,
     verdict: BTreeMap<String, u64>,
     shown: BTreeMap<String, u64>,
+    /// The license status the requests said: by so much the host's own counters grow.
+    license_status: BTreeMap<String, u64>,
+}
+
+/// What an honest host would have answered, and in what this one differs.
+#[derive(Debug, Serialize)]
+struct OracleRecord<'a> {
+    predicted: u64,
+    remarks: Vec<&'a str>,
+    divergences: Vec<DivergenceRecord<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct DivergenceRecord<'a> {
+    id: DivergenceId,
+    requirement: &'static str,
+    /// Answers that only a fault of the host explains.
+    failed: u64,
+    /// Answers that other clients of the host may explain.
+    doubtful: u64,
+    evidence: Vec<DifferenceRecord<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct DifferenceRecord<'a> {
+    step: usize,
+    arrival: u64,
+    machine: &'a str,
+    cmid: Guid,
+    expected: &'a str,
+    got: &'a str,
+    because: &'a str,
+    against: Option<SightingRecord>,
+}
+
+#[derive(Debug, Serialize)]
+struct SightingRecord {
+    step: usize,
+    arrival: u64,
+    cmid: Guid,
+    count: u32,
+    asked_ns: u64,
+    received_ns: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ThresholdRecord<'a> {
+    threshold: &'a str,
+    line: usize,
+    measured: String,
+    verdict: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -224,6 +278,16 @@ fn scenario_record(result: &ScenarioResult) -> ScenarioRecord<'_> {
             .map(|(class, (count, first))| FailureRecord { class, count: *count, first })
             .collect(),
         checks: result.checks.iter().map(check_record).collect(),
+        oracle: oracle_record(result),
+        thresholds: result
+            .thresholds()
+            .map(|(threshold, measured, holds)| ThresholdRecord {
+                threshold: &threshold.text,
+                line: threshold.line,
+                measured: measured.to_string(),
+                verdict: if holds { "pass" } else { "fail" },
+            })
+            .collect(),
         expectations: expectation_records(result),
         generator: GeneratorRecord { late_ns: latency_record(&result.latency.late), saturated: false },
     }
@@ -245,6 +309,46 @@ fn outcomes_record(result: &ScenarioResult) -> OutcomesRecord {
         wire: result.wire.iter().map(|(code, times)| (wire(code), *times)).collect(),
         verdict: result.verdicts.iter().map(|(verdict, times)| (verdict.name(), *times)).collect(),
         shown: result.shown.iter().map(|(code, times)| (code.to_string(), *times)).collect(),
+        license_status: result.statuses.iter().map(|(status, times)| (status.to_string(), *times)).collect(),
+    }
+}
+
+fn oracle_record(result: &ScenarioResult) -> OracleRecord<'_> {
+    OracleRecord {
+        predicted: result.predicted,
+        remarks: result.remarks.iter().map(|remark| remark.text.as_str()).collect(),
+        divergences: result
+            .divergences
+            .iter()
+            .map(|(id, outcome)| DivergenceRecord {
+                id: *id,
+                requirement: id.requirement().requirement,
+                failed: outcome.failed,
+                doubtful: outcome.doubtful,
+                evidence: outcome.evidence.iter().map(difference_record).collect(),
+            })
+            .collect(),
+    }
+}
+
+fn difference_record(difference: &Difference) -> DifferenceRecord<'_> {
+    let found = &difference.divergence;
+    DifferenceRecord {
+        step: difference.exchange.step + 1,
+        arrival: difference.exchange.position + 1,
+        machine: &difference.machine,
+        cmid: difference.cmid,
+        expected: &found.expected,
+        got: &found.got,
+        because: &found.because,
+        against: found.against.map(|against| SightingRecord {
+            step: against.exchange.step + 1,
+            arrival: against.exchange.position + 1,
+            cmid: against.cmid,
+            count: against.count,
+            asked_ns: against.asked.0.as_nanos() as u64,
+            received_ns: against.received.0.as_nanos() as u64,
+        }),
     }
 }
 
@@ -307,7 +411,7 @@ fn expectation_records(result: &ScenarioResult) -> Vec<ExpectationRecord> {
                 },
                 held: outcome.held,
                 failed: outcome.failed,
-                verdict: if outcome.failed == 0 && outcome.held > 0 { "pass" } else { "fail" },
+                verdict: if expectation.what.is_met(outcome.held, outcome.failed) { "pass" } else { "fail" },
             });
         }
     }

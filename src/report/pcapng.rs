@@ -57,6 +57,7 @@ impl<W: Write> Recorder<W> {
                 }
             }
             Event::ScenarioFinished { .. }
+            | Event::Asked { .. }
             | Event::StepStarted { .. }
             | Event::StepFinished { .. }
             | Event::Exchange(_) => {}

@@ -27,6 +27,20 @@ pub fn nanoseconds(ns: u64) -> String {
     format!("{value:.decimals$} {unit}")
 }
 
+/// A span of days, hours and minutes as a person reads it: `365 d`, `2 h 30 min`.
+pub fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let mut parts = Vec::new();
+    for (number, unit) in
+        [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")]
+    {
+        if number > 0 {
+            parts.push(format!("{number} {unit}"));
+        }
+    }
+    if parts.is_empty() { duration(time) } else { parts.join(" ") }
+}
+
 /// Minutes as a person reads them: `10080 min (7 days)`.
 pub fn minutes(minutes: u32) -> String {
     let in_words = match minutes {

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::plain::{duration, nanoseconds, verdict};
+use super::plain::{duration, nanoseconds, span, verdict};
 use crate::exit::Exit;
 use crate::measure::{Latency, ScenarioResult, StepResult};
 use crate::proto::verify::Level;
-use crate::scenario::{Plan, Step};
+use crate::scenario::{Plan, Step, TimeMode};
 use crate::text::{counted, grouped, harmless};
 
 /// The lines before the first scenario: what is run against what, and what it leaves behind.
@@ -20,7 +20,7 @@ pub fn render_header(target: &str, seed: u64, plans: &[&Plan], embedded: bool) -
         let _ = writeln!(out, "{DIM}the embedded lab host ends with this run; nothing is left behind{DIM:#}");
     } else {
         let ids: usize =
-            plans.iter().flat_map(|plan| plan.machines_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
+            plans.iter().flat_map(|plan| plan.ids_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
         let requests: usize = plans.iter().map(|plan| plan.arrivals()).sum();
         let n_policy = plans.iter().map(|plan| plan.largest_n_policy()).max().unwrap_or(0);
         let _ = writeln!(
@@ -55,6 +55,7 @@ pub fn render_scenario(result: &ScenarioResult) -> String {
     // Causes before what follows from them.
     render_failures(&mut out, result);
     render_broken_checks(&mut out, result, &[Level::Must]);
+    render_divergences(&mut out, result);
     let width = plan.steps.iter().map(|step| step.title.chars().count()).max().unwrap_or(0).min(TITLE_WIDTH_MAX);
     for (number, (step, outcome)) in plan.steps.iter().zip(&result.steps).enumerate() {
         render_step(&mut out, plan, number, step, outcome, width);
@@ -92,8 +93,10 @@ pub fn render_footer(results: &[ScenarioResult], skipped: &[String], exit: Exit,
 }
 
 fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcome: &StepResult, width: usize) {
-    let failed = outcome.expectations.iter().any(|expectation| expectation.failed > 0);
+    let failed = step.expect.iter().zip(&outcome.expectations).any(|(expected, result)| result.is_failed(expected));
     let (style, word) = match (outcome.exchanges, failed) {
+        // A step that only waits has nothing to show.
+        (0, _) if step.selections.is_empty() => (DIM, "wait"),
         (0, _) => (YELLOW, "--  "),
         (_, true) => (RED, "FAIL"),
         (_, false) => (GREEN, "ok  "),
@@ -101,7 +104,7 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcom
     let title = harmless(&step.title);
     let _ = writeln!(out, "  {style}{word}{style:#}  {title:<width$}  {}", came_to(outcome));
     for (expectation, result) in step.expect.iter().zip(&outcome.expectations) {
-        let Some(first) = result.evidence.first() else { continue };
+        let Some(first) = result.evidence.first().filter(|_| result.is_failed(expectation)) else { continue };
         let _ = writeln!(
             out,
             "        {RED}{}{RED:#} expected {}, got {} for {}{}",
@@ -117,7 +120,7 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcom
 }
 
 /// `24 x 0xC004F038 (count too low), count 1 to 24`
-fn came_to(outcome: &StepResult) -> String {
+pub(super) fn came_to(outcome: &StepResult) -> String {
     let mut parts: Vec<String> =
         outcome.verdicts.iter().map(|(name, times)| format!("{} x {}", grouped(*times), verdict(*name))).collect();
     match outcome.counts {
@@ -159,7 +162,61 @@ fn render_broken_checks(out: &mut String, result: &ScenarioResult, levels: &[Lev
     }
 }
 
+/// In what the host is not an honest one, with both exchanges that show it.
+fn render_divergences(out: &mut String, result: &ScenarioResult) {
+    for remark in &result.remarks {
+        let _ = writeln!(out, "  {DIM}note    {}{DIM:#}", harmless(&remark.text));
+    }
+    for (id, outcome) in &result.divergences {
+        let requirement = id.requirement();
+        let (style, word, times) = match outcome.failed {
+            0 => (YELLOW, Level::Should, outcome.doubtful),
+            failed => (RED, Level::Must, failed),
+        };
+        let all = counted(result.predicted, "answer");
+        let _ = writeln!(out, "  {style}{word:<6}{style:#}  {id}  not so in {} of {all}", grouped(times));
+        let _ = writeln!(out, "          {DIM}{}{DIM:#}", requirement.requirement);
+        let Some(first) = outcome.evidence.first() else { continue };
+        let found = &first.divergence;
+        let _ = writeln!(
+            out,
+            "          expected {}, got {} for {} ({}): {}",
+            harmless(&found.expected),
+            harmless(&found.got),
+            harmless(&first.machine),
+            first.cmid,
+            harmless(&found.because),
+        );
+        if let Some(against) = &found.against {
+            let _ = writeln!(
+                out,
+                "          {DIM}held against step {}, request {}: {} was told {} at {}{DIM:#}",
+                against.exchange.step + 1,
+                against.exchange.position + 1,
+                against.cmid,
+                against.count,
+                duration(against.received.0),
+            );
+        }
+    }
+}
+
+fn render_thresholds(out: &mut String, result: &ScenarioResult) {
+    for (threshold, measured, holds) in result.thresholds() {
+        let (style, word) = if holds { (GREEN, "ok  ") } else { (RED, "FAIL") };
+        let place = match threshold.line {
+            0 => String::new(),
+            line => format!("  {DIM}{} line {line}{DIM:#}", result.plan.file),
+        };
+        let _ = writeln!(out, "  {style}{word}{style:#}  {}: {measured}{place}", harmless(&threshold.text));
+    }
+}
+
 fn render_sums(out: &mut String, result: &ScenarioResult) {
+    render_thresholds(out, result);
+    if result.predicted > 0 && result.divergences.is_empty() {
+        let _ = writeln!(out, "  oracle    {} as an honest host's", counted(result.predicted, "answer"));
+    }
     if !result.checks.is_empty() {
         let done: u64 = result.checks.values().map(|check| check.passed + check.failed).sum();
         let held = result.checks.values().filter(|check| check.failed == 0).count();
@@ -171,6 +228,14 @@ fn render_sums(out: &mut String, result: &ScenarioResult) {
 
 fn render_latency(out: &mut String, result: &ScenarioResult) {
     let totals = result.totals;
+    if let TimeMode::Virtual { begins } = result.plan.time {
+        let _ = writeln!(
+            out,
+            "  time      {} of its own from {begins} on, {} answered: nothing of it was measured",
+            span(result.duration),
+            grouped(totals.responses),
+        );
+    }
     if result.latency.service.count() == 0 {
         return;
     }

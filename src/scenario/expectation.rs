@@ -1,5 +1,8 @@
 //! What a step expects of every answer, and whether an answer is that.
 
+use std::fmt;
+
+use crate::population::Share;
 use crate::proto::{Outcome, Verdict};
 use crate::wire::Hresult;
 
@@ -23,6 +26,26 @@ pub enum Expected {
     Shown(Vec<Hresult>),
     /// The host's count of machines; an answer without a response has none.
     Count(CountRule),
+    /// Not of every answer, but of a share of the step's answers.
+    Share {
+        /// What the share of them comes to.
+        of: Coming,
+        /// The least share.
+        least: Share,
+        /// The most.
+        most: Share,
+    },
+}
+
+/// What a share of a step's answers comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Coming {
+    /// This code on the wire.
+    Wire(Hresult),
+    /// This verdict.
+    Verdict(Verdict),
+    /// This shown code.
+    Shown(Hresult),
 }
 
 /// What is expected of the count.
@@ -63,6 +86,7 @@ impl Expectation {
             Expected::Wire(codes) | Expected::Shown(codes) => alternatives(codes),
             Expected::Verdict(verdicts) => alternatives(verdicts),
             Expected::Count(rule) => rule.text(position),
+            Expected::Share { of, least, most } => share_text(*of, *least, *most),
         }
     }
 
@@ -79,6 +103,7 @@ impl Expectation {
             Expected::Verdict(verdicts) => (verdicts.contains(&outcome.verdict), outcome.verdict.name()),
             Expected::Shown(codes) => (codes.contains(&outcome.shown), outcome.shown.to_string()),
             Expected::Count(rule) => (count.is_some_and(|count| rule.allows(position, count)), said(count, "no count")),
+            Expected::Share { of, .. } => (of.is(outcome), of.observed(outcome)),
         };
         if holds { Ok(()) } else { Err(observed) }
     }
@@ -92,6 +117,7 @@ impl Expected {
             Expected::Verdict(_) => "the client's verdict:",
             Expected::Shown(_) => "what slmgr shows:",
             Expected::Count(_) => "the host's count:",
+            Expected::Share { .. } => "a share of the answers:",
         }
     }
 
@@ -102,7 +128,73 @@ impl Expected {
             Expected::Verdict(_) => "verdict",
             Expected::Shown(_) => "shown",
             Expected::Count(_) => "count",
+            Expected::Share { .. } => "share",
         }
+    }
+
+    /// What is expected of a whole step, in words.
+    pub fn text(&self) -> String {
+        match self {
+            Expected::Wire(codes) | Expected::Shown(codes) => alternatives(codes),
+            Expected::Verdict(verdicts) => alternatives(verdicts),
+            Expected::Count(CountRule::Rising { from, to }) => format!("rising from {from} to {to}"),
+            Expected::Count(rule) => rule.text(0),
+            Expected::Share { of, least, most } => share_text(*of, *least, *most),
+        }
+    }
+
+    /// Whether it is judged when the step is over, by how many answers it holds for.
+    pub const fn is_share(&self) -> bool {
+        matches!(self, Expected::Share { .. })
+    }
+
+    /// Whether `held` of all answers of a step, for which it holds, are as expected. Only a share
+    /// may be less than all.
+    pub fn is_met(&self, held: u64, failed: u64) -> bool {
+        match self {
+            Expected::Share { least, most, .. } => {
+                let whole = held + failed;
+                whole > 0 && least.is_reached_by(held, whole) && !most.is_exceeded_by(held, whole)
+            }
+            _ => held > 0 && failed == 0,
+        }
+    }
+}
+
+impl Coming {
+    /// Whether an answer came to this.
+    pub fn is(self, outcome: &Outcome) -> bool {
+        match self {
+            Coming::Wire(code) => outcome.wire == Some(code),
+            Coming::Verdict(verdict) => outcome.verdict == verdict,
+            Coming::Shown(code) => outcome.shown == code,
+        }
+    }
+
+    fn observed(self, outcome: &Outcome) -> String {
+        match self {
+            Coming::Wire(_) => said(outcome.wire, "no response"),
+            Coming::Verdict(_) => outcome.verdict.name(),
+            Coming::Shown(_) => outcome.shown.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Coming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Coming::Wire(code) => write!(f, "wire {code}"),
+            Coming::Verdict(verdict) => write!(f, "verdict {verdict}"),
+            Coming::Shown(code) => write!(f, "shown {code}"),
+        }
+    }
+}
+
+fn share_text(of: Coming, least: Share, most: Share) -> String {
+    match (least, most) {
+        (_, Share::ALL) => format!("{of} for at least {least}"),
+        (Share::NONE, _) => format!("{of} for at most {most}"),
+        _ => format!("{of} for {least} to {most}"),
     }
 }
 

@@ -1,11 +1,13 @@
 //! The hash that says whether two plans send and expect the same.
 
+use std::fmt::Debug;
+
 use sha2::{Digest, Sha256};
 
 use super::expectation::{CountRule, Expected};
 use super::plan::{Plan, Step};
-use super::spec::{ConnectionUse, HostState};
-use crate::client::Machine;
+use super::spec::{ConnectionUse, HostNeeds, HostState, Order, Selection, TableNeeds, TimeMode};
+use crate::population::{Group, Ids, Machines};
 use crate::proto::{Offer, Verdict};
 use crate::wire::hex;
 use crate::wire::rpc::TransferSyntax;
@@ -17,9 +19,22 @@ pub(super) fn of(plan: &Plan) -> String {
     sum.bytes(DOMAIN);
     sum.bytes(plan.name.as_bytes());
     sum.number(plan.seed);
-    sum.length(plan.machines.len());
-    for machine in &plan.machines {
-        sum.machine(machine);
+    sum.number(match plan.population.ids() {
+        Ids::Seeded => 0,
+        Ids::Pool => 1,
+    });
+    sum.host(&plan.host);
+    match plan.time {
+        TimeMode::Wall => sum.number(0),
+        TimeMode::Virtual { begins } => [1, begins.0].into_iter().for_each(|number| sum.number(number)),
+    }
+    sum.length(plan.thresholds.len());
+    for threshold in &plan.thresholds {
+        sum.bytes(threshold.text.as_bytes());
+    }
+    sum.length(plan.population.groups().len());
+    for group in plan.population.groups() {
+        sum.group(group);
     }
     sum.length(plan.steps.len());
     for step in &plan.steps {
@@ -45,46 +60,85 @@ impl Sum {
         hex(&self.0.finalize())
     }
 
-    fn machine(&mut self, machine: &Machine) {
-        self.0.update(machine.id.guid().to_wire());
-        for unit in machine.workstation.units() {
-            self.0.update(unit.to_le_bytes());
+    fn host(&mut self, host: &HostNeeds) {
+        self.number(match host.table {
+            TableNeeds::Any => 0,
+            TableNeeds::Empty => 1,
+        });
+        self.number(u64::from(host.serves.is_some()));
+        let serves = host.serves.as_deref().unwrap_or_default();
+        self.length(serves.len());
+        serves.iter().for_each(|id| self.0.update(id.to_wire()));
+    }
+
+    fn group(&mut self, group: &Group) {
+        // By its name the machines are called, unless a pattern says otherwise.
+        self.bytes(group.name.as_bytes());
+        self.length(group.wanted.len());
+        for wanted in &group.wanted {
+            for id in [wanted.application_id, wanted.sku_id, wanted.kms_counted_id] {
+                self.0.update(id.to_wire());
+            }
+            self.number(u64::from(wanted.n_policy));
+            self.0.update(wanted.protocol.to_wire());
+            self.shown(&wanted.rules);
         }
-        let product = machine.product;
-        for id in [product.application_id(), product.sku_id, product.kms_counted_id] {
-            self.0.update(id.to_wire());
+        self.shown(&group.rules);
+        self.number(u64::from(group.vm.millionths()));
+        self.shown(&group.clock);
+        self.shown(&group.lease);
+        self.shown(&group.workstation);
+        self.number(u64::from(group.clones));
+        self.number(u64::from(group.previous_id));
+        self.shown(&group.away);
+        // How many machines there are is said by who arrives.
+        if let Machines::Listed(rows) = &group.machines {
+            self.number(u64::from(rows.len()));
+            rows.iter().for_each(|row| self.shown(row));
         }
-        self.number(u64::from(machine.n_policy));
-        self.number(u64::from(machine.is_vm));
-        self.number(u64::from(machine.license_status.0));
-        self.number(u64::from(machine.binding_expiration_min));
     }
 
     fn step(&mut self, step: &Step) {
         self.number(match step.host {
             HostState::Kept => 0,
             HostState::Fresh => 1,
+            HostState::Down => 2,
         });
+        self.shown(&step.wait);
         self.number(match step.connection {
             ConnectionUse::Each => 0,
             ConnectionUse::Kept => 1,
         });
-        self.length(step.concurrency);
-        self.length(step.arrivals.len());
-        for arrival in &step.arrivals {
-            self.length(arrival.machine);
-            self.0.update(arrival.version.to_wire());
-            self.number(match arrival.offer {
+        self.shown(&step.arrive);
+        self.number(u64::from(step.repeat.times));
+        self.shown(&step.repeat.pause);
+        self.number(match step.order {
+            Order::Listed => 0,
+            Order::Shuffled => 1,
+        });
+        self.length(step.selections.len());
+        for Selection { group, first, last } in &step.selections {
+            [*group as u64, u64::from(*first), u64::from(*last)].into_iter().for_each(|number| self.number(number));
+        }
+        self.length(step.versions.len());
+        step.versions.iter().for_each(|version| self.0.update(version.to_wire()));
+        self.length(step.offers.len());
+        for offer in &step.offers {
+            self.number(match offer {
                 Offer::Windows => 0,
                 Offer::Only(TransferSyntax::Ndr32) => 1,
                 Offer::Only(TransferSyntax::Ndr64) => 2,
             });
-            self.0.update(arrival.iv);
         }
         self.length(step.expect.len());
         for expectation in &step.expect {
             self.expected(&expectation.what);
         }
+    }
+
+    /// A value whose parts are all shown when it is debugged.
+    fn shown(&mut self, value: &impl Debug) {
+        self.bytes(format!("{value:?}").as_bytes());
     }
 
     fn expected(&mut self, what: &Expected) {
@@ -113,6 +167,10 @@ impl Sum {
                 };
                 [form, least, most].into_iter().for_each(|number| self.number(u64::from(number)));
             }
+            Expected::Share { of, least, most } => {
+                self.shown(of);
+                [least, most].into_iter().for_each(|share| self.number(u64::from(share.millionths())));
+            }
         }
     }
 
@@ -130,4 +188,4 @@ impl Sum {
     }
 }
 
-const DOMAIN: &[u8] = b"kmsproof plan 1";
+const DOMAIN: &[u8] = b"kmsproof plan 2";

@@ -37,19 +37,29 @@
 
 mod expectation;
 mod hash;
+mod order;
 mod plan;
 mod read;
+mod schedule;
 mod shipped;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod threshold;
 
-pub use expectation::{CountRule, Expectation, Expected};
+pub use expectation::{Coming, CountRule, Expectation, Expected};
 pub use hash::combined_hash;
-pub use plan::{Arrival, Ids, Plan, Step};
+pub use plan::{Arrival, Plan, Step};
 pub use read::{PROBLEMS_MAX, Problem, Problems, load};
+pub use schedule::{Arrive, Schedule, Spread, Stage};
 pub use shipped::shipped;
-pub use spec::{ARRIVALS_MAX, CLIENTS_MAX, ConnectionUse, FILE_BYTES_MAX, HostState, STEPS_MAX, Scenario};
+pub use spec::{
+    ARRIVALS_MAX, CLIENTS_MAX, ConnectionUse, FILE_BYTES_MAX, HostNeeds, HostState, Order, POPULATION_BYTES_MAX,
+    Repeat, STEPS_MAX, Scenario, Selection, TableNeeds, TimeMode,
+};
+pub use threshold::{Bound, Comparison, Figure, Measured, Metric, Threshold, Timed};
+
+pub use crate::population::Ids;
 
 impl Scenario {
     /// Decides everything a run will do.

@@ -1,17 +1,25 @@
 //! The plan: everything that will be sent and expected, decided before the first byte.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
 
 use super::expectation::Expectation;
-use super::spec::{ConnectionUse, Group, HostState, Scenario, StepSpec};
-use crate::catalog::Application;
-use crate::client::identity::{self, ClientId, Index, workstation_name};
-use crate::client::{Machine, Randomness};
+use super::order::Shuffle;
+use super::schedule::Arrive;
+use super::spec::{ConnectionUse, HostNeeds, HostState, Order, Repeat, Scenario, Selection, StepSpec, TimeMode};
+use super::threshold::Threshold;
+use crate::client::Machine;
+use crate::population::{Activation, Group, Ids, Machines, Place, Population};
 use crate::proto::Offer;
-use crate::wire::kms::{ProtocolVersion, WorkstationName};
+use crate::wire::kms::ProtocolVersion;
+use crate::wire::{FileTime, Guid};
 
 /// What a run of one scenario will do. The same file, seed and [`Ids`] give the same plan, on any
 /// machine and in any release that gives it the same [`hash`](Plan::hash).
+///
+/// It is as small as its file: who arrives at which place of a step is worked out when it is asked
+/// for, from the place alone.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The scenario's name.
@@ -26,9 +34,14 @@ pub struct Plan {
     pub leaves: Option<String>,
     /// The seed everything random comes from.
     pub seed: u64,
-    /// The machines that arrive in some step, in the order of the file. A machine of a group that
-    /// no step lets arrive is not among them.
-    pub machines: Vec<Machine>,
+    /// What the host must be before.
+    pub host: HostNeeds,
+    /// Which time it goes by.
+    pub time: TimeMode,
+    /// What its measures must keep to.
+    pub thresholds: Vec<Threshold>,
+    /// The machines.
+    pub population: Population,
     /// The steps, one after the other.
     pub steps: Vec<Step>,
     /// SHA-256, in lower-case hex, over everything that decides what is sent and expected, seed
@@ -45,77 +58,223 @@ pub struct Step {
     pub line: usize,
     /// The host it needs.
     pub host: HostState,
+    /// How long nothing happens before the first arrival.
+    pub wait: Duration,
     /// How connections are used.
     pub connection: ConnectionUse,
-    /// How many clients ask at a time; 1 is one by one.
-    pub concurrency: usize,
-    /// Who asks, in order; never empty.
-    pub arrivals: Vec<Arrival>,
-    /// What is expected of every answer; never empty.
+    /// How clients arrive.
+    pub arrive: Arrive,
+    /// How often the whole list of arrivals is gone through.
+    pub repeat: Repeat,
+    /// In which order they arrive.
+    pub order: Order,
+    /// Who arrives.
+    pub selections: Vec<Selection>,
+    /// The protocol versions each of them asks in; empty means each client's own.
+    pub versions: Vec<ProtocolVersion>,
+    /// The transfer syntaxes each of them offers, one after the other; never empty.
+    pub offers: Vec<Offer>,
+    /// What is expected of every answer, beside or instead of what the oracle predicts.
     pub expect: Vec<Expectation>,
+    /// The activations before each selection and in all of them together; one more than there are selections.
+    activations_before: Vec<u64>,
+    /// The ordinal of its first request among those of the plan.
+    first_ordinal: u64,
 }
 
 /// One activation to be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
-    /// Index into [`Plan::machines`].
-    pub machine: usize,
+    /// Who asks, and for which product.
+    pub activation: Activation,
     /// The protocol version it asks in.
     pub version: ProtocolVersion,
     /// The transfer syntaxes it offers. All arrivals of a step whose connection is kept offer the same.
     pub offer: Offer,
-    /// The client's random of a V5 or V6 request.
-    pub iv: [u8; 16],
-}
-
-/// Where the client machine ids of a plan come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Ids {
-    /// For the embedded lab host: [`ClientId::mint`] of the seed, the group (counted from 0 in the
-    /// order of the file) and the machine's number in it (from 1, as in its label).
-    Seeded,
-    /// For any other host: the same ids in every run of every scenario, whatever the seed.
-    /// The k-th distinct machine of an application, counted from 1 in the order of the file, is
-    /// [`ClientId::pool`]`(k)`.
-    ///
-    /// A host keeps every id for 30 days, counts it and may drop a real client's entry for it.
-    /// With a fixed pool a hundred runs leave behind what one leaves, and the admin finds the same
-    /// few ids in the log. Applications share the ids, as the Windows and the Office of one
-    /// computer do; a host counts them apart.
-    Pool,
+    /// The request's place among all of the plan: what its random follows from.
+    pub ordinal: u64,
 }
 
 impl Plan {
-    /// Whether a step needs a host with an empty table, which only the embedded lab host can be.
-    pub fn needs_fresh_host(&self) -> bool {
-        self.steps.iter().any(|step| step.host == HostState::Fresh)
+    /// Whether it can only be carried out against the embedded lab host, and why.
+    pub fn needs_embedded_host(&self) -> Option<&'static str> {
+        if self.time != TimeMode::Wall {
+            return Some("goes by a time of its own, in which only the embedded host can live");
+        }
+        self.steps.iter().find_map(|step| match step.host {
+            HostState::Kept => None,
+            HostState::Fresh => Some("needs a host that has counted nobody, which only the embedded one can be"),
+            HostState::Down => Some("takes the host out of service, which only the embedded one can be"),
+        })
     }
 
-    /// How many activations will be asked for.
+    /// How many activations will be asked for; of steps that go by the machines' leases, which
+    /// ask as the answers make them, none are counted.
     pub fn arrivals(&self) -> usize {
-        self.steps.iter().map(|step| step.arrivals.len()).sum()
+        self.steps.iter().map(Step::arrivals).sum()
+    }
+
+    /// Whether some step goes by the machines' leases.
+    pub fn has_lifecycle(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.arrive, Arrive::Lifecycle { .. }))
+    }
+
+    /// Who arrives at a place of a step, from 0.
+    pub fn arrival(&self, step: usize, position: usize) -> Arrival {
+        let number = step;
+        let step = &self.steps[step];
+        let ways = step.ways() as u64;
+        let round_len = step.round_len() as u64;
+        let (round, mut within) = (position as u64 / round_len, position as u64 % round_len);
+        if step.order == Order::Shuffled {
+            within = Shuffle::new(round_len, self.seed, (number as u64) << 32 | round).at(within);
+        }
+        let activation = self.activation(step, within / ways);
+        let way = (within % ways) as usize;
+        let version = match step.versions.as_slice() {
+            [] => {
+                self.population
+                    .group(activation.machine)
+                    .wanted_of(activation.machine.number, activation.product)
+                    .protocol
+            }
+            versions => versions[way / step.offers.len()],
+        };
+        let offer = step.offers[way % step.offers.len()];
+        Arrival { activation, version, offer, ordinal: step.first_ordinal + position as u64 }
+    }
+
+    /// The activation at a place of a step's selections, from 0.
+    pub fn activation(&self, step: &Step, place: u64) -> Activation {
+        let selection = step.activations_before.partition_point(|&before| before <= place) - 1;
+        let Selection { group, first, .. } = step.selections[selection];
+        let group = group as u16;
+        let before = self.population.group(Place { group, number: first }).activations_before(first);
+        self.population.activation_at(group, before + place - step.activations_before[selection])
+    }
+
+    /// When each arrival of a step is due, from its beginning; `None` where they take turns or go by their leases.
+    pub fn times(&self, number: usize) -> Option<Box<dyn Iterator<Item = Duration> + Send + '_>> {
+        let step = &self.steps[number];
+        match &step.arrive {
+            Arrive::Turns { .. } | Arrive::Lifecycle { .. } => None,
+            Arrive::Open(schedule) => Some(Box::new(schedule.times(self.seed, number as u64))),
+            Arrive::Recorded { speed } => {
+                let speed = (*speed).max(1);
+                Some(Box::new((0..step.round_len()).map(move |position| {
+                    let place = self.arrival(number, position).activation.machine;
+                    let at = self.population.group(place).row(place.number).map_or(Duration::ZERO, |row| row.at);
+                    at / speed
+                })))
+            }
+        }
+    }
+
+    /// The machine of an arrival, as it is when the scenario begins at `began`.
+    pub fn machine(&self, arrival: &Arrival, began: FileTime) -> Machine {
+        self.population.machine(arrival.activation, began)
+    }
+
+    /// What people call the machine at a place of a step.
+    pub fn label(&self, step: usize, position: usize) -> String {
+        self.population.label(self.arrival(step, position).activation.machine)
     }
 
     /// The largest N policy a host will be asked with. A host's table grows to twice of it for good.
     pub fn largest_n_policy(&self) -> u32 {
-        self.machines.iter().map(|machine| machine.n_policy).max().unwrap_or_default()
+        let groups: Vec<&Group> = self.population.groups().collect();
+        self.arriving().map(|(group, ..)| groups[usize::from(group)].largest_n_policy()).max().unwrap_or_default()
     }
 
     /// How many distinct ids each application's clients will have.
-    pub fn machines_per_application(&self) -> BTreeMap<Application, usize> {
-        let mut ids: BTreeMap<Application, HashSet<ClientId>> = BTreeMap::new();
-        for machine in &self.machines {
-            ids.entry(machine.product.application).or_default().insert(machine.id);
+    pub fn ids_per_application(&self) -> BTreeMap<Guid, usize> {
+        self.population.ids_per_application(self.arriving())
+    }
+
+    /// How many distinct machines arrive.
+    pub fn machines(&self) -> u64 {
+        self.arriving().map(|(_, first, last)| u64::from(last - first) + 1).sum()
+    }
+
+    /// The machines that arrive in some step: a group, a first and a last number; ascending, and apart.
+    pub fn arriving(&self) -> impl Iterator<Item = (u16, u32, u32)> + use<> {
+        let mut ranges: Vec<(u16, u32, u32)> = self
+            .steps
+            .iter()
+            .flat_map(|step| &step.selections)
+            .map(|selection| (selection.group as u16, selection.first, selection.last))
+            .collect();
+        ranges.sort_unstable();
+        let mut merged: Vec<(u16, u32, u32)> = Vec::new();
+        for (group, first, last) in ranges {
+            match merged.last_mut() {
+                Some(before) if before.0 == group && first <= before.2.saturating_add(1) => {
+                    before.2 = before.2.max(last)
+                }
+                _ => merged.push((group, first, last)),
+            }
         }
-        ids.into_iter().map(|(application, ids)| (application, ids.len())).collect()
+        merged.into_iter()
+    }
+}
+
+impl Step {
+    /// How many arrivals it has; none when they go by their leases.
+    pub fn arrivals(&self) -> usize {
+        match self.arrive {
+            Arrive::Lifecycle { .. } => 0,
+            _ => self.round_len() * self.repeat.times as usize,
+        }
+    }
+
+    /// How many activations it lets arrive, each counted once.
+    pub fn activations(&self) -> u64 {
+        self.activations_before.last().copied().unwrap_or_default()
+    }
+
+    /// Its arrivals in the parts that follow one another with a pause between.
+    pub fn rounds(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (len, times) = match self.repeat.pause.is_zero() {
+            true => (self.arrivals(), usize::from(self.arrivals() > 0)),
+            false => (self.round_len(), self.repeat.times as usize),
+        };
+        (0..times).map(move |round| round * len..(round + 1) * len)
+    }
+
+    /// How many clients ask at a time; `None` where each has a time of its own.
+    pub fn concurrency(&self) -> Option<usize> {
+        match self.arrive {
+            Arrive::Turns { concurrency } => Some(concurrency),
+            _ => None,
+        }
+    }
+
+    fn round_len(&self) -> usize {
+        self.activations() as usize * self.ways()
+    }
+
+    /// In how many ways each client asks.
+    fn ways(&self) -> usize {
+        self.versions.len().max(1) * self.offers.len()
     }
 }
 
 /// Everything of a plan but its hash, which is taken over the rest of it.
 pub(super) fn plan(scenario: &Scenario, seed: u64, ids: Ids) -> Plan {
-    let (machines, places) = machines(scenario, seed, ids);
-    let mut randomness = Randomness::new(seed);
-    let steps = scenario.steps.iter().map(|spec| step(spec, &scenario.groups, &places, &mut randomness)).collect();
+    let mut highest = vec![0; scenario.groups.len()];
+    for selection in scenario.steps.iter().flat_map(|step| &step.selections) {
+        highest[selection.group] = highest[selection.group].max(selection.last);
+    }
+    let mut first_ordinal = 0;
+    let steps = scenario
+        .steps
+        .iter()
+        .map(|spec| {
+            let step = step(spec, scenario, first_ordinal);
+            first_ordinal += step.arrivals() as u64;
+            step
+        })
+        .collect();
     Plan {
         name: scenario.name.clone(),
         file: scenario.file.clone(),
@@ -123,95 +282,46 @@ pub(super) fn plan(scenario: &Scenario, seed: u64, ids: Ids) -> Plan {
         takes: scenario.takes.clone(),
         leaves: scenario.leaves.clone(),
         seed,
-        machines,
+        host: scenario.host.clone(),
+        time: scenario.time,
+        thresholds: scenario.thresholds.clone(),
+        population: Population::new(&scenario.groups, &highest, seed, ids),
         steps,
         hash: String::new(),
     }
 }
 
-/// Where the machine of a group and a number stands among the plan's machines.
-type Places = HashMap<(usize, u32), usize>;
-
-fn machines(scenario: &Scenario, seed: u64, ids: Ids) -> (Vec<Machine>, Places) {
-    let mut machines = Vec::new();
-    let mut places = Places::new();
-    let mut of_application: HashMap<Application, u32> = HashMap::new();
-    for (group_index, group) in scenario.groups.iter().enumerate() {
-        for number in arriving(scenario, group_index, group.count) {
-            let in_application = of_application.entry(group.product.application).or_default();
-            *in_application += 1;
-            let id = match ids {
-                Ids::Seeded => ClientId::mint(seed, id_group(group_index), id_index(number)),
-                Ids::Pool => ClientId::pool(id_index(*in_application)),
-            };
-            places.insert((group_index, number), machines.len());
-            machines.push(machine(group, number, id));
-        }
-    }
-    (machines, places)
-}
-
-/// The numbers of a group's machines that some step lets arrive, ascending.
-fn arriving(scenario: &Scenario, group: usize, count: u32) -> impl Iterator<Item = u32> + use<> {
-    let mut arrives = vec![false; count as usize];
-    let selections = scenario.steps.iter().flat_map(|step| &step.selections);
-    let mut ranges: Vec<(u32, u32)> = selections
-        .filter(|selection| selection.group == group)
-        .map(|selection| (selection.first, selection.last))
-        .collect();
-    // Ten thousand steps may each name a whole large group.
-    ranges.sort_unstable();
-    ranges.dedup();
-    for (first, last) in ranges {
-        arrives[first as usize - 1..last as usize].fill(true);
-    }
-    (1..=count).zip(arrives).filter(|(_, arrives)| *arrives).map(|(number, _)| number)
-}
-
-fn machine(group: &Group, number: u32, id: ClientId) -> Machine {
-    let name = workstation_name(&group.name, id_index(number));
-    let workstation = WorkstationName::new(&name).expect("a synthetic workstation name fits, by its own contract");
-    let mut machine = Machine::new(format!("{} {number}", group.name), id, workstation, group.product);
-    machine.n_policy = group.n_policy;
-    machine.is_vm = group.is_vm;
-    machine.license_status = group.license_status.unwrap_or(machine.license_status);
-    machine.binding_expiration_min = group.minutes_left.unwrap_or(machine.binding_expiration_min);
-    machine
-}
-
-/// Client outermost, then version, then syntax, and all of that as often as the step repeats it.
-fn step(spec: &StepSpec, groups: &[Group], places: &Places, randomness: &mut Randomness) -> Step {
-    let mut arrivals = Vec::new();
-    for _ in 0..spec.repeat {
-        for selection in &spec.selections {
-            let own = [groups[selection.group].protocol];
-            let versions = if spec.versions.is_empty() { &own } else { spec.versions.as_slice() };
-            for number in selection.first..=selection.last {
-                let machine = places[&(selection.group, number)];
-                for &version in versions {
-                    for &offer in &spec.offers {
-                        arrivals.push(Arrival { machine, version, offer, iv: randomness.next_iv() });
-                    }
-                }
-            }
-        }
+fn step(spec: &StepSpec, scenario: &Scenario, first_ordinal: u64) -> Step {
+    let mut activations_before = vec![0];
+    let mut activations = 0;
+    for selection in &spec.selections {
+        activations += selection.activations(&scenario.groups[selection.group]);
+        activations_before.push(activations);
     }
     Step {
         title: spec.title.clone(),
         line: spec.line,
         host: spec.host,
+        wait: spec.wait,
         connection: spec.connection,
-        concurrency: spec.concurrency,
-        arrivals,
+        arrive: spec.arrive.clone(),
+        repeat: spec.repeat,
+        order: spec.order,
+        selections: spec.selections.clone(),
+        versions: spec.versions.clone(),
+        offers: spec.offers.clone(),
         expect: spec.expect.clone(),
+        activations_before,
+        first_ordinal,
     }
 }
 
-fn id_group(number: usize) -> identity::Group {
-    let group = u16::try_from(number).ok().and_then(|number| identity::Group::new(number).ok());
-    group.expect("a file has no more groups than ids have room for")
-}
-
-fn id_index(number: u32) -> Index {
-    Index::new(number).expect("a file has no more clients than ids have room for")
+impl Selection {
+    /// How many activations its machines have.
+    pub fn activations(self, group: &Group) -> u64 {
+        match &group.machines {
+            Machines::Alike(_) => (u64::from(self.last - self.first) + 1) * group.wanted.len() as u64,
+            Machines::Listed(rows) => rows.activations_before(self.last + 1) - rows.activations_before(self.first),
+        }
+    }
 }

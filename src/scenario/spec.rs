@@ -1,9 +1,15 @@
 //! What a file says, in types: the readers make it, and a seed makes a plan of it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::expectation::Expectation;
-use crate::catalog::Product;
+use super::schedule::Arrive;
+use super::threshold::Threshold;
+use crate::population::Group;
 use crate::proto::Offer;
-use crate::wire::kms::{LicenseStatus, ProtocolVersion};
+use crate::wire::kms::ProtocolVersion;
+use crate::wire::{FileTime, Guid};
 
 /// A scenario file without problems.
 #[derive(Debug, Clone)]
@@ -13,21 +19,11 @@ pub struct Scenario {
     pub(super) question: String,
     pub(super) takes: Option<String>,
     pub(super) leaves: Option<String>,
-    pub(super) groups: Vec<Group>,
+    pub(super) host: HostNeeds,
+    pub(super) time: TimeMode,
+    pub(super) thresholds: Vec<Threshold>,
+    pub(super) groups: Vec<Arc<Group>>,
     pub(super) steps: Vec<StepSpec>,
-}
-
-/// A group of machines, as the file says it.
-#[derive(Debug, Clone)]
-pub(super) struct Group {
-    pub name: String,
-    pub count: u32,
-    pub product: &'static Product,
-    pub n_policy: u32,
-    pub protocol: ProtocolVersion,
-    pub is_vm: bool,
-    pub license_status: Option<LicenseStatus>,
-    pub minutes_left: Option<u32>,
 }
 
 /// A step, as the file says it.
@@ -36,29 +32,80 @@ pub(super) struct StepSpec {
     pub title: String,
     pub line: usize,
     pub host: HostState,
+    pub wait: Duration,
     pub connection: ConnectionUse,
-    pub concurrency: usize,
+    pub arrive: Arrive,
+    /// Empty in a step that only waits.
     pub selections: Vec<Selection>,
     /// Empty means each client's own.
     pub versions: Vec<ProtocolVersion>,
     pub offers: Vec<Offer>,
-    pub repeat: u32,
+    pub repeat: Repeat,
+    pub order: Order,
     pub expect: Vec<Expectation>,
 }
 
 /// Machines of one group, numbered from 1, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Selection {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Selection {
     /// Index into the groups of the file.
     pub group: usize,
+    /// The first machine.
     pub first: u32,
+    /// The last machine.
     pub last: u32,
 }
 
-impl Selection {
-    pub fn len(self) -> u64 {
-        u64::from(self.last - self.first) + 1
-    }
+/// How often the whole list of arrivals of a step is gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Repeat {
+    /// So many times, at least once.
+    pub times: u32,
+    /// With so much time between one and the next.
+    pub pause: Duration,
+}
+
+/// In which order the clients of a step arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Order {
+    /// As the step lists them.
+    #[default]
+    Listed,
+    /// Mixed, by the seed; differently each time they are repeated.
+    Shuffled,
+}
+
+/// What a scenario needs the host to be, before it begins.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct HostNeeds {
+    /// Whether it may have counted others.
+    pub table: TableNeeds,
+    /// The counted ids it must serve, and no others; `None`: every volume product of the catalogue.
+    pub serves: Option<Vec<Guid>>,
+}
+
+/// What a scenario needs of the host's client table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TableNeeds {
+    /// Any: who was counted before is learned from the first answers.
+    #[default]
+    Any,
+    /// The host has counted nobody.
+    Empty,
+}
+
+/// Which time a scenario goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TimeMode {
+    /// The time on the wall.
+    #[default]
+    Wall,
+    /// A time of its own, which begins then and goes as fast as the answers come. Only the
+    /// embedded lab host can live in it.
+    Virtual {
+        /// When it begins.
+        begins: FileTime,
+    },
 }
 
 /// What a step needs of the host.
@@ -69,6 +116,8 @@ pub enum HostState {
     Kept,
     /// A host that has counted nobody yet. Only the embedded lab host can be that.
     Fresh,
+    /// A host that is out of service for this step. Only the embedded lab host can be that.
+    Down,
 }
 
 /// How a step uses connections.
@@ -79,6 +128,19 @@ pub enum ConnectionUse {
     Each,
     /// One connection carries all calls of the step; of each worker, when they are concurrent.
     Kept,
+}
+
+impl Scenario {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Default for Repeat {
+    fn default() -> Repeat {
+        Repeat { times: 1, pause: Duration::ZERO }
+    }
 }
 
 /// Names stand in ids, file names and host names.
@@ -95,5 +157,7 @@ pub const STEPS_MAX: usize = 10_000;
 pub const ARRIVALS_MAX: usize = 10_000_000;
 /// The longest file, in bytes.
 pub const FILE_BYTES_MAX: usize = 4 << 20;
+/// The longest population table, in bytes.
+pub const POPULATION_BYTES_MAX: usize = 1 << 30;
 /// The longest name of a scenario or a group.
 pub(super) const NAME_CHARS_MAX: usize = 40;

@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::catalog::Application;
 use crate::client::identity::ClientId;
+use crate::client::{Machine, Randomness};
+use crate::population::{Activation, Place};
 use crate::proto::Offer;
+use crate::wire::FileTime;
 use crate::wire::kms::ProtocolVersion;
 use crate::wire::rpc::TransferSyntax;
 
@@ -18,6 +21,25 @@ fn good(source: &str) -> Scenario {
 fn shipped_plan(wanted: &str, seed: u64, ids: Ids) -> Plan {
     let (_, file, source) = shipped().iter().find(|(name, ..)| *name == wanted).unwrap();
     load(source, file).unwrap_or_else(|problems| panic!("{problems}")).plan(seed, ids)
+}
+
+const NOW: FileTime = FileTime(134_396_615_660_000_000);
+
+/// Every arrival of a step.
+fn arrivals(plan: &Plan, step: usize) -> Vec<Arrival> {
+    (0..plan.steps[step].arrivals()).map(|position| plan.arrival(step, position)).collect()
+}
+
+/// Group and number of whoever arrives.
+fn place(arrival: &Arrival) -> (u16, u32) {
+    (arrival.activation.machine.group, arrival.activation.machine.number)
+}
+
+/// Every machine that arrives, as it is at its first product.
+fn machines(plan: &Plan) -> Vec<Machine> {
+    let places =
+        plan.arriving().flat_map(|(group, first, last)| (first..=last).map(move |number| Place { group, number }));
+    places.map(|machine| plan.population.machine(Activation { machine, product: 0 }, NOW)).collect()
 }
 
 /// A file that is right, to be made wrong or to be planned.
@@ -197,12 +219,12 @@ mod plans {
     #[test]
     fn smoke_is_fit_for_any_host() {
         let plan = shipped_plan("smoke", 7, Ids::Pool);
-        assert!(!plan.needs_fresh_host());
+        assert_eq!(plan.needs_embedded_host(), None);
         assert_eq!(plan.largest_n_policy(), 5);
-        assert_eq!(plan.machines_per_application(), Application::ALL.map(|application| (application, 5)).into());
-        assert_eq!(plan.steps.iter().map(|step| step.arrivals.len()).collect::<Vec<_>>(), [15, 18, 2]);
+        assert_eq!(plan.ids_per_application(), Application::ALL.map(|application| (application.guid(), 5)).into());
+        assert_eq!(plan.steps.iter().map(|step| step.arrivals()).collect::<Vec<_>>(), [15, 18, 2]);
         assert_eq!(plan.arrivals(), 35, "the file says so");
-        let forms: HashSet<_> = plan.steps[1].arrivals.iter().map(|arrival| (arrival.version, arrival.offer)).collect();
+        let forms: HashSet<_> = arrivals(&plan, 1).iter().map(|arrival| (arrival.version, arrival.offer)).collect();
         assert_eq!(forms.len(), 6);
         assert_eq!(plan.steps[2].connection, ConnectionUse::Kept);
     }
@@ -210,7 +232,7 @@ mod plans {
     #[test]
     fn count_threshold_begins_each_part_on_a_fresh_host() {
         let plan = shipped_plan("count-threshold", 7, Ids::Seeded);
-        assert!(plan.needs_fresh_host());
+        assert!(plan.needs_embedded_host().is_some());
         assert_eq!(plan.arrivals(), 24 + 3 + 5 + 5 + 3 + 6);
         assert_eq!(plan.largest_n_policy(), 25);
     }
@@ -226,12 +248,12 @@ mod plans {
     #[test]
     fn machines_are_those_that_arrive_and_say_what_the_file_says() {
         let plan = good(SMALL).plan(3, Ids::Seeded);
-        let labels: Vec<_> = plan.machines.iter().map(|machine| machine.label.as_str()).collect();
+        let labels: Vec<_> = machines(&plan).iter().map(|machine| machine.label.clone()).collect();
         assert_eq!(labels, ["pc 2", "pc 3", "office 1", "office 2"]);
-        let office = &plan.machines[3];
+        let (pc, office) = (&machines(&plan)[0], &machines(&plan)[3]);
         assert_eq!(office.workstation.to_string(), "office-0002.kmsproof.invalid");
-        assert_eq!((office.n_policy, office.is_vm, office.license_status.0), (7, true, 5));
-        assert_eq!((office.binding_expiration_min, plan.machines[0].binding_expiration_min), (0, 43_200));
+        assert_eq!((office.wanted.n_policy, office.is_vm, office.lease.standing(NOW).0.0), (7, true, 5));
+        assert_eq!((office.lease.standing(NOW).1, pc.lease.standing(NOW).1), (0, 43_200));
         let origin = ClientId::recognise(office.id.guid()).unwrap();
         assert_eq!((origin.seed_fold, origin.group.number(), origin.index.number()), (3, 1, 2));
     }
@@ -239,15 +261,19 @@ mod plans {
     #[test]
     fn arrivals_go_by_client_then_version_then_syntax() {
         let plan = good(SMALL).plan(3, Ids::Seeded);
-        let first: Vec<_> = plan.steps[0].arrivals.iter().map(|arrival| (arrival.machine, arrival.version)).collect();
-        assert_eq!(first, [(3, ProtocolVersion::V5), (0, ProtocolVersion::V6), (1, ProtocolVersion::V6)]);
+        let first: Vec<_> = arrivals(&plan, 0).iter().map(|arrival| (place(arrival), arrival.version)).collect();
+        assert_eq!(
+            first,
+            [((1, 2), ProtocolVersion::V5), ((0, 2), ProtocolVersion::V6), ((0, 3), ProtocolVersion::V6)]
+        );
         let second = &plan.steps[1];
-        assert_eq!((second.host, second.concurrency, second.line), (HostState::Fresh, 8, 19));
+        assert_eq!((second.host, second.concurrency(), second.line), (HostState::Fresh, Some(8), 19));
         let ways: Vec<_> =
-            second.arrivals.iter().map(|arrival| (arrival.machine, arrival.version.major, arrival.offer)).collect();
+            arrivals(&plan, 1).iter().map(|arrival| (place(arrival), arrival.version.major, arrival.offer)).collect();
         let ndr32 = Offer::Only(TransferSyntax::Ndr32);
-        assert_eq!(ways[..4], [(0, 4, ndr32), (0, 4, Offer::Windows), (0, 6, ndr32), (0, 6, Offer::Windows)]);
-        assert_eq!((ways.len(), ways[4].0, ways[8].0), (2 * 3 * 2 * 2, 2, 3));
+        let pc = (0, 2);
+        assert_eq!(ways[..4], [(pc, 4, ndr32), (pc, 4, Offer::Windows), (pc, 6, ndr32), (pc, 6, Offer::Windows)]);
+        assert_eq!((ways.len(), ways[4].0, ways[8].0), (2 * 3 * 2 * 2, (1, 1), (1, 2)));
         assert_eq!(ways[..12], ways[12..]);
         assert_eq!(
             second.expect.iter().map(|one| one.id(&plan.name, 2)).collect::<Vec<_>>(),
@@ -259,12 +285,13 @@ mod plans {
     #[test]
     fn pool_ids_are_the_same_whatever_the_seed_and_the_scenario() {
         let (one, other) = (good(SMALL).plan(1, Ids::Pool), good(SMALL).plan(2, Ids::Pool));
-        let ids = |plan: &Plan| plan.machines.iter().map(|machine| machine.id).collect::<Vec<_>>();
+        let ids = |plan: &Plan| machines(plan).iter().map(|machine| machine.id).collect::<Vec<_>>();
         assert_eq!(ids(&one), ids(&other));
-        assert_eq!(ids(&one)[..2], ids(&one)[2..], "each application counts from 1");
-        assert_eq!(ids(&one)[0], ids(&shipped_plan("smoke", 9, Ids::Pool))[0]);
-        assert_eq!(one.machines_per_application(), [(Application::Windows, 2), (Application::Office2010, 2)].into());
-        assert_eq!(one.machines[0].id.to_string(), "6b6d7300-001f-4fff-8bf7-59cb60000001");
+        assert_eq!(ids(&one)[0], ids(&one)[3], "each application counts from 1");
+        assert_eq!(ids(&one)[2], ids(&shipped_plan("smoke", 9, Ids::Pool))[0]);
+        let per_application = [(Application::Windows.guid(), 2), (Application::Office2010.guid(), 2)];
+        assert_eq!(one.ids_per_application(), per_application.into());
+        assert_eq!(ids(&one)[2].to_string(), "6b6d7300-001f-4fff-8bf7-59cb60000001");
     }
 
     #[test]
@@ -276,9 +303,13 @@ mod plans {
             let (plan, again) = (good(SMALL).plan(seed, Ids::Seeded), good(SMALL).plan(seed, Ids::Seeded));
             assert_eq!(format!("{plan:?}"), format!("{again:?}"));
             assert!(hashes.insert(plan.hash.clone()), "seed {seed}");
-            assert!(plan.machines.iter().all(|machine| ids.insert(machine.id)), "seed {seed}");
-            let arrivals = plan.steps.iter().flat_map(|step| &step.arrivals);
-            assert!(arrivals.map(|arrival| arrival.iv).all(|iv| ivs.insert(iv)), "seed {seed}");
+            assert!(machines(&plan).iter().all(|machine| ids.insert(machine.id)), "seed {seed}");
+            let mut randomness = Randomness::new(seed);
+            for step in 0..plan.steps.len() {
+                for arrival in arrivals(&plan, step) {
+                    assert!(ivs.insert(randomness.iv(arrival.ordinal)), "seed {seed}");
+                }
+            }
         }
     }
 
@@ -286,8 +317,11 @@ mod plans {
     #[test]
     fn a_plan_is_the_same_in_every_release() {
         let plan = good(SMALL).plan(1, Ids::Seeded);
-        assert_eq!(plan.hash, "2684a36c2158395a8c0a362340184a7d916a5467336942b06408dd2c1704be4a");
-        assert_eq!(u128::from_be_bytes(plan.steps[0].arrivals[0].iv), 0xb10da48cea4c09676b8e0efcd8069414);
+        assert_eq!(plan.hash, "06cb2812912a315e907e5532ed4cda29f4f82389b27308767418aecece259608");
+        assert_eq!(
+            u128::from_be_bytes(Randomness::new(1).iv(plan.arrival(0, 0).ordinal)),
+            0xb10da48cea4c09676b8e0efcd8069414
+        );
     }
 
     #[test]

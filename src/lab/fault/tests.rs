@@ -251,8 +251,8 @@ struct Asks {
 fn ask(product: &str, number: u32) -> Said {
     let product = catalog::find(product).unwrap();
     let id = ClientId::mint(1, Group::default(), Index::new(number).unwrap());
-    let machine = Machine::new(String::new(), id, WorkstationName::new("pc").unwrap(), product);
-    Said::Asks(Box::new(Asks { request: machine.request(product.protocol, NOW), now: NOW }))
+    let machine = Machine::new(String::new(), id, WorkstationName::new("pc").unwrap(), product, NOW);
+    Said::Asks(Box::new(Asks { request: machine.request(product.protocol, NOW, NOW), now: NOW }))
 }
 
 impl Said {

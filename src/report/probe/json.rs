@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ProbeReport;
+use crate::catalog;
 use crate::events::Exchange;
 use crate::wire::hex;
 
@@ -14,7 +15,7 @@ impl ProbeReport<'_> {
             "schema": "kmsproof.probe/1",
             "target": {"requested": self.subject.target, "addresses": self.subject.addresses},
             "request": request.map(|request| json!({
-                "product": self.machine.product.edition, "application": self.machine.product.application.name(),
+                "product": self.machine.wanted.name, "application": catalog::application_name(self.machine.wanted.application_id),
                 "application_id": request.application_id, "sku_id": request.sku_id, "kms_counted_id": request.kms_counted_id,
                 "cmid": request.cmid, "protocol": request.version, "n_policy": request.n_policy,
                 "client_time": request.client_time.to_string(), "client_time_filetime": request.client_time.0,

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::catalog;
 use crate::client::Machine;
 use crate::client::identity::ClientId;
 use crate::events::Exchange;
@@ -65,7 +66,7 @@ impl<'a> ProbeReport<'a> {
         self.render_request(&mut out);
         if self.subject.counted_before.is_none() {
             let requests = counted(self.exchanges.len(), "request");
-            let n_policy = self.machine.n_policy;
+            let n_policy = self.machine.wanted.n_policy;
             let _ = writeln!(
                 out,
                 "  {DIM}left on the host: this client id for 30 days, {requests} in its log and counters, \
@@ -83,11 +84,16 @@ impl<'a> ProbeReport<'a> {
 
     fn render_request(&self, out: &mut String) {
         let Some(request) = self.exchanges.first().map(|exchange| &exchange.request) else { return };
-        let product = self.machine.product;
+        let wanted = &self.machine.wanted;
         section(out, "request");
-        row(out, "product", &format!("{} ({})", product.edition, product.kms_product));
+        let family = catalog::find(&wanted.name).map_or("", |product| product.kms_product.as_str());
+        row(out, "product", &format!("{} ({family})", wanted.name));
         row(out, "protocol", &self.version.to_string());
-        row(out, "application", &format!("{} {}", request.application_id, product.application.name()));
+        row(
+            out,
+            "application",
+            &format!("{} {}", request.application_id, catalog::application_name(request.application_id)),
+        );
         row(out, "SKU id", &request.sku_id.to_string());
         row(out, "KMS counted id", &request.kms_counted_id.to_string());
         let origin = ClientId::recognise(request.cmid).map_or(String::new(), |origin| {

@@ -26,7 +26,7 @@ impl ProbeReport<'_> {
             }
             Verdict::Activated => ("OK", 0, "activated".to_owned()),
             Verdict::Refused(Hresult::NOT_ENOUGH_COUNT) => {
-                ("WARNING", 1, format!("{verdict}, count {} of {}", count.unwrap_or(0), self.machine.n_policy))
+                ("WARNING", 1, format!("{verdict}, count {} of {}", count.unwrap_or(0), self.machine.wanted.n_policy))
             }
             Verdict::Refused(refused) => {
                 let failure = last.answer.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
@@ -39,7 +39,7 @@ impl ProbeReport<'_> {
             data.push(format!("time={:.6}s", took.as_secs_f64()));
         }
         if let Some(count) = count {
-            data.push(format!("count={count};;{}:", self.machine.n_policy));
+            data.push(format!("count={count};;{}:", self.machine.wanted.n_policy));
         }
         if !data.is_empty() {
             let _ = write!(line, " | {}", data.join(" "));

@@ -1,6 +1,7 @@
 //! `[clients.NAME]`: groups of machines alike.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
@@ -8,7 +9,9 @@ use super::problem::{Finding, Findings};
 use super::walk::{Node, Table, listed, quoted};
 use crate::catalog::{self, Product};
 use crate::client::identity;
-use crate::scenario::spec::{CLIENTS_MAX, Group, is_name};
+use crate::client::{ClientClock, Wanted};
+use crate::population::{Group, LeaseBegins, Machines, Share};
+use crate::scenario::spec::{CLIENTS_MAX, is_name};
 use crate::wire::kms::{LicenseStatus, ProtocolVersion};
 
 /// A group that may have something wrong with it, which a step can still name.
@@ -19,7 +22,7 @@ pub(super) struct GroupDraft {
     pub at: Range<usize>,
     pub count: Option<u32>,
     /// The whole group, when nothing is wrong.
-    pub group: Option<Group>,
+    pub group: Option<Arc<Group>>,
 }
 
 /// The groups, in the order of the file.
@@ -80,16 +83,33 @@ fn read_group<'a>(
     // A key that is there and wrong is `Some(None)`: then there is no group.
     let group = || {
         let product = product?;
-        Some(Group {
-            name: name.to_owned(),
-            count: count?,
-            product,
+        let wanted = Wanted {
             n_policy: n_policy.unwrap_or(Some(product.n_policy))?,
             protocol: protocol.unwrap_or(Some(product.protocol))?,
-            is_vm: is_vm.unwrap_or(Some(false))?,
-            license_status: license_status.map_or(Some(None), |status| status.map(Some))?,
-            minutes_left: minutes_left.map_or(Some(None), |minutes| minutes.map(Some))?,
-        })
+            ..Wanted::from(product)
+        };
+        let status = license_status.map_or(Some(None), |status| status.map(Some))?;
+        let minutes = minutes_left.map_or(Some(None), |minutes| minutes.map(Some))?;
+        let lease = match (status, minutes) {
+            (None, None) => LeaseBegins::Installed,
+            (status, minutes) => LeaseBegins::Standing {
+                status: status.unwrap_or(LicenseStatus::OOB_GRACE),
+                minutes_left: minutes.unwrap_or(wanted.rules.initial_grace_min),
+            },
+        };
+        Some(Arc::new(Group {
+            name: name.to_owned(),
+            machines: Machines::Alike(count?),
+            wanted: vec![Arc::new(wanted)],
+            rules: None,
+            vm: if is_vm.unwrap_or(Some(false))? { Share::ALL } else { Share::NONE },
+            clock: ClientClock::right(),
+            lease,
+            workstation: None,
+            clones: false,
+            previous_id: false,
+            away: Vec::new(),
+        }))
     };
     GroupDraft { name: name.to_owned(), at, count, group: group() }
 }

@@ -19,7 +19,7 @@ pub use problem::{PROBLEMS_MAX, Problem, Problems};
 
 use toml::de::DeTable;
 
-use super::spec::{FILE_BYTES_MAX, NAME_CHARS_MAX, Scenario, is_name};
+use super::spec::{FILE_BYTES_MAX, HostNeeds, NAME_CHARS_MAX, Scenario, TimeMode, is_name};
 use clients::GroupDraft;
 use problem::{Finding, Findings};
 use source::Source;
@@ -82,6 +82,9 @@ fn read(tree: &DeTable<'_>, file: &str, source: &Source<'_>, findings: &mut Find
         question: question?.to_owned(),
         takes: owned(takes)?,
         leaves: owned(leaves)?,
+        host: HostNeeds::default(),
+        time: TimeMode::Wall,
+        thresholds: Vec::new(),
         groups: drafts.into_iter().map(|GroupDraft { group, .. }| group).collect::<Option<_>>()?,
         steps: steps.specs.into_iter().collect::<Option<_>>()?,
     })

@@ -26,6 +26,7 @@ pub(super) fn contradiction(expectations: &[Expectation], n_policies: &[u32]) ->
             Expected::Verdict(verdicts) => verdict = Some(verdicts.as_slice()),
             Expected::Shown(codes) => shown = Some(codes.as_slice()),
             Expected::Count(rule) => count = Some(*rule),
+            Expected::Share { .. } => {}
         }
     }
     if let (Some(wire), Some(verdict)) = (wire, verdict)

@@ -13,7 +13,8 @@ use super::walk::{Node, Table, quoted, without_doubles};
 use super::{clients, possible};
 use crate::proto::Offer;
 use crate::scenario::expectation::Expectation;
-use crate::scenario::spec::{ARRIVALS_MAX, ConnectionUse, HostState, STEPS_MAX, Selection, StepSpec};
+use crate::scenario::schedule::Arrive;
+use crate::scenario::spec::{ARRIVALS_MAX, ConnectionUse, HostState, Order, Repeat, STEPS_MAX, Selection, StepSpec};
 use crate::wire::rpc::TransferSyntax;
 
 /// The steps, and the groups they use.
@@ -107,7 +108,8 @@ impl<'a> StepReader<'a, '_> {
             Some(node) => node.whole(1..=ARRIVALS_MAX as u32, self.findings),
         };
         let clients_times = (|| {
-            let clients: u64 = selections.as_ref()?.iter().map(|selection| selection.len()).sum();
+            let clients: u64 =
+                selections.as_ref()?.iter().map(|selection| u64::from(selection.last - selection.first) + 1).sum();
             let ways = versions.as_ref()?.len().max(1) * offers.as_ref()?.len();
             Some((clients, ways as u64 * u64::from(repeat?)))
         })();
@@ -120,11 +122,13 @@ impl<'a> StepReader<'a, '_> {
                 line: self.source.line(self.table.at.start),
                 host: host?,
                 connection: connection?,
-                concurrency: concurrency?,
+                arrive: Arrive::Turns { concurrency: concurrency? },
+                wait: std::time::Duration::ZERO,
+                order: Order::Listed,
                 selections: selections?,
                 versions: versions?,
                 offers: offers?,
-                repeat: repeat?,
+                repeat: Repeat { times: repeat?, ..Repeat::default() },
                 expect: expect?,
             })
         };
@@ -207,7 +211,7 @@ impl<'a> StepReader<'a, '_> {
         let node = self.table.required("expect", expectations::EXAMPLE, self.findings)?;
         let expectations = expectations::read(&node, asking, self.source, self.findings)?;
         let groups = selections?.iter().map(|selection| self.groups[selection.group].group.as_ref());
-        let policies: Option<Vec<u32>> = groups.map(|group| group.map(|group| group.n_policy)).collect();
+        let policies: Option<Vec<u32>> = groups.map(|group| group.map(|group| group.largest_n_policy())).collect();
         if let Some(why_not) = possible::contradiction(&expectations, &policies?) {
             self.findings.push(Finding::at(node.at.clone(), why_not.message).help(why_not.help));
             return None;

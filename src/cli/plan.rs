@@ -1,0 +1,102 @@
+//! `kmsproof plan`: what a run would do, before it does it.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use super::Failure;
+use super::carry_out::{self, Outputs};
+use super::common::{TargetArgs, runtime};
+use super::scenarios;
+use crate::checks::HostKnowledge;
+use crate::engine::{Clock, EmbeddedLab, HostUnderTest, Pacer, Settings, Stop};
+use crate::exit::Exit;
+use crate::measure::ScenarioResult;
+use crate::report;
+use crate::scenario::{Plan, TimeMode};
+use crate::wire::FileTime;
+
+/// Print what a run would do: counts, clients, duration, what it leaves behind on the host
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Scenario files, folders of them, or names of shipped ones
+    #[arg(required = true)]
+    scenarios: Vec<String>,
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Everything random follows from this number: same seed, same plan
+    #[arg(long, default_value_t = 1, value_name = "N", env = "KMSPROOF_SEED")]
+    seed: u64,
+    /// List every request that is planned, one JSON object a line, instead
+    #[arg(long, env = "KMSPROOF_ARRIVALS", value_parser = BoolishValueParser::new())]
+    arrivals: bool,
+}
+
+/// Carries the command out. Nothing is sent to any host.
+pub fn execute(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let limits = args.target.limits();
+    let clock = Clock::start();
+    for (number, scenario) in scenarios::load(&args.scenarios)?.iter().enumerate() {
+        let plan = scenario.plan(args.seed, limits.ids);
+        let began = match plan.time {
+            TimeMode::Virtual { begins } => begins,
+            TimeMode::Wall => clock.wall(),
+        };
+        if args.arrivals {
+            list(&plan, began, out)?;
+            continue;
+        }
+        let rehearsed = if is_short(&plan) { Some(rehearse(plan.clone(), began)?) } else { None };
+        if number > 0 {
+            writeln!(out)?;
+        }
+        write!(out, "{}", report::render_plan(&plan, rehearsed.as_ref(), began))?;
+        // What would not be allowed is part of what would happen.
+        if let Err(refused) = limits.check(&plan) {
+            writeln!(out, "\n  against this target it would be refused: {refused}")?;
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Held)
+}
+
+fn list(plan: &Plan, began: FileTime, out: &mut dyn Write) -> Result<(), Failure> {
+    for (number, step) in plan.steps.iter().enumerate() {
+        let mut times = plan.times(number);
+        for position in 0..step.arrivals() {
+            let due = times.as_mut().and_then(Iterator::next);
+            writeln!(out, "{}", report::arrival_line(plan, number, position, due, began))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether it can be gone through in memory while somebody waits for it.
+fn is_short(plan: &Plan) -> bool {
+    plan.arrivals() <= REHEARSED_MAX && !plan.has_lifecycle()
+}
+
+/// Goes through the plan in memory, against an honest host that has counted nobody.
+fn rehearse(plan: Plan, began: FileTime) -> Result<ScenarioResult, Failure> {
+    let plan = Arc::new(Plan { time: TimeMode::Virtual { begins: began }, thresholds: Vec::new(), ..plan });
+    runtime()?.block_on(async {
+        let clock = Clock::start();
+        let lab = EmbeddedLab::start(plan.seed, clock).await.map_err(Failure::setup)?;
+        let host = HostUnderTest {
+            addresses: vec![lab.address()],
+            lab: Some(lab),
+            pacer: Pacer::new(None),
+            connections: AtomicU64::new(0),
+        };
+        let settings = Settings { timeout: Duration::from_secs(5), record: false };
+        let known = HostKnowledge { embedded: true, clock_uncertainty: Duration::ZERO };
+        carry_out::run_one(plan, &Arc::new(host), known, settings, clock, &Stop::default(), &mut Outputs::default()).await
+    })
+}
+
+/// A second or two.
+const REHEARSED_MAX: usize = 50_000;

@@ -1,0 +1,85 @@
+//! The scenarios a command line names: shipped ones, files, folders of files.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::exit::Exit;
+use crate::scenario::{self, FILE_BYTES_MAX, Scenario};
+use crate::text::{self, NotText};
+
+/// The scenarios these names stand for: files, folders of them, or shipped ones; without a name all shipped ones.
+///
+/// # Errors
+/// What cannot be read, and every problem of a file that is no scenario.
+pub fn load(names: &[String]) -> Result<Vec<Scenario>, Failure> {
+    if names.is_empty() {
+        return scenario::shipped().iter().map(|(_, file, source)| parse(source, file)).collect();
+    }
+    let mut scenarios = Vec::new();
+    for name in names {
+        if let Some((_, file, source)) = scenario::shipped().iter().find(|(shipped, ..)| shipped == name) {
+            scenarios.push(parse(source, file)?);
+            continue;
+        }
+        for path in files(name)? {
+            let source = read_text(&path)?;
+            scenarios.push(parse(&source, &path.display().to_string())?);
+        }
+    }
+    Ok(scenarios)
+}
+
+fn parse(source: &str, file: &str) -> Result<Scenario, Failure> {
+    let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    scenario::load(source, file).map_err(|problems| Failure::rendered(problems.render(color)))
+}
+
+/// The files `name` stands for: itself, or the `.toml` files of a folder.
+fn files(name: &str) -> Result<Vec<PathBuf>, Failure> {
+    let path = Path::new(name);
+    if path.is_dir() {
+        let unreadable = |error| Failure::input(format!("cannot read the folder {name}: {error}"));
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                found.push(path);
+            }
+        }
+        found.sort();
+        return match found.is_empty() {
+            true => Err(Failure::new(Exit::NothingChecked, format!("nothing ran: no .toml file in the folder {name}"))),
+            false => Ok(found),
+        };
+    }
+    if !path.exists() {
+        let shipped: Vec<_> = scenario::shipped().iter().map(|(name, ..)| *name).collect();
+        let near = shipped.iter().find(|shipped| strsim::jaro_winkler(shipped, name) > 0.8);
+        let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+        return Err(Failure::input(format!(
+            "there is no scenario `{name}`: neither a file nor a folder nor one of the shipped ({}){near}",
+            shipped.join(", ")
+        )));
+    }
+    Ok(vec![path.to_owned()])
+}
+
+fn read_text(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let unreadable = |error| Failure::input(format!("cannot read {shown}: {error}"));
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(Failure::input(format!("{shown}: larger than the {FILE_BYTES_MAX} bytes a scenario may have")));
+    }
+    text::decode(&bytes).map_err(|error| match error {
+        NotText::NotUtf8 { good } => {
+            let line = bytes[..good].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            Failure::input(format!("{shown}, line {line}: not UTF-8; save the file as UTF-8"))
+        }
+        other => Failure::input(format!("{shown}: {other}; save the file as UTF-8")),
+    })
+}

@@ -1,0 +1,298 @@
+//! What a run would do, in words and numbers, before it does it.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+
+use super::plain::span;
+use super::text::came_to;
+use crate::catalog;
+use crate::measure::ScenarioResult;
+use crate::population::{Group, LeaseBegins, Machines, Share};
+use crate::scenario::{
+    Arrive, ConnectionUse, Expectation, HostState, Ids, Order, Plan, Schedule, Spread, Step, TableNeeds, TimeMode,
+};
+use crate::text::{counted, grouped, harmless, wrapped};
+use crate::wire::FileTime;
+
+/// A plan as a person reads it. `rehearsed` is what came of it in memory, against an honest host
+/// that had counted nobody; `began` is when machines' clocks are looked at.
+pub fn render_plan(plan: &Plan, rehearsed: Option<&ScenarioResult>, began: FileTime) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{BOLD}{}{BOLD:#}  {}", plan.name, harmless(&plan.question));
+    let _ = writeln!(out, "  {DIM}{}, seed {}, plan {}{DIM:#}", harmless(&plan.file), plan.seed, plan.hash);
+    row(&mut out, "asks", &asks(plan));
+    row(&mut out, "takes", &takes(plan));
+    row(&mut out, "host", &host(plan));
+    row(&mut out, "leaves", &leaves(plan));
+    for threshold in &plan.thresholds {
+        row(&mut out, "holds to", &harmless(&threshold.text));
+    }
+    let arriving: Vec<u16> = plan.arriving().map(|(group, ..)| group).collect();
+    let _ = writeln!(out, "\n  {BOLD}machines{BOLD:#}");
+    for (number, group) in
+        plan.population.groups().enumerate().filter(|(number, _)| arriving.contains(&(*number as u16)))
+    {
+        let _ = number;
+        machines(&mut out, group, began);
+    }
+    let _ = writeln!(out, "\n  {BOLD}steps{BOLD:#}");
+    for (number, step) in plan.steps.iter().enumerate() {
+        render_step(&mut out, plan, number, step, rehearsed);
+    }
+    out
+}
+
+fn asks(plan: &Plan) -> String {
+    let machines = counted(plan.machines(), "machine");
+    let listed = plan.arrivals();
+    let by_leases = leased_requests(plan);
+    match (listed, by_leases) {
+        (listed, 0) => format!("{machines}, {}", counted(listed, "request")),
+        (0, leased) => format!("{machines}, about {} as their leases make them", counted(leased, "request")),
+        (listed, leased) => format!(
+            "{machines}, {} and about {} more as their leases make them",
+            counted(listed, "request"),
+            grouped(leased)
+        ),
+    }
+}
+
+/// About how many requests leases make: one a week from every activation.
+fn leased_requests(plan: &Plan) -> u64 {
+    let of = |step: &Step| match step.arrive {
+        Arrive::Lifecycle { span } => step.activations() * span.as_secs().div_ceil(WEEK_S).max(1),
+        _ => 0,
+    };
+    plan.steps.iter().map(of).sum()
+}
+
+fn takes(plan: &Plan) -> String {
+    let said = plan.takes.as_ref().map(|takes| harmless(takes));
+    match plan.time {
+        TimeMode::Virtual { begins } => {
+            let said = said.map_or(String::new(), |said| format!("{said}; "));
+            format!("{said}a time of its own from {begins} on, in memory")
+        }
+        TimeMode::Wall => said.unwrap_or_else(|| "as long as the host takes to answer".to_owned()),
+    }
+}
+
+fn host(plan: &Plan) -> String {
+    let table = match plan.host.table {
+        TableNeeds::Any => "any; whom it has counted before is learned from its first answers",
+        TableNeeds::Empty => "one that has counted nobody",
+    };
+    let serves = match &plan.host.serves {
+        None => "every volume product of the catalogue".to_owned(),
+        Some(ids) => counted(ids.len(), "product family") + " of the catalogue and no other",
+    };
+    let embedded =
+        plan.needs_embedded_host().map_or(String::new(), |why| format!("; only the embedded lab host: it {why}"));
+    format!("{table}; serves {serves}{embedded}")
+}
+
+fn leaves(plan: &Plan) -> String {
+    if plan.needs_embedded_host().is_some() {
+        return "nothing: the embedded lab host ends with the run".to_owned();
+    }
+    let ids = plan.ids_per_application();
+    let ids: Vec<String> = ids
+        .into_iter()
+        .map(|(application, ids)| format!("{} ({})", counted(ids, "client id"), catalog::application_name(application)))
+        .collect();
+    let n_policy = plan.largest_n_policy();
+    format!(
+        "{} for 30 days, {} in the log and the counters, a client table of {} for good",
+        ids.join(", "),
+        counted(plan.arrivals(), "request"),
+        grouped(2 * u64::from(n_policy)),
+    )
+}
+
+fn machines(out: &mut String, group: &Group, began: FileTime) {
+    let products: Vec<String> = group
+        .wanted
+        .iter()
+        .take(LISTED_MAX)
+        .map(|wanted| format!("{} (N {})", harmless(&wanted.name), wanted.n_policy))
+        .collect();
+    let mut text = match &group.machines {
+        Machines::Alike(count) => format!("{} with {}", grouped(u64::from(*count)), products.join(" and ")),
+        Machines::Listed(rows) => {
+            format!("{} of a table, with {}", grouped(u64::from(rows.len())), products.join(", "))
+        }
+    };
+    if group.wanted.len() > LISTED_MAX {
+        let _ = write!(text, " and {} more products", group.wanted.len() - LISTED_MAX);
+    }
+    let mut add = |part: String| {
+        let _ = write!(text, "; {part}");
+    };
+    match group.lease {
+        LeaseBegins::Installed => {}
+        LeaseBegins::Aged { least_min, most_min } if least_min == most_min => {
+            add(format!("activated {} ago", days(least_min)));
+        }
+        LeaseBegins::Aged { least_min, most_min } => {
+            add(format!("activated {} to {} ago", days(least_min), days(most_min)))
+        }
+        LeaseBegins::Standing { status, minutes_left } => add(format!("{status}, {minutes_left} minutes left")),
+    }
+    match group.vm {
+        Share::NONE => {}
+        share => add(format!("{share} virtual")),
+    }
+    if !group.clock.is_right() {
+        add(format!("clock {}", group.clock.words(began, began)));
+    } else if group.clock != crate::client::ClientClock::right() {
+        add(format!("clock right: {}", group.clock));
+    }
+    if group.clones {
+        add("one client id between them".to_owned());
+    }
+    if group.previous_id {
+        add("had another client id before".to_owned());
+    }
+    for away in &group.away {
+        add(format!("{} away from {} to {}", away.share, span(away.from), span(away.to)));
+    }
+    for (number, line) in wrapped(&text, WIDTH - NAME_WIDTH).iter().enumerate() {
+        let name = if number == 0 { harmless(&group.name) } else { String::new() };
+        let _ = writeln!(out, "    {name:<NAME_WIDTH$} {line}");
+    }
+}
+
+fn days(minutes: u64) -> String {
+    span(std::time::Duration::from_secs(minutes * 60))
+}
+
+fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, rehearsed: Option<&ScenarioResult>) {
+    let _ = writeln!(out, "    {:>2}  {}", number + 1, harmless(&step.title));
+    let mut parts = Vec::new();
+    match step.host {
+        HostState::Kept => {}
+        HostState::Fresh => parts.push("the host has counted nobody".to_owned()),
+        HostState::Down => parts.push("the host is out of service".to_owned()),
+    }
+    if !step.wait.is_zero() {
+        parts.push(format!("waits {}", span(step.wait)));
+    }
+    if !step.selections.is_empty() {
+        parts.push(arrivals(step));
+    }
+    detail(out, &parts.join("; "));
+    if !step.expect.is_empty() {
+        let expected: Vec<String> = step.expect.iter().map(expected).collect();
+        detail(out, &format!("expects {}", expected.join(", ")));
+    }
+    if let Some(outcome) = rehearsed.and_then(|rehearsed| rehearsed.steps.get(number)).filter(|step| step.exchanges > 0)
+    {
+        detail(out, &format!("an honest host: {}", came_to(outcome)));
+    }
+    let _ = plan;
+}
+
+fn arrivals(step: &Step) -> String {
+    let mut text = match &step.arrive {
+        Arrive::Turns { concurrency: 1 } => format!("{} one by one", counted(step.arrivals(), "request")),
+        Arrive::Turns { concurrency } => {
+            format!("{}, {} at a time", counted(step.arrivals(), "request"), grouped(*concurrency as u64))
+        }
+        Arrive::Open(schedule) => {
+            format!(
+                "{}, {}, in about {}",
+                counted(step.arrivals(), "request"),
+                rate(schedule),
+                span(schedule.duration(step.arrivals() as u64))
+            )
+        }
+        Arrive::Recorded { speed: 1 } => format!("{} at the recorded pace", counted(step.arrivals(), "request")),
+        Arrive::Recorded { speed } => {
+            format!("{}, {} times as fast as recorded", counted(step.arrivals(), "request"), grouped(u64::from(*speed)))
+        }
+        Arrive::Lifecycle { span: time } => {
+            format!("{} as their leases make them ask, for {}", counted(step.activations(), "activation"), span(*time))
+        }
+    };
+    if step.order == Order::Shuffled {
+        text.push_str(", in a mixed order");
+    }
+    if step.repeat.times > 1 && !step.repeat.pause.is_zero() {
+        let _ = write!(text, ", in {} rounds with {} between", step.repeat.times, span(step.repeat.pause));
+    }
+    if step.connection == ConnectionUse::Kept {
+        text.push_str(", over kept connections");
+    }
+    text
+}
+
+fn rate(schedule: &Schedule) -> String {
+    let stages: Vec<String> = schedule
+        .stages
+        .iter()
+        .map(|stage| {
+            let level = if stage.from_per_s == stage.to_per_s {
+                format!("{}/s", stage.to_per_s)
+            } else {
+                format!("{} to {}/s", stage.from_per_s, stage.to_per_s)
+            };
+            if stage.lasts.is_zero() { level } else { format!("{level} for {}", span(stage.lasts)) }
+        })
+        .collect();
+    let spread = match schedule.spread {
+        Spread::Even => String::new(),
+        Spread::Poisson => " as strangers come".to_owned(),
+        Spread::Bursts { size } => format!(" in bursts of {size}"),
+    };
+    format!("at {}{spread}", stages.join(", then "))
+}
+
+fn expected(expectation: &Expectation) -> String {
+    format!("{} {}", expectation.what.words().trim_end_matches(':'), expectation.what.text())
+}
+
+fn row(out: &mut String, label: &str, text: &str) {
+    for (number, line) in wrapped(text, WIDTH - 10).iter().enumerate() {
+        let label = if number == 0 { label } else { "" };
+        let _ = writeln!(out, "  {label:<9} {line}");
+    }
+}
+
+fn detail(out: &mut String, text: &str) {
+    for line in wrapped(text, WIDTH - 8) {
+        if !line.is_empty() {
+            let _ = writeln!(out, "        {DIM}{line}{DIM:#}");
+        }
+    }
+}
+
+/// One arrival as a line of JSON, without its line feed.
+pub fn arrival_line(
+    plan: &Plan,
+    step: usize,
+    position: usize,
+    due: Option<std::time::Duration>,
+    began: FileTime,
+) -> String {
+    let arrival = plan.arrival(step, position);
+    let machine = plan.machine(&arrival, began);
+    let (status, minutes_left) = machine.lease.standing(began);
+    serde_json::json!({
+        "scenario": plan.name, "step": step + 1, "arrival": position + 1, "machine": machine.label,
+        "due_ns": due.map(|due| due.as_nanos() as u64), "cmid": machine.id.guid(),
+        "workstation": machine.workstation.to_string(), "product": machine.wanted.name,
+        "application_id": machine.wanted.application_id, "sku_id": machine.wanted.sku_id,
+        "kms_counted_id": machine.wanted.kms_counted_id, "n_policy": machine.wanted.n_policy,
+        "protocol": arrival.version.to_string(), "vm": machine.is_vm, "license_status": status.0,
+        "minutes_left": minutes_left, "ids": match plan.population.ids() { Ids::Seeded => "seeded", Ids::Pool => "pool" },
+    })
+    .to_string()
+}
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const WIDTH: usize = 100;
+const NAME_WIDTH: usize = 18;
+const LISTED_MAX: usize = 4;
+const WEEK_S: u64 = 7 * 24 * 3600;
