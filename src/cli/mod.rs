@@ -1,11 +1,13 @@
 //! The command line: one file a subcommand.
 
+mod carry_out;
 mod catalog;
 mod common;
 pub mod decode;
 mod explain;
 mod failure;
 mod lab;
+mod plan;
 mod probe;
 mod run;
 mod scenarios;
@@ -38,6 +40,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Plan(plan::PlanArgs),
     Probe(Box<probe::ProbeArgs>),
     Lab(lab::LabArgs),
     Decode(decode::DecodeArgs),
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
     let mut out = Patient::new(anstream::AutoStream::auto(std::io::stdout().lock()));
     let result = match cli.command {
         Command::Run(args) => run::execute(&args).map(ExitCode::from),
+        Command::Plan(args) => plan::execute(&args, &mut out).map(ExitCode::from),
         Command::Probe(args) => probe::execute(&args, &mut out),
         Command::Lab(args) => lab::execute(&args, &mut out).map(ExitCode::from),
         Command::Decode(args) => decode::execute(&args, &mut out).map(ExitCode::from),

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use tokio::sync::mpsc;
 
+use super::carry_out::{Outputs, run_one};
 use super::common::{TargetArgs, interrupted, parse_limit, runtime, say};
 use super::{Failure, scenarios};
-use crate::checks::{HostKnowledge, Judge};
-use crate::engine::{Clock, HostUnderTest, Settings, Stop, Target, run_plan};
-use crate::events::{Event, RunError};
+use crate::checks::HostKnowledge;
+use crate::engine::{Clock, HostUnderTest, Settings, Stop, Target};
+use crate::events::RunError;
 use crate::exit::Exit;
-use crate::measure::{Measure, ScenarioResult};
-use crate::report::{self, OutFile, OutSpec, Reporter, RunHeader, RunRecord};
+use crate::measure::ScenarioResult;
+use crate::report::{self, OutFile, OutSpec, RunHeader, RunRecord};
 use crate::scenario::Plan;
 use crate::text::counted;
 
@@ -44,10 +44,6 @@ pub struct RunArgs {
 pub fn execute(args: &RunArgs) -> Result<Exit, Failure> {
     check_out(&args.out)?;
     let (plans, skipped) = choose(args)?;
-    let limits = args.target.limits();
-    for plan in &plans {
-        limits.check(plan).map_err(|refused| Failure::usage(format!("{}: {refused}", plan.name)))?;
-    }
     runtime()?.block_on(run_all(args, plans, skipped))
 }
 
@@ -72,14 +68,20 @@ fn check_out(specs: &[OutSpec]) -> Result<(), Failure> {
 
 /// The plans to carry out, and why others are left out.
 fn choose(args: &RunArgs) -> Result<(Vec<Arc<Plan>>, Vec<String>), Failure> {
-    let ids = args.target.limits().ids;
+    let limits = args.target.limits();
     let mut plans = Vec::new();
     let mut skipped = Vec::new();
     for scenario in scenarios::load(&args.scenarios)? {
-        let plan = scenario.plan(args.seed, ids);
-        match plan.needs_embedded_host() {
-            Some(why) if !args.target.target.is_embedded() => skipped.push(format!("{}: {why}", plan.name)),
-            _ => plans.push(Arc::new(plan)),
+        let plan = scenario.plan(args.seed, limits.ids);
+        if let Some(why) = plan.needs_embedded_host().filter(|_| !args.target.target.is_embedded()) {
+            skipped.push(format!("{}: {why}", plan.name));
+            continue;
+        }
+        match limits.check(&plan) {
+            Ok(()) => plans.push(Arc::new(plan)),
+            // Whoever named no scenario asked for those that suit the target.
+            Err(refused) if args.scenarios.is_empty() => skipped.push(format!("{}: {refused}", plan.name)),
+            Err(refused) => return Err(Failure::usage(format!("{}: {refused}", plan.name))),
         }
     }
     if plans.is_empty() {
@@ -107,6 +109,7 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
     let begun = clock.now();
     let settings =
         Settings { timeout: args.target.timeout, record: args.out.iter().any(|spec| spec.format.wants_pdus()) };
+    let known = HostKnowledge { embedded: host.lab.is_some(), clock_uncertainty: args.clock_uncertainty };
     let mut results = Vec::new();
     for plan in plans {
         if let Some(lab) = &host.lab {
@@ -115,7 +118,7 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
         if !args.quiet {
             say(report::render_heading(&plan));
         }
-        let result = run_one(plan, &host, args.clock_uncertainty, settings, clock, &stop, &mut outputs).await?;
+        let result = run_one(plan, &host, known, settings, clock, &stop, &mut outputs).await?;
         if !args.quiet {
             say(report::render_scenario(&result));
         }
@@ -139,59 +142,6 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
         say(report::render_footer(&results, &skipped, exit, took));
     }
     written.map(|()| exit)
-}
-
-/// The reports of a run. One that cannot be written is given up, and told of at the end: the run
-/// and the other reports go on.
-#[derive(Default)]
-struct Outputs {
-    reporters: Vec<Box<dyn Reporter>>,
-    first_error: Option<std::io::Error>,
-}
-
-impl Outputs {
-    fn observe(&mut self, event: &Event) {
-        let first_error = &mut self.first_error;
-        self.reporters.retain_mut(|reporter| match reporter.observe(event) {
-            Ok(()) => true,
-            Err(error) => {
-                first_error.get_or_insert(error);
-                false
-            }
-        });
-    }
-
-    fn finish(mut self, record: &RunRecord<'_>) -> Result<(), Failure> {
-        for reporter in self.reporters {
-            if let Err(error) = reporter.finish(record) {
-                self.first_error.get_or_insert(error);
-            }
-        }
-        self.first_error.map_or(Ok(()), |error| Err(error.into()))
-    }
-}
-
-async fn run_one(
-    plan: Arc<Plan>,
-    host: &Arc<HostUnderTest>,
-    clock_uncertainty: Duration,
-    settings: Settings,
-    clock: Clock,
-    stop: &Stop,
-    outputs: &mut Outputs,
-) -> Result<ScenarioResult, Failure> {
-    let (events, mut received) = mpsc::channel::<Event>(EVENTS_MAX);
-    let known = HostKnowledge { embedded: host.lab.is_some(), clock_uncertainty };
-    let mut judge = Judge::new(Arc::clone(&plan), known);
-    let mut measure = Measure::new(Arc::clone(&plan));
-    let running = tokio::spawn(run_plan(plan, Arc::clone(host), settings, clock, events, stop.clone()));
-    while let Some(event) = received.recv().await {
-        let event = judge.judge(event);
-        measure.observe(&event);
-        outputs.observe(&event);
-    }
-    running.await.map_err(|error| Failure::new(Exit::Bug, format!("the run broke off: {error}")))?;
-    Ok(measure.finish(judge.remarks()))
 }
 
 /// What the plans would send, for whoever has not said that they may.
@@ -246,6 +196,3 @@ fn stop_on_interrupt() -> Stop {
     });
     stop
 }
-
-/// Events that may wait for their reader.
-const EVENTS_MAX: usize = 1024;
