@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use kmsproof::lab::{HostIdentity, LabHost, LabListener};
 use kmsproof::wire::FileTime;
 use std::sync::{Arc, Mutex};
-use support::command::{Ran, command, run};
+use support::command::{Lab, Ran, command, run};
 
 fn kmsproof(arguments: &[&str]) -> Ran {
     run(command(env!("CARGO_BIN_EXE_kmsproof"), arguments))
@@ -32,6 +32,23 @@ fn by_address_and_by_name() {
     for target in [address.to_string(), format!("localhost:{}", address.port())] {
         let ran = kmsproof(&["run", "smoke", "--target", &target]);
         assert_eq!(ran.code, 0, "{target}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_host_with_faults_has_them_wherever_it_runs() {
+    let lab = Lab::start(env!("CARGO_BIN_EXE_kmsproof"), &["--fault", "serves-no-office,says-never"]);
+    for target in [lab.address.as_str(), "lab:serves-no-office,says-never"] {
+        for (product, code) in
+            [("Office Professional Plus 2019", "0xC004F042"), ("Windows 11 Enterprise", "0x00000000")]
+        {
+            let ran = kmsproof(&["probe", target, "--product", product, "--json"]);
+            let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+            let call = &said["calls"][0];
+            assert_eq!(call["outcome"]["wire"], code, "{target}: {said:#}");
+            let told = call["response"]["renewal_interval_min"].as_u64();
+            assert_eq!(told, (code == "0x00000000").then_some(0), "{target}: {said:#}");
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::safety::{self, Consent, Limits, Refused};
 /// Which host, and what may be done to it.
 #[derive(Debug, Args)]
 pub struct TargetArgs {
-    /// The host to test: lab, HOST, HOST:PORT, `[IPV6]:PORT` or srv:DOMAIN (port 1688 when left out)
+    /// The host to test: lab, `lab:FAULT[,FAULT]`, HOST, HOST:PORT, `[IPV6]:PORT` or srv:DOMAIN (port 1688 when left out)
     #[arg(long, default_value = "lab", value_name = "TARGET", env = "KMSPROOF_TARGET")]
     pub target: Target,
     /// You may test that host (needed for every target that is not loopback)
@@ -47,8 +47,8 @@ impl TargetArgs {
     /// message to whoever has not said that they may test the host.
     pub async fn host(&self, seed: u64, clock: Clock, would_send: &str) -> Result<HostUnderTest, Failure> {
         let (addresses, lab) = match &self.target {
-            Target::Lab => {
-                let lab = EmbeddedLab::start(seed, clock).await.map_err(Failure::setup)?;
+            Target::Lab(faults) => {
+                let lab = EmbeddedLab::start(seed, clock, faults.clone()).await.map_err(Failure::setup)?;
                 (vec![lab.address()], Some(lab))
             }
             Target::Host { host, port } => (resolve(host, *port, self.timeout).await.map_err(Failure::setup)?, None),

@@ -1,5 +1,6 @@
 //! `kmsproof lab`: serve the lab host.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -10,9 +11,9 @@ use super::Failure;
 use super::common::{interrupted, runtime, say};
 use crate::engine::Clock;
 use crate::exit::Exit;
-use crate::lab::{HostIdentity, LabHost, LabListener, Observer, Served};
+use crate::lab::{Fault, Faults, HostIdentity, LabHost, LabListener, Observer, Place, Served};
 use crate::report::plain::named;
-use crate::text::harmless;
+use crate::text::{harmless, wrapped};
 use crate::wire::Hresult;
 
 /// Serve the lab host on loopback, for kmsproof's own synthetic clients only
@@ -21,6 +22,12 @@ pub struct LabArgs {
     /// Where to listen: a loopback address and a port (0: the system chooses)
     #[arg(long, default_value = "127.0.0.1:1688", value_name = "ADDRESS:PORT", env = "KMSPROOF_LISTEN")]
     listen: SocketAddr,
+    /// Break a rule on purpose; more than one may be named
+    #[arg(long, value_name = "FAULT", value_delimiter = ',', value_parser = Fault::named, env = "KMSPROOF_FAULT")]
+    fault: Vec<&'static Fault>,
+    /// Say what faults there are, what each does and whom it hurts, and do nothing else
+    #[arg(long)]
+    list_faults: bool,
     /// Speak NDR32 only, as hosts do that are not 64-bit Windows
     #[arg(long, env = "KMSPROOF_NDR32_ONLY", value_parser = BoolishValueParser::new())]
     ndr32_only: bool,
@@ -33,20 +40,40 @@ pub struct LabArgs {
 }
 
 /// Carries the command out: serves until interrupted.
-pub fn execute(args: &LabArgs) -> Result<Exit, Failure> {
-    runtime()?.block_on(serve(args))
+pub fn execute(args: &LabArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    if args.list_faults {
+        list_faults(out)?;
+        return Ok(Exit::Held);
+    }
+    let faults = Faults::new(args.fault.clone()).map_err(Failure::usage)?;
+    runtime()?.block_on(serve(args, faults))
 }
 
-async fn serve(args: &LabArgs) -> Result<Exit, Failure> {
+fn list_faults(out: &mut dyn Write) -> std::io::Result<()> {
+    for fault in Fault::all() {
+        writeln!(out, "{BOLD}{}{BOLD:#}", fault.name)?;
+        let on_connections = "in what it does with connections, not in its answers";
+        let shows = (fault.place() == Place::Connections).then_some(("shows", on_connections));
+        for (what, words) in [("does", fault.does), ("hurts", fault.hurts)].into_iter().chain(shows) {
+            for (number, line) in wrapped(words, COLUMNS).iter().enumerate() {
+                writeln!(out, "  {:6}{line}", if number == 0 { what } else { "" })?;
+            }
+        }
+    }
+    out.flush()
+}
+
+async fn serve(args: &LabArgs, faults: Faults) -> Result<Exit, Failure> {
     let clock = Clock::start();
-    let host = Arc::new(Mutex::new(LabHost::new(HostIdentity::default(), args.seed)));
+    let with = if faults.is_empty() { String::new() } else { format!(" with faults: {},", faults.names()) };
+    let host = Arc::new(Mutex::new(LabHost::new(HostIdentity::default(), args.seed).with_faults(faults)));
     let listener =
         LabListener::bind(args.listen, host, Arc::new(move || clock.wall())).await.map_err(|error| match error {
             crate::lab::BindError::NotLoopback(_) => Failure::usage(error),
             crate::lab::BindError::Io(..) => Failure::setup(error),
         })?;
     let address = listener.address();
-    say(format_args!("lab host on {address}, for kmsproof's synthetic clients only; Ctrl-C ends it\n"));
+    say(format_args!("lab host on {address},{with} for kmsproof's synthetic clients only; Ctrl-C ends it\n"));
     let observer: Observer = if args.quiet { Arc::new(|_| {}) } else { Arc::new(tell) };
     tokio::select! {
         () = listener.ndr64(!args.ndr32_only).observed_by(observer).serve() => {}
@@ -74,3 +101,7 @@ fn tell(served: &Served<'_>) {
 fn words(result: Hresult) -> String {
     if result == Hresult::OK { "granted".to_owned() } else { named(result) }
 }
+
+/// What fits beside the words in front.
+const COLUMNS: usize = 90;
+const BOLD: anstyle::Style = anstyle::Style::new().bold();

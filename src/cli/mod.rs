@@ -60,7 +60,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::execute(&args).map(ExitCode::from),
         Command::Plan(args) => plan::execute(&args, &mut out).map(ExitCode::from),
         Command::Probe(args) => probe::execute(&args, &mut out),
-        Command::Lab(args) => lab::execute(&args).map(ExitCode::from),
+        Command::Lab(args) => lab::execute(&args, &mut out).map(ExitCode::from),
         Command::Decode(args) => decode::execute(&args, &mut out).map(ExitCode::from),
         Command::Explain(args) => explain::execute(&args, &mut out).map(ExitCode::from),
         Command::Import(args) => import::execute(&args).map(ExitCode::from),

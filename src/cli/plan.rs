@@ -15,6 +15,7 @@ use super::scenarios;
 use crate::checks::HostKnowledge;
 use crate::engine::{Clock, EmbeddedLab, HostUnderTest, Pacer, Settings, Stop};
 use crate::exit::Exit;
+use crate::lab::Faults;
 use crate::measure::ScenarioResult;
 use crate::report;
 use crate::scenario::{Plan, TimeMode};
@@ -85,7 +86,7 @@ fn rehearse(plan: Plan, began: FileTime) -> Result<ScenarioResult, Failure> {
     let plan = Arc::new(Plan { time: TimeMode::Virtual { begins: began }, thresholds: Vec::new(), ..plan });
     runtime()?.block_on(async {
         let clock = Clock::start();
-        let lab = EmbeddedLab::start(plan.seed, clock).await.map_err(Failure::setup)?;
+        let lab = EmbeddedLab::start(plan.seed, clock, Faults::default()).await.map_err(Failure::setup)?;
         let host = HostUnderTest {
             addresses: vec![lab.address()],
             lab: Some(lab),
@@ -94,7 +95,8 @@ fn rehearse(plan: Plan, began: FileTime) -> Result<ScenarioResult, Failure> {
         };
         let settings = Settings { timeout: Duration::from_secs(5), record: false };
         let known = HostKnowledge { embedded: true, clock_uncertainty: Duration::ZERO };
-        carry_out::run_one(plan, &Arc::new(host), known, settings, clock, &Stop::default(), &mut Outputs::default()).await
+        carry_out::run_one(plan, &Arc::new(host), known, settings, clock, &Stop::default(), &mut Outputs::default())
+            .await
     })
 }
 

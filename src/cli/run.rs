@@ -11,7 +11,7 @@ use super::carry_out::{Outputs, run_one};
 use super::common::{TargetArgs, interrupted, parse_limit, runtime, say};
 use super::{Failure, scenarios};
 use crate::checks::HostKnowledge;
-use crate::engine::{Clock, HostUnderTest, Settings, Stop};
+use crate::engine::{Clock, HostUnderTest, Settings, Stop, Target};
 use crate::events::RunError;
 use crate::exit::Exit;
 use crate::measure::ScenarioResult;
@@ -175,9 +175,11 @@ fn exit_of(results: &[ScenarioResult], stop: &Stop) -> Exit {
 
 fn target_words(args: &RunArgs, host: &HostUnderTest) -> String {
     let addresses: Vec<_> = host.addresses.iter().map(ToString::to_string).collect();
-    match host.lab {
-        Some(_) => format!("lab (embedded, {})", addresses.join(", ")),
-        None => format!("{} ({})", args.target.target, addresses.join(", ")),
+    let addresses = addresses.join(", ");
+    match &args.target.target {
+        Target::Lab(faults) if faults.is_empty() => format!("lab (embedded, {addresses})"),
+        Target::Lab(faults) => format!("lab with faults: {} (embedded, {addresses})", faults.names()),
+        target => format!("{target} ({addresses})"),
     }
 }
 
@@ -194,4 +196,3 @@ fn stop_on_interrupt() -> Stop {
     });
     stop
 }
-

@@ -23,8 +23,8 @@ pub(super) struct Link {
     events: Vec<Event>,
 }
 
-/// Who answers a call: with an enveloped response, or with a code.
-pub(super) type Respond<'r> = &'r mut dyn FnMut(&[u8]) -> Result<Vec<u8>, Hresult>;
+/// Who answers a call: with an enveloped response, with a code, or by hanging up.
+pub(super) type Respond<'r> = &'r mut dyn FnMut(&[u8]) -> Option<Result<Vec<u8>, Hresult>>;
 
 impl Link {
     /// A connection that was just made; it is the `id`-th of the run, from 0.
@@ -73,7 +73,7 @@ impl Link {
     /// Binds.
     pub fn bind(&mut self, now: Moment) -> Result<Opened, Failed> {
         self.client.begin(now);
-        match self.drive(now, &mut |_| Err(Hresult::INVALID_DATA))? {
+        match self.drive(now, &mut |_| Some(Err(Hresult::INVALID_DATA)))? {
             Said::Bound(negotiated) => Ok(Opened { connect: Duration::ZERO, negotiated }),
             Said::Replied(_) => unreachable!("nothing was called yet"),
         }
@@ -110,9 +110,16 @@ impl Link {
                 self.bytes.sent += bytes.len() as u64;
                 self.host.handle_bytes(&bytes);
             }
+            let mut hung_up = false;
             while let Some(call) = self.host.poll_call() {
-                let answer = respond(&call.payload);
-                self.host.answer(&call, answer.as_deref().map_err(|code| *code));
+                match respond(&call.payload) {
+                    Some(answer) => self.host.answer(&call, answer.as_deref().map_err(|code| *code)),
+                    None => hung_up = true,
+                }
+            }
+            if hung_up {
+                self.client.handle_close(FailureKind::Closed);
+                continue;
             }
             match self.host.poll_transmit() {
                 Some(bytes) => {
@@ -139,3 +146,18 @@ const FIRST_ASSOC_GROUP: u32 = 0x6b6d_0001;
 /// The range systems take ports of their own from.
 const FIRST_PORT: u16 = 49_152;
 const PORTS: u64 = 16_384;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_hangs_up_leaves_a_closed_connection() {
+        let settings = Settings { timeout: Duration::from_secs(5), record: false };
+        let mut link = Link::new(0, Offer::default(), settings);
+        link.bind(Moment::default()).unwrap();
+        let failed = link.call(Moment::default(), &[1, 2, 3, 4], &mut |_| None).unwrap_err();
+        assert_eq!((failed.failure.phase, failed.failure.kind), (Phase::Call, FailureKind::Closed));
+        assert!(!link.is_usable());
+    }
+}

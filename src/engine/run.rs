@@ -102,6 +102,10 @@ pub async fn run_plan(
     tell(&events, Event::ScenarioFinished { duration: took, ended_early: ended.err() }).await;
 }
 
+fn lost(error: std::io::Error) -> RunError {
+    RunError::HostLost(error.to_string())
+}
+
 struct Run {
     plan: Arc<Plan>,
     host: Arc<HostUnderTest>,
@@ -139,7 +143,7 @@ impl Crew {
             if step.host == HostState::Fresh {
                 lab.forget_clients();
             }
-            lab.set_down(step.host == HostState::Down).await;
+            lab.set_down(step.host == HostState::Down).await.map_err(lost)?;
         }
         tell(events, Event::StepStarted { step: number, fresh_host: step.host == HostState::Fresh }).await;
         stop.sleep(step.wait).await;
@@ -153,7 +157,7 @@ impl Crew {
             }
         }
         if let (HostState::Down, Some(lab)) = (step.host, &host.lab) {
-            lab.set_down(false).await;
+            lab.set_down(false).await.map_err(lost)?;
         }
         if stop.is_set() {
             return Err(RunError::Stopped);

@@ -4,13 +4,14 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::lab::{Faults, FaultsError};
 use crate::wire::kms::PORT;
 
 /// What `--target` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// An embedded lab host on an ephemeral loopback port.
-    Lab,
+    /// An embedded lab host on an ephemeral loopback port, with these faults.
+    Lab(Faults),
     /// A host by address or name.
     Host {
         /// The address or name.
@@ -27,7 +28,7 @@ pub enum Target {
 
 /// A target that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a target: {why}; expected lab, HOST, HOST:PORT, [IPV6]:PORT or srv:DOMAIN")]
+#[error("`{text}` is not a target: {why}; expected lab, lab:FAULT[,FAULT], HOST, HOST:PORT, [IPV6]:PORT or srv:DOMAIN")]
 pub struct TargetParseError {
     text: String,
     why: String,
@@ -40,10 +41,10 @@ impl FromStr for Target {
         let wrong = |why: &str| TargetParseError { text: text.to_owned(), why: why.to_owned() };
         let trimmed = text.trim();
         if trimmed == "lab" {
-            return Ok(Target::Lab);
+            return Ok(Target::Lab(Faults::default()));
         }
         if let Some(faults) = trimmed.strip_prefix("lab:") {
-            return Err(wrong(&format!("the embedded host has no fault named `{faults}`")));
+            return faults.parse().map(Target::Lab).map_err(|error: FaultsError| wrong(&error.to_string()));
         }
         if let Some(domain) = trimmed.strip_prefix("srv:") {
             check_name(domain).map_err(|why| wrong(&why))?;
@@ -63,14 +64,15 @@ impl FromStr for Target {
 impl Target {
     /// Whether this is the embedded lab host.
     pub fn is_embedded(&self) -> bool {
-        matches!(self, Target::Lab)
+        matches!(self, Target::Lab(_))
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Target::Lab => f.write_str("lab"),
+            Target::Lab(faults) if faults.is_empty() => f.write_str("lab"),
+            Target::Lab(faults) => write!(f, "lab:{faults}"),
             Target::Host { host, port } if host.parse::<Ipv6Addr>().is_ok() => write!(f, "[{host}]:{port}"),
             Target::Host { host, port } => write!(f, "{host}:{port}"),
             Target::Srv { domain } => write!(f, "srv:{domain}"),
@@ -135,7 +137,8 @@ mod tests {
 
     #[test]
     fn targets_are_read_as_documented() {
-        assert_eq!("lab".parse(), Ok(Target::Lab));
+        assert_eq!("lab".parse(), Ok(Target::Lab(Faults::default())));
+        assert_eq!("lab:ignores-skew".parse(), Ok(Target::Lab("ignores-skew".parse().unwrap())));
         assert_eq!("kms.example.edu".parse(), host("kms.example.edu", 1688));
         assert_eq!("kms.example.edu:1700".parse(), host("kms.example.edu", 1700));
         assert_eq!("192.0.2.7".parse(), host("192.0.2.7", 1688));
@@ -147,7 +150,9 @@ mod tests {
 
     #[test]
     fn printing_a_target_and_reading_it_again_changes_nothing() {
-        for text in ["lab", "kms.example.edu:1688", "[2001:db8::7]:1700", "srv:example.edu"] {
+        for text in
+            ["lab", "lab:ignores-skew,loses-updates", "kms.example.edu:1688", "[2001:db8::7]:1700", "srv:example.edu"]
+        {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
     }
@@ -168,7 +173,10 @@ mod tests {
             ("a..b", "`` cannot be a part"),
             ("1.2.3", "`1.2.3` is no IPv4 address"),
             ("999.1.1.1", "`999.1.1.1` is no IPv4 address"),
-            ("lab:bad-hmac", "no fault named `bad-hmac`"),
+            ("lab:ignores-skw", "no fault named `ignores-skw`; did you mean ignores-skew?"),
+            ("lab:", "the name of a fault is missing"),
+            ("lab:loses-updates,", "the name of a fault is missing"),
+            ("lab:loses-updates,loses-updates", "the fault loses-updates is named twice"),
             ("srv:", "the name is empty"),
         ] {
             let error = text.parse::<Target>().unwrap_err().to_string();

@@ -76,6 +76,9 @@ impl VirtualRun<'_> {
                 _ => self.by_the_list(number, step).await,
             };
             self.hang_up().await;
+            if step.host == HostState::Down {
+                self.lab.host().lock().unwrap_or_else(PoisonError::into_inner).was_down();
+            }
             result?;
             tell(self.events, Event::StepFinished { step: number }).await;
         }
@@ -190,7 +193,11 @@ impl VirtualRun<'_> {
         let result = {
             let host = self.lab.host();
             let mut host = host.lock().unwrap_or_else(PoisonError::into_inner);
-            link.call(now, ask.payload(), &mut |payload| host.respond(payload, wall).1)
+            link.call(now, ask.payload(), &mut |payload| {
+                let (_, answer) = host.respond(payload, wall);
+                // Its delays cost nothing here: no time passes between a request and its answer.
+                if host.manner().hang_up { None } else { Some(answer) }
+            })
         };
         self.tell_pdus(&mut link).await;
         attempt.note_carried(link.id(), link.take_bytes());

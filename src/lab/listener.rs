@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::LabHost;
@@ -35,6 +35,18 @@ pub type HostClock = Arc<dyn Fn() -> FileTime + Send + Sync>;
 /// A lab host bound to an address, ready to serve.
 pub struct LabListener {
     listener: TcpListener,
+    desk: Desk,
+}
+
+/// A lab host that is down: its port is kept, and refuses connections.
+pub struct ClosedLab {
+    /// Bound and not listening, so that nobody else gets the port meanwhile.
+    socket: TcpSocket,
+    desk: Desk,
+}
+
+/// What it takes to serve, whichever socket there is.
+struct Desk {
     address: SocketAddr,
     host: Arc<Mutex<LabHost>>,
     ndr64: bool,
@@ -68,55 +80,109 @@ impl LabListener {
         let failed = |error| BindError::Io(address, error);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(LabListener { listener, address, host, ndr64: true, clock, observer: Arc::new(|_| {}) })
+        let desk = Desk { address, host, ndr64: true, clock, observer: Arc::new(|_| {}) };
+        Ok(LabListener { listener, desk })
     }
 
     /// Whether the host speaks NDR64; it does unless told otherwise.
     #[must_use]
-    pub fn ndr64(self, ndr64: bool) -> LabListener {
-        LabListener { ndr64, ..self }
+    pub fn ndr64(mut self, ndr64: bool) -> LabListener {
+        self.desk.ndr64 = ndr64;
+        self
     }
 
     /// Tells `observer` of each request.
     #[must_use]
-    pub fn observed_by(self, observer: Observer) -> LabListener {
-        LabListener { observer, ..self }
+    pub fn observed_by(mut self, observer: Observer) -> LabListener {
+        self.desk.observer = observer;
+        self
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.desk.address
     }
 
     /// Serves until it is dropped. At most 4,096 connections at a time; more wait.
     pub async fn serve(self) {
+        self.serve_until(std::future::pending()).await;
+    }
+
+    /// Serves until `end`, and then closes every connection and the port.
+    ///
+    /// # Errors
+    /// When somebody else takes the port in that moment.
+    pub async fn close_after(self, end: impl Future<Output = ()>) -> std::io::Result<ClosedLab> {
+        let desk = self.serve_until(end).await;
+        let socket = if desk.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // Else connections that were open a moment ago keep the port. Windows needs no leave for
+        // that, and would let others in.
+        #[cfg(not(windows))]
+        socket.set_reuseaddr(true)?;
+        socket.bind(desk.address)?;
+        Ok(ClosedLab { socket, desk })
+    }
+
+    async fn serve_until(self, end: impl Future<Output = ()>) -> Desk {
+        let LabListener { listener, desk } = self;
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let groups = AtomicU32::new(FIRST_ASSOC_GROUP);
         let mut connections = tokio::task::JoinSet::new();
+        tokio::pin!(end);
         loop {
-            let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+            let accepted = async {
+                let place = Arc::clone(&room).acquire_owned().await.expect("nobody closes it");
+                (place, listener.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                biased;
+                () = &mut end => break,
+                accepted = accepted => accepted,
+            };
             while connections.try_join_next().is_some() {}
-            let Ok((stream, peer)) = self.listener.accept().await else {
+            let Ok((stream, peer)) = accepted else {
                 // Out of file descriptors, or a client gone before it was accepted: others are not to suffer.
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };
+            let open = CONNECTIONS_MAX - 1 - room.available_permits();
+            if !lock(&desk.host).admits(open) {
+                // A reset, as of a port that nothing listens on.
+                let _ = stream.set_zero_linger();
+                continue;
+            }
             let config = HostConfig {
-                port: self.address.port(),
-                ndr64: self.ndr64,
+                port: desk.address.port(),
+                ndr64: desk.ndr64,
                 // 0 asks for a new group; no host calls one that.
                 assoc_group: groups.fetch_add(1, Ordering::Relaxed).max(1),
                 max_fragment: MAX_FRAGMENT,
                 ..HostConfig::default()
             };
-            let (host, clock, observer) = (Arc::clone(&self.host), Arc::clone(&self.clock), Arc::clone(&self.observer));
+            let (host, clock, observer) = (Arc::clone(&desk.host), Arc::clone(&desk.clock), Arc::clone(&desk.observer));
             connections.spawn(async move {
                 let _place = place;
                 // A connection that breaks is its client's affair.
                 let _ = serve_connection(stream, peer, config, &host, &clock, &observer).await;
             });
         }
+        connections.shutdown().await;
+        desk
     }
+}
+
+impl ClosedLab {
+    /// Listens again, on the same port.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn open(self) -> std::io::Result<LabListener> {
+        Ok(LabListener { listener: self.socket.listen(BACKLOG)?, desk: self.desk })
+    }
+}
+
+fn lock(host: &Mutex<LabHost>) -> MutexGuard<'_, LabHost> {
+    host.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn serve_connection(
@@ -138,9 +204,19 @@ async fn serve_connection(
         }
         association.handle_bytes(&buffer[..read]);
         while let Some(call) = association.poll_call() {
-            let (request, answer) = host.lock().unwrap_or_else(PoisonError::into_inner).respond(&call.payload, clock());
+            let (request, answer, manner) = {
+                let mut host = lock(host);
+                let (request, answer) = host.respond(&call.payload, clock());
+                (request, answer, host.manner())
+            };
             let code = answer.as_ref().err().copied().unwrap_or(Hresult::OK);
             observer(&Served { peer, request: request.as_ref(), code });
+            if !manner.delay.is_zero() {
+                tokio::time::sleep(manner.delay).await;
+            }
+            if manner.hang_up {
+                return Ok(());
+            }
             association.answer(&call, answer.as_deref().map_err(|code| *code));
         }
         if let Some(bytes) = association.poll_transmit() {
@@ -160,6 +236,8 @@ async fn serve_connection(
 
 /// How many connections are served at once.
 pub const CONNECTIONS_MAX: usize = 4096;
+/// Connections that may wait to be accepted: what the standard library asks for.
+const BACKLOG: u32 = 1024;
 /// How long a connection may be silent.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// How long a closing connection is read on.

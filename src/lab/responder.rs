@@ -3,14 +3,18 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::rules::{Grant, Rules};
+use super::conduct::Conduct;
+use super::door::{Door, Manner};
+use super::fault::Faults;
+use super::rules::{Caller, Grant, Rules};
 use crate::catalog::Application;
 use crate::client::identity::ClientId;
 use crate::crypto::envelope::{self, SealV5, SealV6, Sealing};
 use crate::crypto::mac;
 use crate::proto::sealing;
 use crate::wire::kms::{
-    ActivationRequest, ActivationResponse, Envelope, EpidText, SEALED_REQUEST_LEN, V4_REQUEST_LEN, pkcs7_padding,
+    ActivationRequest, ActivationResponse, Envelope, EpidText, ProtocolVersion, SEALED_REQUEST_LEN, V4_REQUEST_LEN,
+    pkcs7_padding,
 };
 use crate::wire::{FileTime, Hresult, Layer, Reader};
 
@@ -41,11 +45,19 @@ impl Default for HostIdentity {
 }
 
 /// The embedded host, without its sockets and its clock.
+///
+/// It is honest unless it was given [`Faults`]. Whoever carries its bytes asks it
+/// whether a connection is let in ([`LabHost::admits`]), what it answers
+/// ([`LabHost::respond`]) and how the answer is carried ([`LabHost::manner`]), and
+/// tells it when it was down ([`LabHost::was_down`]): with sockets and in memory alike.
 #[derive(Debug)]
 pub struct LabHost {
     identity: HostIdentity,
     rules: Rules,
+    door: Door,
     random: ChaCha8Rng,
+    faults: Faults,
+    seed: u64,
 }
 
 impl LabHost {
@@ -55,23 +67,54 @@ impl LabHost {
         // Clients draw from the same seed, from stream 0 up: a host that drew what they drew would
         // answer with the IV it was asked with.
         random.set_stream(u64::MAX);
-        LabHost { identity, rules: Rules::default(), random }
+        let (rules, door, faults) = (Rules::default(), Door::default(), Faults::default());
+        LabHost { identity, rules, door, random, faults, seed }
     }
 
-    /// Forgets every client.
+    /// A host with these faults, and no others. Their chances follow from its seed.
+    #[must_use]
+    pub fn with_faults(self, faults: Faults) -> LabHost {
+        let (mut conduct, mut door) = (Conduct::default(), Door::default());
+        faults.install(&mut conduct, &mut door, self.seed);
+        LabHost { rules: Rules::of(conduct), door, faults, ..self }
+    }
+
+    /// Its faults; an honest host has none.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Forgets every client. Its faults go on: the next of a thousand is the next, whoever it is.
     pub fn forget_clients(&mut self) {
-        self.rules = Rules::default();
+        self.rules.forget_clients();
+    }
+
+    /// The host was down and is back: an honest one has forgotten nobody.
+    pub fn was_down(&mut self) {
+        if self.rules.conduct().forgets_when_down {
+            self.rules.forget_clients();
+        }
     }
 
     /// Counts a synthetic client as if it had asked.
     pub fn count(&mut self, application: Application, id: ClientId, n_policy: u32, now: FileTime) -> u32 {
-        self.rules.count(application.guid(), id.guid(), n_policy, now)
+        self.rules.count(&Caller { application: application.guid(), cmid: id.guid(), n_policy, name: None }, now)
+    }
+
+    /// Whether it lets one more connection in while `open` are.
+    pub fn admits(&self, open: usize) -> bool {
+        self.door.admits(open)
+    }
+
+    /// How the answer just given is carried to its client.
+    pub fn manner(&mut self) -> Manner {
+        self.door.manner()
     }
 
     /// Answers an enveloped request when the host's clock shows `now`: with an enveloped response,
     /// or with a code. Says what the request was, when it could be read.
     pub fn respond(&mut self, payload: &[u8], now: FileTime) -> (Option<ActivationRequest>, Result<Vec<u8>, Hresult>) {
-        let opened = match open_request(payload) {
+        let opened = match open_request(payload, self.rules.conduct().opens_any_version) {
             Ok(opened) => opened,
             Err(code) => return (None, Err(code)),
         };
@@ -81,7 +124,7 @@ impl LabHost {
 
     fn seal(&mut self, opened: &OpenedRequest, grant: Grant) -> Vec<u8> {
         let request = &opened.request;
-        let body = ActivationResponse {
+        let mut response = ActivationResponse {
             version: request.version,
             epid: self.identity.epid.clone(),
             cmid: request.cmid,
@@ -89,8 +132,9 @@ impl LabHost {
             count: grant.count,
             activation_interval_min: self.identity.activation_interval_min,
             renewal_interval_min: self.identity.renewal_interval_min,
-        }
-        .encode();
+        };
+        self.rules.conduct().written(&mut response);
+        let body = response.encode();
         let mut out = Vec::with_capacity(body.len() + 128);
         match opened.sealed {
             None => envelope::seal_response_v4(&body, &mut out),
@@ -124,10 +168,15 @@ struct OpenedRequest {
     sealed: Option<(Sealing, [u8; 16])>,
 }
 
-/// Opens a request as a strict host does: whatever is not exactly right is malformed data.
-fn open_request(payload: &[u8]) -> Result<OpenedRequest, Hresult> {
+/// Opens a request as a strict host does: whatever is not exactly right is malformed data. With
+/// `any_version`, a version that does not exist is none of that.
+fn open_request(payload: &[u8], any_version: bool) -> Result<OpenedRequest, Hresult> {
     let malformed = |_| Hresult::INVALID_DATA;
-    match Envelope::decode(payload).map_err(malformed)? {
+    let envelope = match Envelope::decode(payload) {
+        Err(_) if any_version => nearest_envelope(payload).ok_or(Hresult::INVALID_DATA)?,
+        envelope => envelope.map_err(malformed)?,
+    };
+    match envelope {
         Envelope::Mac { body, mac } => {
             if payload.len() != V4_REQUEST_LEN || mac != mac::v4(body) {
                 return Err(Hresult::INVALID_DATA);
@@ -150,6 +199,22 @@ fn open_request(payload: &[u8]) -> Result<OpenedRequest, Hresult> {
             Ok(OpenedRequest { request, sealed: Some((sealing, iv)) })
         }
     }
+}
+
+/// The envelope of a version that does not exist, read like that of the nearest which does: as
+/// [`crate::proto::Ask`] seals it.
+fn nearest_envelope(payload: &[u8]) -> Option<Envelope<'_>> {
+    let (&[minor_low, minor_high, major_low, major_high], sealed) = payload.split_first_chunk()?;
+    let version = ProtocolVersion {
+        major: u16::from_le_bytes([major_low, major_high]),
+        minor: u16::from_le_bytes([minor_low, minor_high]),
+    };
+    if version.major <= ProtocolVersion::V4.major {
+        let (body, &mac) = payload.split_last_chunk()?;
+        return Some(Envelope::Mac { body, mac });
+    }
+    let (&iv, ciphertext) = sealed.split_first_chunk()?;
+    Some(Envelope::Sealed { version, iv, ciphertext })
 }
 
 #[cfg(test)]

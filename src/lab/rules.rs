@@ -2,12 +2,12 @@
 //! description, sections 5 and 6).
 
 use std::collections::HashMap;
-use std::time::Duration;
 
+use super::conduct::Conduct;
 use super::table::ClientTable;
 use crate::catalog;
 use crate::client::identity::ClientId;
-use crate::wire::kms::{ActivationRequest, ProtocolVersion};
+use crate::wire::kms::{ActivationRequest, ProtocolVersion, WorkstationName};
 use crate::wire::{FileTime, Guid, Hresult};
 
 /// What a granted client is told.
@@ -17,39 +17,133 @@ pub struct Grant {
     pub count: u32,
 }
 
+/// What a host decides by.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The request.
+    pub request: &'a ActivationRequest,
+    /// What the host's clock shows.
+    pub now: FileTime,
+    /// How many times the host has forgotten every client.
+    pub life: u64,
+}
+
+/// Who is counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// The application.
+    pub application: Guid,
+    /// The client machine id.
+    pub cmid: Guid,
+    /// The N policy.
+    pub n_policy: u32,
+    /// The machine's name, where it gave one.
+    pub name: Option<&'a WorkstationName>,
+}
+
+/// One question a request is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// Does the protocol version exist?
+    Version,
+    /// Is the N policy one a client may have?
+    NPolicy,
+    /// Is the product served?
+    Product,
+    /// Is the client's clock right enough?
+    Clock,
+    /// Is the machine itself to be refused? No honest host refuses any.
+    Machine,
+}
+
+impl Rule {
+    /// What an honest host says.
+    fn honest(self, asked: &Asked<'_>, conduct: &Conduct) -> Result<(), Hresult> {
+        let Asked { request, now, .. } = *asked;
+        let (holds, otherwise) = match self {
+            Rule::Version => (ProtocolVersion::ALL.contains(&request.version), Hresult::INVALID_DATA),
+            Rule::NPolicy => (request.n_policy <= N_POLICY_MAX, Hresult::INVALID_DATA),
+            Rule::Product => {
+                (catalog::serves(request.application_id, request.kms_counted_id), Hresult::KMS_ID_MISMATCH)
+            }
+            Rule::Clock => (conduct.clock.hold(request.client_time, now), Hresult::INVALID_TIMESTAMP),
+            Rule::Machine => return Ok(()),
+        };
+        if holds { Ok(()) } else { Err(otherwise) }
+    }
+}
+
 /// The rules and the memory they need: one table for each application.
 #[derive(Debug, Default)]
 pub struct Rules {
     tables: HashMap<Guid, ClientTable>,
+    life: u64,
+    conduct: Conduct,
 }
 
 impl Rules {
+    /// The rules of a host of this conduct that has seen no client.
+    pub fn of(conduct: Conduct) -> Rules {
+        Rules { conduct, ..Rules::default() }
+    }
+
+    /// The host's conduct.
+    pub fn conduct(&mut self) -> &mut Conduct {
+        &mut self.conduct
+    }
+
     /// Decides on a request that could be read. A client that is refused is not counted.
     pub fn decide(&mut self, request: &ActivationRequest, now: FileTime) -> Result<Grant, Hresult> {
-        if !ProtocolVersion::ALL.contains(&request.version) || request.n_policy > N_POLICY_MAX {
-            return Err(Hresult::INVALID_DATA);
-        }
-        // The guard of a test fixture, before any rule of a host: no machine of the real world is answered.
+        let asked = Asked { request, now, life: self.life };
+        self.hold(Rule::Version, &asked)?;
+        self.hold(Rule::NPolicy, &asked)?;
+        // The guard of a test fixture, which is no rule of a host and which no fault can lift: no
+        // machine of the real world is answered.
         if ClientId::recognise(request.cmid).is_none() {
             return Err(Hresult::KMS_ID_MISMATCH);
         }
-        if !catalog::serves(request.application_id, request.kms_counted_id) {
-            return Err(Hresult::KMS_ID_MISMATCH);
-        }
-        if request.client_time.distance(now) > SKEW_MAX {
-            return Err(Hresult::INVALID_TIMESTAMP);
-        }
-        Ok(Grant { count: self.count(request.application_id, request.cmid, request.n_policy, now) })
+        self.hold(Rule::Product, &asked)?;
+        self.hold(Rule::Clock, &asked)?;
+        self.hold(Rule::Machine, &asked)?;
+        let caller = Caller {
+            application: request.application_id,
+            cmid: request.cmid,
+            n_policy: request.n_policy,
+            name: Some(&request.workstation),
+        };
+        let count = self.count(&caller, now);
+        self.conduct.granted(&asked, Grant { count })
     }
 
     /// Counts a client of an application.
-    pub fn count(&mut self, application: Guid, cmid: Guid, n_policy: u32, now: FileTime) -> u32 {
-        self.tables.entry(application).or_default().count(cmid, n_policy, now)
+    pub fn count(&mut self, caller: &Caller<'_>, now: FileTime) -> u32 {
+        let (mut table, entry) = self.conduct.table_and_entry(caller);
+        if self.tables.len() >= TABLES_MAX && !self.tables.contains_key(&table) {
+            table = Guid::NIL;
+        }
+        let table = self.tables.entry(table).or_default();
+        let tally = table.count(&self.conduct.table, entry, caller.n_policy, now);
+        if !tally.known && self.conduct.loses() {
+            table.forget(entry);
+        }
+        self.conduct.told(tally)
+    }
+
+    /// Forgets every client.
+    pub fn forget_clients(&mut self) {
+        self.tables.clear();
+        self.life += 1;
+    }
+
+    fn hold(&mut self, rule: Rule, asked: &Asked<'_>) -> Result<(), Hresult> {
+        let honest = rule.honest(asked, &self.conduct);
+        self.conduct.ruled(rule, asked, honest)
     }
 }
 
-/// How far a client's clock may be from the host's; exactly this much passes.
-const SKEW_MAX: Duration = Duration::from_secs(4 * 3600);
+/// More than there are applications: only a host that serves what does not exist comes near it, and
+/// the rest then shares a table.
+const TABLES_MAX: usize = 64;
 
 /// The largest N policy that is not taken for malformed data (hosts that were tried refuse 1,001 and more).
 const N_POLICY_MAX: u32 = 1000;

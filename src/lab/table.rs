@@ -9,30 +9,79 @@ use crate::wire::{FileTime, Guid};
 ///
 /// Its size is twice the largest N policy any client has asked for and never
 /// shrinks; an entry lasts thirty days, or until newer ones push it out; the
-/// same id counts once.
+/// same id counts once. So say the honest [`TableRules`].
 #[derive(Debug, Default)]
 pub struct ClientTable {
     seen: HashMap<Guid, FileTime>,
-    size: usize,
+    n_policy_max: u32,
 }
 
-impl ClientTable {
-    /// Counts a client whose N policy is `n_policy` at `now`, and returns how many are in the table, it included.
-    pub fn count(&mut self, cmid: Guid, n_policy: u32, now: FileTime) -> u32 {
-        self.size = self.size.max(2 * n_policy as usize).max(1);
-        self.seen.retain(|_, seen| seen.distance(now) < LIFETIME || *seen > now);
-        self.seen.insert(cmid, now);
-        while self.seen.len() > self.size {
-            let oldest = self.seen.iter().filter(|(id, _)| **id != cmid).min_by_key(|(id, seen)| (**seen, **id));
-            let Some(oldest) = oldest.map(|(id, _)| *id) else { break };
-            self.seen.remove(&oldest);
+/// How large a table grows and how long its entries last; an honest host's by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableRules {
+    /// Entries for each machine of the largest N policy asked for so far.
+    pub entries_per_n: usize,
+    /// Entries there is room for whatever was asked.
+    pub entries_least: usize,
+    /// Entries there is no room beyond.
+    pub entries_most: usize,
+    /// How long an entry lasts after it was last seen.
+    pub lifetime: Duration,
+    /// Whether a full table gives up its newest entry, not its oldest.
+    pub newest_gives_way: bool,
+}
+
+impl Default for TableRules {
+    fn default() -> TableRules {
+        TableRules {
+            entries_per_n: 2,
+            entries_least: 1,
+            entries_most: usize::MAX,
+            lifetime: Duration::from_secs(30 * 24 * 3600),
+            newest_gives_way: false,
         }
-        self.seen.len() as u32
     }
 }
 
-/// How long an entry lasts after it was last seen.
-const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+/// What counting a client did to the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// How many were in it before the client came.
+    pub before: u32,
+    /// How many are in it now.
+    pub after: u32,
+    /// Whether the client was in it before.
+    pub known: bool,
+}
+
+impl ClientTable {
+    /// Counts a client whose N policy is `n_policy` at `now`.
+    pub fn count(&mut self, rules: &TableRules, id: Guid, n_policy: u32, now: FileTime) -> Tally {
+        self.n_policy_max = self.n_policy_max.max(n_policy);
+        self.seen.retain(|_, seen| seen.distance(now) < rules.lifetime || *seen > now);
+        let before = self.seen.len() as u32;
+        let known = self.seen.insert(id, now).is_some();
+        while self.seen.len() > self.size(rules) {
+            let others = self.seen.iter().filter(|(other, _)| **other != id).map(|(other, seen)| (*seen, *other));
+            let Some((_, gives_way)) = (if rules.newest_gives_way { others.max() } else { others.min() }) else {
+                break;
+            };
+            self.seen.remove(&gives_way);
+        }
+        Tally { before, after: self.seen.len() as u32, known }
+    }
+
+    /// Forgets a client.
+    pub fn forget(&mut self, id: Guid) {
+        self.seen.remove(&id);
+    }
+
+    /// How many entries there is room for.
+    fn size(&self, rules: &TableRules) -> usize {
+        let asked = rules.entries_per_n.saturating_mul(self.n_policy_max as usize);
+        asked.max(rules.entries_least).min(rules.entries_most)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -49,58 +98,76 @@ mod tests {
         START.saturating_add(SignedDuration::from_hours(24 * days))
     }
 
+    impl ClientTable {
+        fn counted(&mut self, id: Guid, n_policy: u32, now: FileTime) -> u32 {
+            self.count(&TableRules::default(), id, n_policy, now).after
+        }
+
+        fn room(&self) -> usize {
+            self.size(&TableRules::default())
+        }
+    }
+
     #[test]
     fn each_machine_counts_once() {
         let mut table = ClientTable::default();
-        assert_eq!(table.count(id(1), 25, START), 1);
-        assert_eq!(table.count(id(2), 25, START), 2);
-        assert_eq!(table.count(id(1), 25, START), 2);
+        assert_eq!(table.counted(id(1), 25, START), 1);
+        assert_eq!(table.counted(id(2), 25, START), 2);
+        assert_eq!(table.counted(id(1), 25, START), 2);
+    }
+
+    #[test]
+    fn a_tally_tells_newcomers_from_those_who_were_there() {
+        let mut table = ClientTable::default();
+        let rules = TableRules::default();
+        assert_eq!(table.count(&rules, id(1), 25, START), Tally { before: 0, after: 1, known: false });
+        assert_eq!(table.count(&rules, id(1), 25, START), Tally { before: 1, after: 1, known: true });
     }
 
     #[test]
     fn the_table_holds_twice_the_largest_n_and_never_shrinks() {
         let mut table = ClientTable::default();
         for number in 0..30 {
-            table.count(id(number), 5, START);
+            table.counted(id(number), 5, START);
         }
-        assert_eq!((table.count(id(30), 5, START), table.size), (10, 10));
-        assert_eq!(table.count(id(31), 25, START), 11);
+        assert_eq!((table.counted(id(30), 5, START), table.room()), (10, 10));
+        assert_eq!(table.counted(id(31), 25, START), 11);
         for number in 100..200 {
-            table.count(id(number), 5, START);
+            table.counted(id(number), 5, START);
         }
-        assert_eq!((table.count(id(1), 5, START), table.size), (50, 50));
+        assert_eq!((table.counted(id(1), 5, START), table.room()), (50, 50));
     }
 
     #[test]
     fn the_oldest_gives_way_to_the_newest() {
         let mut table = ClientTable::default();
         for number in 0..10 {
-            table.count(id(number), 5, after_days(number as i64));
+            table.counted(id(number), 5, after_days(number as i64));
         }
-        table.count(id(0), 5, after_days(10));
-        table.count(id(10), 5, after_days(11));
+        table.counted(id(0), 5, after_days(10));
+        table.counted(id(10), 5, after_days(11));
         assert!(table.seen.contains_key(&id(0)) && !table.seen.contains_key(&id(1)));
     }
 
     #[test]
     fn an_entry_lasts_thirty_days_from_its_last_contact() {
         let mut table = ClientTable::default();
-        table.count(id(1), 25, START);
-        assert_eq!(table.count(id(2), 25, after_days(29)), 2);
-        assert_eq!(table.count(id(3), 25, after_days(30)), 2);
-        table.count(id(2), 25, after_days(58));
-        assert_eq!(table.count(id(3), 25, after_days(87)), 2);
+        table.counted(id(1), 25, START);
+        assert_eq!(table.counted(id(2), 25, after_days(29)), 2);
+        assert_eq!(table.counted(id(3), 25, after_days(30)), 2);
+        table.counted(id(2), 25, after_days(58));
+        assert_eq!(table.counted(id(3), 25, after_days(87)), 2);
     }
 
     #[test]
     fn a_clock_set_back_forgets_nobody() {
         let mut table = ClientTable::default();
-        table.count(id(1), 25, START);
-        assert_eq!(table.count(id(2), 25, after_days(-40)), 2);
+        table.counted(id(1), 25, START);
+        assert_eq!(table.counted(id(2), 25, after_days(-40)), 2);
     }
 
     #[test]
     fn no_n_at_all_still_counts_the_requester() {
-        assert_eq!(ClientTable::default().count(id(1), 0, START), 1);
+        assert_eq!(ClientTable::default().counted(id(1), 0, START), 1);
     }
 }

@@ -4,8 +4,8 @@ mod journal;
 mod json;
 mod out;
 mod pcapng;
-mod plan;
 pub mod plain;
+mod plan;
 mod probe;
 mod text;
 

@@ -30,7 +30,9 @@ pub fn render_plan(plan: &Plan, rehearsed: Option<&ScenarioResult>, began: FileT
     }
     let arriving: Vec<u16> = plan.arriving().map(|(group, ..)| group).collect();
     let _ = writeln!(out, "\n  {BOLD}machines{BOLD:#}");
-    for (number, group) in plan.population.groups().enumerate().filter(|(number, _)| arriving.contains(&(*number as u16))) {
+    for (number, group) in
+        plan.population.groups().enumerate().filter(|(number, _)| arriving.contains(&(*number as u16)))
+    {
         let _ = number;
         machines(&mut out, group, began);
     }
@@ -85,7 +87,8 @@ fn host(plan: &Plan) -> String {
         None => "every volume product of the catalogue".to_owned(),
         Some(ids) => counted(ids.len(), "product family") + " of the catalogue and no other",
     };
-    let embedded = plan.needs_embedded_host().map_or(String::new(), |why| format!("; only the embedded lab host: it {why}"));
+    let embedded =
+        plan.needs_embedded_host().map_or(String::new(), |why| format!("; only the embedded lab host: it {why}"));
     format!("{table}; serves {serves}{embedded}")
 }
 
@@ -108,11 +111,17 @@ fn leaves(plan: &Plan) -> String {
 }
 
 fn machines(out: &mut String, group: &Group, began: FileTime) {
-    let products: Vec<String> =
-        group.wanted.iter().take(LISTED_MAX).map(|wanted| format!("{} (N {})", harmless(&wanted.name), wanted.n_policy)).collect();
+    let products: Vec<String> = group
+        .wanted
+        .iter()
+        .take(LISTED_MAX)
+        .map(|wanted| format!("{} (N {})", harmless(&wanted.name), wanted.n_policy))
+        .collect();
     let mut text = match &group.machines {
         Machines::Alike(count) => format!("{} with {}", grouped(u64::from(*count)), products.join(" and ")),
-        Machines::Listed(rows) => format!("{} of a table, with {}", grouped(u64::from(rows.len())), products.join(", ")),
+        Machines::Listed(rows) => {
+            format!("{} of a table, with {}", grouped(u64::from(rows.len())), products.join(", "))
+        }
     };
     if group.wanted.len() > LISTED_MAX {
         let _ = write!(text, " and {} more products", group.wanted.len() - LISTED_MAX);
@@ -125,7 +134,9 @@ fn machines(out: &mut String, group: &Group, began: FileTime) {
         LeaseBegins::Aged { least_min, most_min } if least_min == most_min => {
             add(format!("activated {} ago", days(least_min)));
         }
-        LeaseBegins::Aged { least_min, most_min } => add(format!("activated {} to {} ago", days(least_min), days(most_min))),
+        LeaseBegins::Aged { least_min, most_min } => {
+            add(format!("activated {} to {} ago", days(least_min), days(most_min)))
+        }
         LeaseBegins::Standing { status, minutes_left } => add(format!("{status}, {minutes_left} minutes left")),
     }
     match group.vm {
@@ -175,7 +186,8 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, rehear
         let expected: Vec<String> = step.expect.iter().map(expected).collect();
         detail(out, &format!("expects {}", expected.join(", ")));
     }
-    if let Some(outcome) = rehearsed.and_then(|rehearsed| rehearsed.steps.get(number)).filter(|step| step.exchanges > 0) {
+    if let Some(outcome) = rehearsed.and_then(|rehearsed| rehearsed.steps.get(number)).filter(|step| step.exchanges > 0)
+    {
         detail(out, &format!("an honest host: {}", came_to(outcome)));
     }
     let _ = plan;
@@ -188,7 +200,12 @@ fn arrivals(step: &Step) -> String {
             format!("{}, {} at a time", counted(step.arrivals(), "request"), grouped(*concurrency as u64))
         }
         Arrive::Open(schedule) => {
-            format!("{}, {}, in about {}", counted(step.arrivals(), "request"), rate(schedule), span(schedule.duration(step.arrivals() as u64)))
+            format!(
+                "{}, {}, in about {}",
+                counted(step.arrivals(), "request"),
+                rate(schedule),
+                span(schedule.duration(step.arrivals() as u64))
+            )
         }
         Arrive::Recorded { speed: 1 } => format!("{} at the recorded pace", counted(step.arrivals(), "request")),
         Arrive::Recorded { speed } => {
@@ -251,7 +268,13 @@ fn detail(out: &mut String, text: &str) {
 }
 
 /// One arrival as a line of JSON, without its line feed.
-pub fn arrival_line(plan: &Plan, step: usize, position: usize, due: Option<std::time::Duration>, began: FileTime) -> String {
+pub fn arrival_line(
+    plan: &Plan,
+    step: usize,
+    position: usize,
+    due: Option<std::time::Duration>,
+    began: FileTime,
+) -> String {
     let arrival = plan.arrival(step, position);
     let machine = plan.machine(&arrival, began);
     let (status, minutes_left) = machine.lease.standing(began);
