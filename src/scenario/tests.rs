@@ -14,6 +14,11 @@ use crate::wire::FileTime;
 use crate::wire::kms::ProtocolVersion;
 use crate::wire::rpc::TransferSyntax;
 
+/// A scenario read beside these tables.
+fn load(source: &str, file: &str) -> Result<Scenario, Problems> {
+    super::load(source, file, &ShippedTables)
+}
+
 fn good(source: &str) -> Scenario {
     load(source, "test.toml").unwrap_or_else(|problems| panic!("{problems}"))
 }
