@@ -101,11 +101,9 @@ impl Plan {
         if self.time != TimeMode::Wall {
             return Some("goes by a time of its own, in which only the embedded host can live");
         }
-        self.steps.iter().find_map(|step| match step.host {
-            HostState::Kept => None,
-            HostState::Fresh => Some("needs a host that has counted nobody, which only the embedded one can be"),
-            HostState::Down => Some("takes the host out of service, which only the embedded one can be"),
-        })
+        // A step for which the host must be out of service is left out where that cannot be.
+        let fresh = self.steps.iter().any(|step| step.host == HostState::Fresh);
+        fresh.then_some("needs a host that has counted nobody, which only the embedded one can be")
     }
 
     /// How many activations will be asked for; of steps that go by the machines' leases, which
