@@ -9,6 +9,7 @@ use crate::catalog::Application;
 use crate::explain::{self, DecidedBy};
 use crate::proto::Verdict;
 use crate::proto::verify::Level;
+use crate::text::Lang;
 use crate::text::{counted, grouped};
 use crate::wire::{Guid, Hresult};
 
@@ -51,7 +52,7 @@ pub(super) fn judge_code(wrongs: Wrongs, prediction: &Prediction, heard: &Heard)
     };
     let id = match known.map(|entry| entry.decided_by) {
         Some(by) if !by.iter().any(|by| matches!(by, DecidedBy::Host | DecidedBy::Rpc)) => {
-            let by: Vec<_> = by.iter().map(|by| by.description()).collect();
+            let by: Vec<_> = by.iter().map(|by| by.description(Lang::English)).collect();
             let because = format!("this code is decided by {}, never by a host", by.join("; "));
             return vec![divergence(DivergenceId::CodeClientSide, got, because)];
         }

@@ -74,8 +74,10 @@ pub struct Step {
     pub versions: Vec<ProtocolVersion>,
     /// The transfer syntaxes each of them offers, one after the other; never empty.
     pub offers: Vec<Offer>,
-    /// What is expected of every answer, beside or instead of what the oracle predicts.
+    /// What is expected of every answer, beside what the oracle predicts or instead of it.
     pub expect: Vec<Expectation>,
+    /// Whether answers are held against what an honest host would say.
+    pub oracle: bool,
     /// The activations before each selection and in all of them together; one more than there are selections.
     activations_before: Vec<u64>,
     /// The ordinal of its first request among those of the plan.
@@ -309,6 +311,7 @@ fn step(spec: &StepSpec, scenario: &Scenario, first_ordinal: u64) -> Step {
         versions: spec.versions.clone(),
         offers: spec.offers.clone(),
         expect: spec.expect.clone(),
+        oracle: spec.oracle,
         activations_before,
         first_ordinal,
     }

@@ -130,6 +130,7 @@ impl<'a> StepReader<'a, '_> {
                 offers: offers?,
                 repeat: Repeat { times: repeat?, ..Repeat::default() },
                 expect: expect?,
+                oracle: true,
             })
         };
         (arrivals.unwrap_or_default(), spec())
