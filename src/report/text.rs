@@ -215,7 +215,7 @@ fn render_thresholds(out: &mut String, result: &ScenarioResult) {
 fn render_sums(out: &mut String, result: &ScenarioResult) {
     render_thresholds(out, result);
     if result.predicted > 0 && result.divergences.is_empty() {
-        let _ = writeln!(out, "  oracle    {} as an honest host's", counted(result.predicted, "answer"));
+        let _ = writeln!(out, "  oracle    {} predicted, and none differs", counted(result.predicted, "answer"));
     }
     if !result.checks.is_empty() {
         let done: u64 = result.checks.values().map(|check| check.passed + check.failed).sum();
