@@ -371,3 +371,32 @@ fn a_month_later_those_that_asked_of_late_are_still_counted_where_requests_overl
     }
     assert_eq!(stand.counted(question(3), 5), [CountLow]);
 }
+
+#[test]
+fn a_large_n_policy_under_way_is_not_yet_in_force() {
+    let mut stand = Stand::empty();
+    let small = |machine| Question { n_policy: 1, ..question(machine) };
+    let under_way = stand.ask(question(1));
+    for (machine, count) in [(2, 1), (3, 2), (4, 2), (5, 2)] {
+        assert_eq!(stand.counted(small(machine), count), []);
+    }
+    assert_eq!(ids(&stand.answer(under_way, Some(Hresult::OK), Some(3))), []);
+    assert_eq!(stand.counted(small(2), 4), []);
+    assert_eq!(stand.counted(small(2), 6), [CountHigh]);
+}
+
+#[test]
+fn what_was_pushed_out_before_its_answer_came_is_not_counted_on() {
+    let mut stand = Stand::empty();
+    let small = |machine| Question { n_policy: 1, ..question(machine) };
+    let grows = stand.ask(question(8));
+    let pushed_out: Vec<_> = (1..=5).map(|machine| stand.ask(small(machine))).collect();
+    for (machine, count) in [(6, 2), (7, 2)] {
+        assert_eq!(stand.counted(small(machine), count), []);
+    }
+    assert_eq!(ids(&stand.answer(grows, Some(Hresult::OK), Some(3))), []);
+    for id in pushed_out {
+        stand.answer(id, Some(Hresult::OK), Some(1));
+    }
+    assert_eq!(stand.counted(question(9), 4), []);
+}

@@ -67,6 +67,8 @@ pub struct World {
 pub struct Manners {
     pub counts_skewed: bool,
     pub refuses_big_n: bool,
+    /// Which of several that were last seen at the same time goes first.
+    pub forgets_last_of_equals: bool,
     pub lie: Lie,
 }
 
@@ -299,7 +301,10 @@ impl SmallHost {
         entries.push((question.cmid, now));
         let off = if let Lie::CapacityOff(off) = lie { off } else { 0 };
         while entries.len() as i64 > (*capacity as i64 + off).max(1) {
-            entries.remove(0);
+            let oldest = entries[0].1;
+            // The requester stands last and stays.
+            let equals = entries[..entries.len() - 1].iter().filter(|(_, seen)| *seen == oldest).count();
+            entries.remove(if self.manners.forgets_last_of_equals { equals.saturating_sub(1) } else { 0 });
         }
         let count = entries.len() as u32;
         match lie {
