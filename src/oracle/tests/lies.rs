@@ -340,10 +340,19 @@ fn what_never_left_changes_nothing() {
 }
 
 #[test]
-fn at_thirty_days_to_the_moment_an_entry_is_there_or_gone() {
-    let days = |days: u64| days * 24 * 3600;
-    for (after, counts) in [(days(30) - 1, (2, 2)), (days(30), (1, 2)), (days(30) + 1, (1, 1))] {
+fn at_thirty_days_as_far_as_clocks_are_known_an_entry_is_there_or_gone() {
+    let month = 30 * 24 * 3600;
+    for (uncertain, after, counts) in [
+        (0, month - 1, (2, 2)),
+        (0, month, (1, 2)),
+        (0, month + 1, (1, 1)),
+        (5, month - 11, (2, 2)),
+        (5, month - 10, (1, 2)),
+        (5, month + 10, (1, 2)),
+        (5, month + 11, (1, 1)),
+    ] {
         let mut stand = Stand::empty();
+        stand.oracle.host.clock_uncertainty = Duration::from_secs(uncertain);
         assert_eq!(stand.counted(question(1), 1), []);
         stand.now += after - 1;
         let id = stand.ask(question(2));
