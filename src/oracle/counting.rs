@@ -26,8 +26,6 @@ struct Exact {
     mirror: Mirror,
     /// What was asked and is not answered.
     open: Vec<(ExchangeId, Tick)>,
-    /// The latest answer.
-    last: Tick,
 }
 
 /// What a host may count.
@@ -73,9 +71,8 @@ impl Counting {
     /// What a host may count that takes this request when its clock shows `now`.
     pub fn expect(&mut self, id: ExchangeId, taken: &Taken, now: Span) -> Expected {
         self.withdraw(id);
-        // Two that overlap may have been taken in either order.
-        self.exact
-            .take_if(|exact| exact.last > taken.at || exact.open.iter().any(|(_, asked)| *asked < taken.received));
+        // Two that overlap may have been taken in either order, which shows when the first is answered.
+        self.exact.take_if(|exact| exact.open.iter().any(|(_, asked)| *asked < taken.received));
         if let Some(exact) = &self.exact {
             let (least, most, capacity) = exact.mirror.predict(taken.cmid, taken.n_policy, now);
             let bound = |count: u32| {
@@ -97,9 +94,6 @@ impl Counting {
     /// The host surely counted the machine. `trusted` is what it said, if it may have said that.
     pub fn counted(&mut self, taken: &Taken, now: Span, trusted: Option<Sighting>) {
         self.exact.take_if(|exact| exact.mirror.take(taken.cmid, taken.n_policy, now, taken.wall).is_err());
-        if let Some(exact) = &mut self.exact {
-            exact.last = exact.last.max(taken.received);
-        }
         self.bounds.counted(taken, trusted);
     }
 

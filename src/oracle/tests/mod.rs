@@ -1,5 +1,9 @@
 //! The oracle's tests.
 
+mod honest;
+mod lies;
+mod world;
+
 use super::*;
 
 pub(super) const START: FileTime = FileTime(134_396_615_660_000_000);
