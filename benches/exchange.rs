@@ -50,7 +50,7 @@ fn encode(c: &mut Criterion) {
     for version in ProtocolVersion::ALL {
         let iv = randomness.next_iv();
         group.bench_function(format!("V{}", version.major), |b| {
-            b.iter(|| Ask::new(black_box(&machine).request(version, NOW), black_box(iv)));
+            b.iter(|| Ask::new(black_box(&machine).request(version, NOW, NOW), black_box(iv)));
         });
     }
     group.finish();
@@ -63,7 +63,7 @@ fn verify(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     for version in ProtocolVersion::ALL {
         for syntax in TransferSyntax::ALL {
-            let ask = Ask::new(machine.request(version, NOW), randomness.next_iv());
+            let ask = Ask::new(machine.request(version, NOW, NOW), randomness.next_iv());
             let reply = reply(&ask, syntax);
             let answer = ask.judge(&reply, NOW);
             assert!(answer.checks.findings.is_empty(), "{:?}", answer.checks.findings);

@@ -79,6 +79,26 @@ fn the_scenario_says_what_it_replays() {
 }
 
 #[test]
+fn a_log_arrives_again_and_is_answered_as_it_should_be() {
+    for (export, zone) in [(EN_US, "America/Los_Angeles"), (ZH_TW, "Asia/Taipei"), (XML, "UTC")] {
+        let out = folder("again");
+        assert_eq!(import(&[export, "--zone", zone, "--speed", "1000000"], &out).code, 0, "{export}");
+        let file = out.join("imported.toml");
+        let arguments = ["run", file.to_str().unwrap(), "--out", "json=-"];
+        let ran = command::run(command::command(env!("CARGO_BIN_EXE_kmsproof"), &arguments));
+        assert_eq!(ran.code, 0, "{export}:\n{}", ran.stderr);
+        let record: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let scenario = &record["scenarios"][0];
+        let rows = population(&out);
+        assert_eq!(scenario["oracle"]["predicted"], rows.len(), "{export}: every request of the log was judged");
+        // What was refused then is refused now.
+        let skewed = rows.iter().filter(|row| ["-16h", "+4h 1m"].contains(&row["clock"].as_str())).count();
+        assert!(skewed > 0, "{export}");
+        assert_eq!(scenario["outcomes"]["wire"]["0xC004F06C"], skewed, "{export}");
+    }
+}
+
+#[test]
 fn nobody_is_named_in_anything_that_comes_out() {
     for (number, files) in [&[EN_US][..], &[ZH_TW], &[XML], &[BROKEN], &[EN_US, ZH_TW, XML, BROKEN]].iter().enumerate()
     {

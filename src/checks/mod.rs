@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::events::{Broken, Event, Exchange};
-use crate::oracle::{DivergenceId, Heard, Host, Oracle, Remark, Serves, TableBefore};
+use crate::oracle::{Heard, Host, Oracle, Remark, Serves, TableBefore};
 use crate::proto::verify::{Checks, History};
-use crate::scenario::{Expected, HostState, Plan, Step, TableNeeds, TimeMode};
+use crate::scenario::{HostState, Plan, TableNeeds, TimeMode};
 
 /// Holds an exchange against those before it.
 pub fn judge_history(history: &mut History, exchange: &mut Exchange) {
@@ -113,36 +113,10 @@ impl Judge {
             count: trusted.map(|response| response.count),
             verdict: exchange.outcome.verdict,
         };
-        let mut judgement = self.oracle.answered(id, &heard);
-        if let Some(step) = self.plan.steps.get(exchange.step) {
-            let scope = Scope::of(step);
-            judgement.divergences.retain(|divergence| scope.has(divergence.id));
-        }
-        exchange.judgement = Some(judgement);
-    }
-}
-
-/// What of an answer the oracle judges: what a file says for itself, counts instead.
-#[derive(Debug, Clone, Copy)]
-struct Scope {
-    codes: bool,
-    counts: bool,
-}
-
-impl Scope {
-    fn of(step: &Step) -> Scope {
-        let says = |wanted: fn(&Expected) -> bool| step.expect.iter().any(|expectation| wanted(&expectation.what));
-        Scope {
-            codes: !says(|what| matches!(what, Expected::Wire(_) | Expected::Verdict(_) | Expected::Shown(_))),
-            counts: !says(|what| matches!(what, Expected::Count(_))),
-        }
-    }
-
-    fn has(self, id: DivergenceId) -> bool {
-        match id {
-            DivergenceId::CountLow | DivergenceId::CountHigh => self.counts,
-            _ => self.codes,
-        }
+        let judgement = self.oracle.answered(id, &heard);
+        // It learns from every answer, and judges those it is asked about.
+        let asked = self.plan.steps.get(exchange.step).is_none_or(|step| step.oracle);
+        exchange.judgement = Some(judgement).filter(|_| asked);
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::Failure;
 use crate::checks::{HostKnowledge, Judge};
-use crate::engine::{Clock, HostUnderTest, Settings, Stop, run_plan};
+use crate::engine::{Clock, HostUnderTest, Stop, Terms, run_plan};
 use crate::events::Event;
 use crate::exit::Exit;
 use crate::measure::{Measure, ScenarioResult};
@@ -54,7 +54,7 @@ pub async fn run_one(
     plan: Arc<Plan>,
     host: &Arc<HostUnderTest>,
     known: HostKnowledge,
-    settings: Settings,
+    terms: Terms,
     clock: Clock,
     stop: &Stop,
     outputs: &mut Outputs,
@@ -62,7 +62,7 @@ pub async fn run_one(
     let (events, mut received) = mpsc::channel::<Event>(EVENTS_MAX);
     let mut judge = Judge::new(Arc::clone(&plan), known);
     let mut measure = Measure::new(Arc::clone(&plan));
-    let running = tokio::spawn(run_plan(plan, Arc::clone(host), settings, clock, events, stop.clone()));
+    let running = tokio::spawn(run_plan(plan, Arc::clone(host), terms, clock, events, stop.clone()));
     while let Some(event) = received.recv().await {
         let event = judge.judge(event);
         measure.observe(&event);

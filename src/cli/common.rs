@@ -108,6 +108,14 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A duration that is not negative and may have days in it: `3d`, `2h 30m`.
+pub fn parse_span(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a duration: expected a form like 30s, 8h or 3d");
+    let span: jiff::Span = text.parse().map_err(|_| wrong())?;
+    let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
+    Duration::try_from(duration).map_err(|_| wrong())
+}
+
 /// A duration that is not negative, up to a day.
 pub fn parse_limit(text: &str) -> Result<Duration, String> {
     let limit = parse_duration(text)?;

@@ -8,10 +8,10 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use super::carry_out::{Outputs, run_one};
-use super::common::{TargetArgs, interrupted, parse_limit, runtime, say};
+use super::common::{TargetArgs, interrupted, parse_limit, parse_span, runtime, say};
 use super::{Failure, scenarios};
 use crate::checks::HostKnowledge;
-use crate::engine::{Clock, HostUnderTest, Settings, Stop, Target};
+use crate::engine::{Clock, HostUnderTest, Settings, Stop, Target, Terms};
 use crate::events::RunError;
 use crate::exit::Exit;
 use crate::measure::ScenarioResult;
@@ -32,6 +32,9 @@ pub struct RunArgs {
     /// Write a report as well: json=PATH, events=PATH, pcapng=PATH (`-` is standard output)
     #[arg(long, value_name = "FORMAT=PATH", env = "KMSPROOF_OUT")]
     out: Vec<OutSpec>,
+    /// Go through each scenario again and again for so long (one in a time of its own is gone through once)
+    #[arg(long = "for", default_value = "0s", value_name = "DURATION", value_parser = parse_span, env = "KMSPROOF_FOR")]
+    lasts: Duration,
     /// How far the host's clock may be from this machine's, where that decides what is right
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = parse_limit, env = "KMSPROOF_CLOCK_UNCERTAINTY")]
     clock_uncertainty: Duration,
@@ -107,8 +110,8 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
     }
     let stop = stop_on_interrupt();
     let begun = clock.now();
-    let settings =
-        Settings { timeout: args.target.timeout, record: args.out.iter().any(|spec| spec.format.wants_pdus()) };
+    let record = args.out.iter().any(|spec| spec.format.wants_pdus());
+    let terms = Terms { connection: Settings { timeout: args.target.timeout, record }, lasts: args.lasts };
     let known = HostKnowledge { embedded: host.lab.is_some(), clock_uncertainty: args.clock_uncertainty };
     let mut results = Vec::new();
     for plan in plans {
@@ -118,7 +121,7 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
         if !args.quiet {
             say(report::render_heading(&plan));
         }
-        let result = run_one(plan, &host, known, settings, clock, &stop, &mut outputs).await?;
+        let result = run_one(plan, &host, known, terms, clock, &stop, &mut outputs).await?;
         if !args.quiet {
             say(report::render_scenario(&result));
         }

@@ -78,7 +78,7 @@ impl Attempt {
         let syntax = result.as_ref().ok().map(|reply| reply.syntax);
         let mut answer = match result {
             Ok(reply) => ask.judge(&reply, wall),
-            Err(Failed { failure, checks, .. }) => Answer::failed(failure, checks),
+            Err(Failed { failure, checks, .. }) => Answer::failed(*failure, checks),
         };
         if let Some(opened) = &self.opened {
             answer.checks.absorb(opened.negotiated.checks.clone());

@@ -29,7 +29,7 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct Failed {
     /// Why.
-    pub failure: Failure,
+    pub failure: Box<Failure>,
     /// What had been checked of the step that failed.
     pub checks: Checks,
     /// When the request was handed to the transport, if it came to that: the host may have it.
@@ -39,7 +39,7 @@ pub struct Failed {
 impl Failed {
     /// A failure before the host could have the request.
     pub fn unsent(failure: Failure) -> Failed {
-        Failed { failure, checks: Checks::default(), sent: None }
+        Failed { failure: Box::new(failure), checks: Checks::default(), sent: None }
     }
 }
 
@@ -185,7 +185,7 @@ impl Connection {
                     AssociationEvent::Bound(negotiated) => return Ok(Step::Bound(negotiated)),
                     AssociationEvent::Replied(reply) => return Ok(Step::Replied(reply)),
                     AssociationEvent::Failed { failure, checks } => {
-                        return Err(Failed { failure, checks, sent: None });
+                        return Err(Failed { failure: Box::new(failure), checks, sent: None });
                     }
                 }
             }

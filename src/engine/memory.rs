@@ -102,7 +102,7 @@ impl Link {
                     AssociationEvent::Bound(negotiated) => return Ok(Said::Bound(negotiated)),
                     AssociationEvent::Replied(reply) => return Ok(Said::Replied(reply)),
                     AssociationEvent::Failed { failure, checks } => {
-                        return Err(Failed { failure, checks, sent: None });
+                        return Err(Failed { failure: Box::new(failure), checks, sent: None });
                     }
                 }
             }

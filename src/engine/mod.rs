@@ -23,7 +23,7 @@ pub use connection::{Connection, Failed, Settings};
 pub use embedded::EmbeddedLab;
 pub use pacer::Pacer;
 pub use resolve::{Unresolved, resolve};
-pub use run::{HostUnderTest, Stop, run_plan};
+pub use run::{HostUnderTest, Stop, Terms, run_plan};
 #[cfg(feature = "dns")]
 pub use srv::resolve_srv;
 pub use target::{Target, TargetParseError};

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc::Sender as Events;
@@ -20,7 +20,7 @@ use super::virtual_time;
 use crate::client::Randomness;
 use crate::events::{Event, RunError};
 use crate::proto::{Answer, Ask, Failure, FailureKind, Moment, Offer, Phase};
-use crate::scenario::{Arrival, Arrive, ConnectionUse, HostState, Plan, Step, TimeMode};
+use crate::scenario::{Arrival, Arrive, ConnectionUse, HostState, Plan, Step, TableNeeds, TimeMode};
 
 /// The host a run is against.
 #[derive(Debug)]
@@ -33,6 +33,16 @@ pub struct HostUnderTest {
     pub pacer: Pacer,
     /// How many connections were opened to it so far.
     pub connections: AtomicU64,
+}
+
+/// On what terms a plan is carried out.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// What every connection has in common.
+    pub connection: Settings,
+    /// For how long the scenario is gone through again and again; once in any case. One that goes
+    /// by a time of its own is gone through once.
+    pub lasts: Duration,
 }
 
 /// Tells a run to stop after what is under way.
@@ -75,7 +85,7 @@ impl HostUnderTest {
 pub async fn run_plan(
     plan: Arc<Plan>,
     host: Arc<HostUnderTest>,
-    settings: Settings,
+    terms: Terms,
     clock: Clock,
     events: Events<Event>,
     stop: Stop,
@@ -84,16 +94,19 @@ pub async fn run_plan(
     let begun = clock.now();
     let (ended, took) = match (plan.time, &host.lab) {
         (TimeMode::Virtual { begins }, Some(lab)) => {
-            virtual_time::run(&plan, lab, begins, settings, &events, &stop).await
+            virtual_time::run(&plan, lab, begins, terms.connection, &events, &stop).await
         }
         (TimeMode::Virtual { .. }, None) => (Err(RunError::NeedsEmbeddedHost), Duration::ZERO),
         (TimeMode::Wall, _) => {
             let fleet = Fleet::new(&plan, clock.wall());
             let crew = Crew {
-                run: Run { plan, host, settings, clock, events: events.clone(), stop },
+                run: Run { plan, host, terms, clock, events: events.clone(), stop },
                 fleet,
                 failures: Failures::default(),
                 idle: Mutex::default(),
+                asked: AtomicU64::new(0),
+                not_empty: OnceLock::new(),
+                round: AtomicU64::new(0),
             };
             let ended = Arc::new(crew).steps().await;
             (ended, clock.now() - begun)
@@ -109,7 +122,7 @@ fn lost(error: std::io::Error) -> RunError {
 struct Run {
     plan: Arc<Plan>,
     host: Arc<HostUnderTest>,
-    settings: Settings,
+    terms: Terms,
     clock: Clock,
     events: Events<Event>,
     stop: Stop,
@@ -122,18 +135,31 @@ struct Crew {
     failures: Failures,
     /// Connections that wait for the next call of whoever comes first.
     idle: Mutex<Vec<Kept>>,
+    /// How many requests were made.
+    asked: AtomicU64,
+    /// A count that only a host can say which had counted others, when the scenario needs one that has not.
+    not_empty: OnceLock<u32>,
+    /// How often the whole scenario was gone through before.
+    round: AtomicU64,
 }
 
 impl Crew {
+    /// Every step; all of them again and again, when the run is to last for some time.
     async fn steps(self: &Arc<Crew>) -> Result<(), RunError> {
-        for step in 0..self.run.plan.steps.len() {
-            let result = self.step(step).await;
-            for kept in self.idle.lock().await.drain(..) {
-                kept.connection.close(&self.run.events).await;
+        let end = self.run.clock.now() + self.run.terms.lasts;
+        loop {
+            for step in 0..self.run.plan.steps.len() {
+                let result = self.step(step).await;
+                for kept in self.idle.lock().await.drain(..) {
+                    kept.connection.close(&self.run.events).await;
+                }
+                result?;
             }
-            result?;
+            if self.run.clock.now() >= end {
+                return Ok(());
+            }
+            self.round.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(())
     }
 
     async fn step(self: &Arc<Crew>, number: usize) -> Result<(), RunError> {
@@ -146,6 +172,11 @@ impl Crew {
             lab.set_down(step.host == HostState::Down).await.map_err(lost)?;
         }
         tell(events, Event::StepStarted { step: number, fresh_host: step.host == HostState::Fresh }).await;
+        if step.host == HostState::Down && host.lab.is_none() {
+            // Nobody takes a host out of service that is not ours.
+            tell(events, Event::StepFinished { step: number }).await;
+            return Ok(());
+        }
         stop.sleep(step.wait).await;
         for (round, arrivals) in step.rounds().enumerate() {
             if round > 0 {
@@ -216,6 +247,9 @@ impl Crew {
         if self.run.stop.is_set() {
             return Err(RunError::Stopped);
         }
+        if let Some(&count) = self.not_empty.get() {
+            return Err(RunError::HostNotEmpty(count));
+        }
         self.failures.too_many().map_or(Ok(()), |failures| Err(RunError::HostSilent(failures)))
     }
 
@@ -238,7 +272,11 @@ impl Crew {
         let arrival = plan.arrival(number, position);
         let machine = self.fleet.machine(plan, &arrival);
         let mut attempt = Attempt::new(number, position, due, clock.now(), clock.wall());
+        // A request that is made again in another round is another request.
+        let again = self.round.load(Ordering::Relaxed) * plan.arrivals() as u64;
+        let arrival = Arrival { ordinal: arrival.ordinal + again, ..arrival };
         let ask = ask(plan, &arrival, &machine, attempt.wall(), self.fleet.began());
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         tell(events, attempt.announce(&ask)).await;
         let result = self.call(step, &arrival, &ask, &mut attempt).await;
         let wall = clock.wall();
@@ -246,6 +284,11 @@ impl Crew {
         self.fleet.conclude(arrival.activation, &machine, &exchange, wall);
         if step.host != HostState::Down {
             self.failures.note(&exchange.answer);
+        }
+        if let (TableNeeds::Empty, Some(response)) = (plan.host.table, &exchange.answer.response)
+            && u64::from(response.count) > self.asked.load(Ordering::Relaxed).max(asked)
+        {
+            let _ = self.not_empty.set(response.count);
         }
         tell(events, Event::Exchange(Box::new(exchange))).await;
     }
@@ -284,9 +327,9 @@ impl Crew {
     }
 
     async fn open(&self, offer: Offer) -> Result<Connection, Failed> {
-        let Run { host, settings, clock, events, .. } = &self.run;
+        let Run { host, terms, clock, events, .. } = &self.run;
         let id = host.connections.fetch_add(1, Ordering::Relaxed);
-        Connection::open(id, &host.addresses, offer, *settings, *clock, events).await
+        Connection::open(id, &host.addresses, offer, terms.connection, *clock, events).await
     }
 }
 

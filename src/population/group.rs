@@ -98,12 +98,14 @@ impl Group {
 
     /// What a machine calls itself.
     pub fn workstation(&self, number: u32) -> String {
-        match &self.workstation {
-            Some(pattern) => pattern.of(number),
-            None => {
-                let index = Index::new(number).expect("a file has no more clients than ids have room for");
-                workstation_name(self.row(number).map_or(&self.name, |row| &row.label), index)
-            }
+        let named = |label: &str, number| {
+            workstation_name(label, Index::new(number).expect("a file has no more clients than ids have room for"))
+        };
+        match (&self.workstation, self.row(number)) {
+            (Some(pattern), _) => pattern.of(number),
+            // A machine that stands in several rows calls itself the same in all of them.
+            (None, Some(row)) => named(&row.label, row.identity),
+            (None, None) => named(&self.name, number),
         }
     }
 

@@ -10,6 +10,8 @@ pub mod import;
 mod name;
 mod rows;
 mod share;
+#[cfg(test)]
+mod tests;
 
 pub use away::Away;
 pub use group::{Group, LeaseBegins, Machines};

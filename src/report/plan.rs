@@ -188,7 +188,7 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, rehear
     }
     if let Some(outcome) = rehearsed.and_then(|rehearsed| rehearsed.steps.get(number)).filter(|step| step.exchanges > 0)
     {
-        detail(out, &format!("an honest host: {}", came_to(outcome)));
+        detail(out, &format!("an honest host: {}", came_to(step, outcome)));
     }
     let _ = plan;
 }

@@ -7,8 +7,9 @@ use anstyle::{AnsiColor, Style};
 use super::plain::{duration, nanoseconds, span, verdict};
 use crate::exit::Exit;
 use crate::measure::{Latency, ScenarioResult, StepResult};
+use crate::oracle::ExchangeId;
 use crate::proto::verify::Level;
-use crate::scenario::{Plan, Step, TimeMode};
+use crate::scenario::{HostState, Plan, Step, TimeMode};
 use crate::text::{counted, grouped, harmless};
 
 /// The lines before the first scenario: what is run against what, and what it leaves behind.
@@ -102,7 +103,7 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcom
         (_, false) => (GREEN, "ok  "),
     };
     let title = harmless(&step.title);
-    let _ = writeln!(out, "  {style}{word}{style:#}  {title:<width$}  {}", came_to(outcome));
+    let _ = writeln!(out, "  {style}{word}{style:#}  {title:<width$}  {}", came_to(step, outcome));
     for (expectation, result) in step.expect.iter().zip(&outcome.expectations) {
         let Some(first) = result.evidence.first().filter(|_| result.is_failed(expectation)) else { continue };
         let _ = writeln!(
@@ -120,7 +121,10 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcom
 }
 
 /// `24 x 0xC004F038 (count too low), count 1 to 24`
-pub(super) fn came_to(outcome: &StepResult) -> String {
+pub(super) fn came_to(step: &Step, outcome: &StepResult) -> String {
+    if outcome.exchanges == 0 && step.host == HostState::Down {
+        return "left out: only the embedded host can be taken out of service".to_owned();
+    }
     let mut parts: Vec<String> =
         outcome.verdicts.iter().map(|(name, times)| format!("{} x {}", grouped(*times), verdict(*name))).collect();
     match outcome.counts {
@@ -190,15 +194,22 @@ fn render_divergences(out: &mut String, result: &ScenarioResult) {
         if let Some(against) = &found.against {
             let _ = writeln!(
                 out,
-                "          {DIM}held against step {}, request {}: {} was told {} at {}{DIM:#}",
+                "          {DIM}held against step {}, request {}: {}{} was told {} at {}{DIM:#}",
                 against.exchange.step + 1,
-                against.exchange.position + 1,
+                grouped(against.exchange.position + 1),
+                label(&result.plan, against.exchange).map_or(String::new(), |label| harmless(&label) + ", "),
                 against.cmid,
                 against.count,
                 duration(against.received.0),
             );
         }
     }
+}
+
+/// What people call the machine of an exchange, where the plan says which one it was.
+fn label(plan: &Plan, exchange: ExchangeId) -> Option<String> {
+    let position = usize::try_from(exchange.position).ok()?;
+    (position < plan.steps.get(exchange.step)?.arrivals()).then(|| plan.label(exchange.step, position))
 }
 
 fn render_thresholds(out: &mut String, result: &ScenarioResult) {
@@ -215,7 +226,7 @@ fn render_thresholds(out: &mut String, result: &ScenarioResult) {
 fn render_sums(out: &mut String, result: &ScenarioResult) {
     render_thresholds(out, result);
     if result.predicted > 0 && result.divergences.is_empty() {
-        let _ = writeln!(out, "  oracle    {} as an honest host's", counted(result.predicted, "answer"));
+        let _ = writeln!(out, "  oracle    {} predicted, and none differs", counted(result.predicted, "answer"));
     }
     if !result.checks.is_empty() {
         let done: u64 = result.checks.values().map(|check| check.passed + check.failed).sum();

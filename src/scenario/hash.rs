@@ -130,6 +130,7 @@ impl Sum {
                 Offer::Only(TransferSyntax::Ndr64) => 2,
             });
         }
+        self.number(u64::from(step.oracle));
         self.length(step.expect.len());
         for expectation in &step.expect {
             self.expected(&expectation.what);

@@ -74,8 +74,10 @@ pub struct Step {
     pub versions: Vec<ProtocolVersion>,
     /// The transfer syntaxes each of them offers, one after the other; never empty.
     pub offers: Vec<Offer>,
-    /// What is expected of every answer, beside or instead of what the oracle predicts.
+    /// What is expected of every answer, beside what the oracle predicts or instead of it.
     pub expect: Vec<Expectation>,
+    /// Whether answers are held against what an honest host would say.
+    pub oracle: bool,
     /// The activations before each selection and in all of them together; one more than there are selections.
     activations_before: Vec<u64>,
     /// The ordinal of its first request among those of the plan.
@@ -101,11 +103,9 @@ impl Plan {
         if self.time != TimeMode::Wall {
             return Some("goes by a time of its own, in which only the embedded host can live");
         }
-        self.steps.iter().find_map(|step| match step.host {
-            HostState::Kept => None,
-            HostState::Fresh => Some("needs a host that has counted nobody, which only the embedded one can be"),
-            HostState::Down => Some("takes the host out of service, which only the embedded one can be"),
-        })
+        // A step for which the host must be out of service is left out where that cannot be.
+        let fresh = self.steps.iter().any(|step| step.host == HostState::Fresh);
+        fresh.then_some("needs a host that has counted nobody, which only the embedded one can be")
     }
 
     /// How many activations will be asked for; of steps that go by the machines' leases, which
@@ -311,6 +311,7 @@ fn step(spec: &StepSpec, scenario: &Scenario, first_ordinal: u64) -> Step {
         versions: spec.versions.clone(),
         offers: spec.offers.clone(),
         expect: spec.expect.clone(),
+        oracle: spec.oracle,
         activations_before,
         first_ordinal,
     }

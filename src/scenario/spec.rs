@@ -43,6 +43,7 @@ pub(super) struct StepSpec {
     pub repeat: Repeat,
     pub order: Order,
     pub expect: Vec<Expectation>,
+    pub oracle: bool,
 }
 
 /// Machines of one group, numbered from 1, both ends included.

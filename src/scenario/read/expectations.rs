@@ -293,7 +293,7 @@ fn count(node: &Node<'_>, findings: &mut Findings) -> Option<u32> {
 
 static FORM: Form = Form {
     what: "`expect`",
-    doc: "What is expected of every answer of a step, in place of what the oracle predicts of it.",
+    doc: "What is expected of every answer of a step, beside what the oracle predicts.",
     keys: &[
         Key::optional(
             "wire",

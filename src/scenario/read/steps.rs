@@ -143,6 +143,7 @@ impl<'a> StepReader<'a, '_> {
             _ => {}
         }
         let expect = self.expect(&asking);
+        let oracle = self.oracle(&expect);
         let spec = || {
             Some(StepSpec {
                 title: title?,
@@ -157,6 +158,7 @@ impl<'a> StepReader<'a, '_> {
                 offers: offers?,
                 repeat: repeat?,
                 expect,
+                oracle,
             })
         };
         (arrivals, spec())
@@ -294,6 +296,19 @@ impl<'a> StepReader<'a, '_> {
         }
         expectations
     }
+
+    /// Whether the oracle is asked; who does not ask it must expect something.
+    fn oracle(&mut self, expect: &[Expectation]) -> bool {
+        let Some(node) = self.table.optional("oracle") else { return true };
+        let oracle = node.boolean(self.findings).unwrap_or(true);
+        let says_it = self.table.optional("expect").is_none_or(|node| matches!(node.value, DeValue::String(_)));
+        if !oracle && expect.is_empty() && says_it {
+            let finding = Finding::at(node.at.clone(), "nothing says what the answers must be");
+            self.findings
+                .push(finding.help(format!("leave out `oracle`, or say what comes: {}", expectations::EXAMPLE)));
+        }
+        oracle
+    }
 }
 
 /// Problems of a group that no step uses.
@@ -371,7 +386,13 @@ pub(super) static FORM: Form = Form {
             "expect",
             expectations::SHAPE,
             "expect = { verdict = \"activated\", count = 25 }",
-            "What must come of it; what an honest host answers (oracle) when left out.",
+            "What must come of it, beside what the oracle predicts; that alone when left out (\"oracle\").",
+        ),
+        Key::optional(
+            "oracle",
+            Shape::Flag,
+            "oracle = false",
+            "Whether answers are also held against what an honest host would say; they are when left out.",
         ),
     ],
     needs: &[&[&["clients"], &["wait"]]],
@@ -383,6 +404,7 @@ pub(super) static FORM: Form = Form {
         ("syntax", &["clients"]),
         ("repeat", &["clients"]),
         ("expect", &["clients"]),
+        ("oracle", &["clients"]),
     ],
     ..Form::PLAIN
 };
