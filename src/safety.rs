@@ -190,7 +190,7 @@ mod tests {
              product = \"Windows Server 2022 Standard\"\n\
              [[step]]\ntitle = \"all\"\nclients = [\"a\"]\nexpect = {{ wire = \"0x00000000\" }}\n"
         );
-        let plan = crate::scenario::load(&source, "crowd.toml").unwrap().plan(1, ids);
+        let plan = crate::scenario::load(&source, "crowd.toml", &crate::scenario::ShippedTables).unwrap().plan(1, ids);
         Limits::of(false, Consent { authorized: true, disposable_host: false }).check(&plan)
     }
 

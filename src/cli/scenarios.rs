@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Failure;
 use crate::exit::Exit;
-use crate::scenario::{self, FILE_BYTES_MAX, Scenario};
+use crate::scenario::{self, FILE_BYTES_MAX, POPULATION_BYTES_MAX, Scenario, ShippedTables, Tables};
 use crate::text::{self, NotText};
 
 /// The scenarios these names stand for: files, folders of them, or shipped ones; without a name all shipped ones.
@@ -15,25 +15,26 @@ use crate::text::{self, NotText};
 /// What cannot be read, and every problem of a file that is no scenario.
 pub fn load(names: &[String]) -> Result<Vec<Scenario>, Failure> {
     if names.is_empty() {
-        return scenario::shipped().iter().map(|(_, file, source)| parse(source, file)).collect();
+        return scenario::shipped().iter().map(|(_, file, source)| parse(source, file, &ShippedTables)).collect();
     }
     let mut scenarios = Vec::new();
     for name in names {
         if let Some((_, file, source)) = scenario::shipped().iter().find(|(shipped, ..)| shipped == name) {
-            scenarios.push(parse(source, file)?);
+            scenarios.push(parse(source, file, &ShippedTables)?);
             continue;
         }
         for path in files(name)? {
             let source = read_text(&path)?;
-            scenarios.push(parse(&source, &path.display().to_string())?);
+            let folder = path.parent().unwrap_or(Path::new(""));
+            scenarios.push(parse(&source, &path.display().to_string(), &Below(folder))?);
         }
     }
     Ok(scenarios)
 }
 
-fn parse(source: &str, file: &str) -> Result<Scenario, Failure> {
+fn parse(source: &str, file: &str, tables: &dyn Tables) -> Result<Scenario, Failure> {
     let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    scenario::load(source, file).map_err(|problems| Failure::rendered(problems.render(color)))
+    scenario::load(source, file, tables).map_err(|problems| Failure::rendered(problems.render(color)))
 }
 
 /// The files `name` stands for: itself, or the `.toml` files of a folder.
@@ -66,12 +67,33 @@ fn files(name: &str) -> Result<Vec<PathBuf>, Failure> {
     Ok(vec![path.to_owned()])
 }
 
+/// The folder of a scenario: its tables are below it, for a scenario may come from anybody.
+struct Below<'p>(&'p Path);
+
+impl Tables for Below<'_> {
+    fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+        let folder = if self.0.as_os_str().is_empty() { Path::new(".") } else { self.0 };
+        let cannot = |error: std::io::Error| error.to_string();
+        let path = folder.join(name).canonicalize().map_err(cannot)?;
+        // A link could lead anywhere, and a pipe would never end.
+        if !path.starts_with(folder.canonicalize().map_err(cannot)?) || !path.is_file() {
+            return Err("it is no file below the scenario's folder".to_owned());
+        }
+        read_at_most(&path, POPULATION_BYTES_MAX).map_err(cannot)
+    }
+}
+
+/// What is in a file, a byte more than `most` at most.
+fn read_at_most(path: &Path, most: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn read_text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
-    let unreadable = |error| Failure::input(format!("cannot read {shown}: {error}"));
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let bytes =
+        read_at_most(path, FILE_BYTES_MAX).map_err(|error| Failure::input(format!("cannot read {shown}: {error}")))?;
     if bytes.len() > FILE_BYTES_MAX {
         return Err(Failure::input(format!("{shown}: larger than the {FILE_BYTES_MAX} bytes a scenario may have")));
     }

@@ -18,8 +18,8 @@ pub struct Expectation {
 /// What can be expected. Where values are listed, each of them will do; there is at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
-    /// The code in the response; an answer without a response has none.
-    Wire(Vec<Hresult>),
+    /// The code in the response; `None` where no response comes.
+    Wire(Vec<Option<Hresult>>),
     /// What the licensing client concludes.
     Verdict(Vec<Verdict>),
     /// The code a user is shown; S_OK when activated.
@@ -40,8 +40,8 @@ pub enum Expected {
 /// What a share of a step's answers comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Coming {
-    /// This code on the wire.
-    Wire(Hresult),
+    /// This code on the wire; `None` where no response comes.
+    Wire(Option<Hresult>),
     /// This verdict.
     Verdict(Verdict),
     /// This shown code.
@@ -75,15 +75,20 @@ pub enum CountRule {
 }
 
 impl Expectation {
-    /// Its name in records: `<scenario>/<step>/<wire|verdict|shown|count>`, `step` counted from 1.
+    /// Its name in records: `<scenario>/<step>/<wire|verdict|shown|count>`, `step` counted from 1. Of
+    /// shares there may be several: theirs goes on with what it is a share of, `share/verdict/activated`.
     pub fn id(&self, scenario: &str, step: usize) -> String {
-        format!("{scenario}/{step}/{}", self.what.name())
+        match &self.what {
+            Expected::Share { of, .. } => format!("{scenario}/{step}/share/{}", of.to_string().replace(' ', "/")),
+            what => format!("{scenario}/{step}/{}", what.name()),
+        }
     }
 
     /// What is expected of the arrival at `position` of its step, counted from 0, in words.
     pub fn expected_text(&self, position: usize) -> String {
         match &self.what {
-            Expected::Wire(codes) | Expected::Shown(codes) => alternatives(codes),
+            Expected::Wire(codes) => alternatives_or(codes, NO_RESPONSE),
+            Expected::Shown(codes) => alternatives(codes),
             Expected::Verdict(verdicts) => alternatives(verdicts),
             Expected::Count(rule) => rule.text(position),
             Expected::Share { of, least, most } => share_text(*of, *least, *most),
@@ -97,9 +102,7 @@ impl Expectation {
     /// What was observed instead, in words.
     pub fn holds(&self, position: usize, outcome: &Outcome, count: Option<u32>) -> Result<(), String> {
         let (holds, observed) = match &self.what {
-            Expected::Wire(codes) => {
-                (outcome.wire.is_some_and(|code| codes.contains(&code)), said(outcome.wire, "no response"))
-            }
+            Expected::Wire(codes) => (codes.contains(&outcome.wire), said(outcome.wire, NO_RESPONSE)),
             Expected::Verdict(verdicts) => (verdicts.contains(&outcome.verdict), outcome.verdict.name()),
             Expected::Shown(codes) => (codes.contains(&outcome.shown), outcome.shown.to_string()),
             Expected::Count(rule) => (count.is_some_and(|count| rule.allows(position, count)), said(count, "no count")),
@@ -135,7 +138,8 @@ impl Expected {
     /// What is expected of a whole step, in words.
     pub fn text(&self) -> String {
         match self {
-            Expected::Wire(codes) | Expected::Shown(codes) => alternatives(codes),
+            Expected::Wire(codes) => alternatives_or(codes, NO_RESPONSE),
+            Expected::Shown(codes) => alternatives(codes),
             Expected::Verdict(verdicts) => alternatives(verdicts),
             Expected::Count(CountRule::Rising { from, to }) => format!("rising from {from} to {to}"),
             Expected::Count(rule) => rule.text(0),
@@ -165,7 +169,7 @@ impl Coming {
     /// Whether an answer came to this.
     pub fn is(self, outcome: &Outcome) -> bool {
         match self {
-            Coming::Wire(code) => outcome.wire == Some(code),
+            Coming::Wire(code) => outcome.wire == code,
             Coming::Verdict(verdict) => outcome.verdict == verdict,
             Coming::Shown(code) => outcome.shown == code,
         }
@@ -173,7 +177,7 @@ impl Coming {
 
     fn observed(self, outcome: &Outcome) -> String {
         match self {
-            Coming::Wire(_) => said(outcome.wire, "no response"),
+            Coming::Wire(_) => said(outcome.wire, NO_RESPONSE),
             Coming::Verdict(_) => outcome.verdict.name(),
             Coming::Shown(_) => outcome.shown.to_string(),
         }
@@ -183,7 +187,7 @@ impl Coming {
 impl fmt::Display for Coming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Coming::Wire(code) => write!(f, "wire {code}"),
+            Coming::Wire(code) => write!(f, "wire {}", said(*code, "none")),
             Coming::Verdict(verdict) => write!(f, "verdict {verdict}"),
             Coming::Shown(code) => write!(f, "shown {code}"),
         }
@@ -233,9 +237,16 @@ fn alternatives<T: ToString>(values: &[T]) -> String {
     values.iter().map(T::to_string).collect::<Vec<String>>().join(" or ")
 }
 
+/// The same where there may be none.
+fn alternatives_or<T: Copy + ToString>(values: &[Option<T>], none: &str) -> String {
+    values.iter().map(|value| said(*value, none)).collect::<Vec<String>>().join(" or ")
+}
+
 fn said<T: ToString>(value: Option<T>, otherwise: &str) -> String {
     value.map_or_else(|| otherwise.to_owned(), |value| value.to_string())
 }
+
+const NO_RESPONSE: &str = "no response";
 
 #[cfg(test)]
 mod tests {
@@ -257,9 +268,10 @@ mod tests {
         let answers = [activated, refused, skewed, silent];
         // What each of the four answers comes to: nothing when it holds, else what was observed.
         let table: &[(Expected, &str, [&str; 4])] = &[
-            (Expected::Wire(vec![Hresult::OK]), "0x00000000", ["", "", "0xC004F06C", "no response"]),
+            (Expected::Wire(vec![Some(Hresult::OK)]), "0x00000000", ["", "", "0xC004F06C", "no response"]),
+            (Expected::Wire(vec![None, Some(Hresult::OK)]), "no response or 0x00000000", ["", "", "0xC004F06C", ""]),
             (
-                Expected::Wire(vec![Hresult::OK, Hresult::INVALID_TIMESTAMP]),
+                Expected::Wire(vec![Some(Hresult::OK), Some(Hresult::INVALID_TIMESTAMP)]),
                 "0x00000000 or 0xC004F06C",
                 ["", "", "", "no response"],
             ),

@@ -145,7 +145,11 @@ impl Sum {
     fn expected(&mut self, what: &Expected) {
         self.bytes(what.name().as_bytes());
         match what {
-            Expected::Wire(codes) | Expected::Shown(codes) => {
+            Expected::Wire(codes) => {
+                self.length(codes.len());
+                codes.iter().for_each(|code| self.number(code.map_or(1 << 32, |code| u64::from(code.0))));
+            }
+            Expected::Shown(codes) => {
                 self.length(codes.len());
                 codes.iter().for_each(|code| self.number(u64::from(code.0)));
             }

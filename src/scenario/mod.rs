@@ -35,6 +35,7 @@
 //! Two floors, which meet in `spec`, the file as typed values, and in `expectation`: `read` makes
 //! these of a text, `plan` makes a plan of these, and `hash` says what the plan is known by.
 
+mod duration;
 mod expectation;
 mod hash;
 mod order;
@@ -50,9 +51,9 @@ mod threshold;
 pub use expectation::{Coming, CountRule, Expectation, Expected};
 pub use hash::combined_hash;
 pub use plan::{Arrival, Plan, Step};
-pub use read::{PROBLEMS_MAX, Problem, Problems, load};
+pub use read::{PROBLEMS_MAX, Problem, Problems, Tables, load, schema};
 pub use schedule::{Arrive, Schedule, Spread, Stage};
-pub use shipped::shipped;
+pub use shipped::{ShippedTables, shipped};
 pub use spec::{
     ARRIVALS_MAX, CLIENTS_MAX, ConnectionUse, FILE_BYTES_MAX, HostNeeds, HostState, Order, POPULATION_BYTES_MAX,
     Repeat, STEPS_MAX, Scenario, Selection, TableNeeds, TimeMode,

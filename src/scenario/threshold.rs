@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::duration::duration;
 use crate::population::Share;
 
 /// A bound on a measure of the whole scenario.
@@ -208,10 +209,9 @@ impl FromStr for Metric {
 impl Metric {
     fn bound(self, text: &str) -> Result<Bound, String> {
         match self {
-            Metric::Time { .. } => {
-                let time = text.parse::<SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
-                time.map(Bound::Time).ok_or_else(|| format!("{text:?} is no time: a form like 50ms or 1s 500ms"))
-            }
+            Metric::Time { .. } => duration(text)
+                .map(Bound::Time)
+                .ok_or_else(|| format!("{text:?} is no time: a form like 50ms or 1s 500ms")),
             // A count of none needs no unit.
             Metric::Errors | Metric::Wrong | Metric::Activated if text == "0" => Ok(Bound::Share(Share::NONE)),
             Metric::Errors | Metric::Wrong | Metric::Activated => {

@@ -3,8 +3,10 @@
 //! The codes of an activation hang together (protocol description, section 5), so a step that
 //! expects two that exclude one another can only fail, and would blame the host for it.
 
-use crate::proto::Verdict;
+use crate::population::Share;
+use crate::proto::{Outcome, Verdict};
 use crate::scenario::expectation::{CountRule, Expectation, Expected};
+use crate::scenario::spec::HostState;
 use crate::wire::Hresult;
 
 /// Why a step's expectations cannot all hold.
@@ -14,8 +16,13 @@ pub(super) struct Contradiction {
     pub help: &'static str,
 }
 
-/// The first contradiction among the expectations of a step whose machines have these N policies.
-pub(super) fn contradiction(expectations: &[Expectation], n_policies: &[u32]) -> Option<Contradiction> {
+/// The first contradiction among the expectations of a step whose machines have these N policies,
+/// with a host in this state.
+pub(super) fn contradiction(
+    expectations: &[Expectation],
+    n_policies: &[u32],
+    host: Option<HostState>,
+) -> Option<Contradiction> {
     let mut wire = None;
     let mut verdict = None;
     let mut shown = None;
@@ -29,40 +36,74 @@ pub(super) fn contradiction(expectations: &[Expectation], n_policies: &[u32]) ->
             Expected::Share { .. } => {}
         }
     }
-    if let (Some(wire), Some(verdict)) = (wire, verdict)
-        && !verdict.iter().any(|verdict| wire.iter().any(|code| follows(*verdict, *code)))
+    if host == Some(HostState::Down)
+        && let Some(other) = expectations.iter().find(|expectation| !silence_meets(&expectation.what))
     {
-        return Some(Contradiction {
-            message: "`wire` and `verdict` exclude one another".to_owned(),
-            help: "a code on the wire is the verdict too; over wire 0x00000000 the verdict is \"activated\", \
-                   0xC004F038 (the count is too low) or 0x8007000D (the answer cannot be trusted)",
-        });
+        let message = format!("nobody answers while the host is down, and `{}` expects an answer", other.what.name());
+        let help = "what comes is wire = \"none\", verdict = \"0xC004F074\" and shown = \"0xC004F074\"";
+        return Some(Contradiction { message, help });
     }
-    if let (Some(verdict), Some(shown)) = (verdict, shown)
-        && !verdict.iter().any(|verdict| shown.contains(&verdict.shown()))
+    let says = |said: Option<&[Verdict]>, verdict: &Verdict| said.is_none_or(|said| said.contains(verdict));
+    let shows = |verdict: &Verdict| shown.is_none_or(|shown| shown.contains(&verdict.shown()));
+    if let (Some(wire), Some(verdict)) = (wire, verdict)
+        && !wire.iter().flat_map(|code| verdicts_over(*code)).any(|over| says(Some(verdict), &over))
+    {
+        return Some(Contradiction { message: "`wire` and `verdict` exclude one another".to_owned(), help: WIRE_HELP });
+    }
+    if let (Some(verdict), Some(_)) = (verdict, shown)
+        && !verdict.iter().any(shows)
     {
         return Some(Contradiction {
             message: "`verdict` and `shown` exclude one another".to_owned(),
             help: "what is shown is the verdict, but for 0xC004F06C, which slmgr shows as 0xC004F074",
         });
     }
+    if let (Some(wire), Some(_)) = (wire, shown)
+        && !wire.iter().flat_map(|code| verdicts_over(*code)).any(|over| shows(&over) && says(verdict, &over))
+    {
+        return Some(Contradiction { message: "`wire` and `shown` exclude one another".to_owned(), help: WIRE_HELP });
+    }
     if let (Some(wire), Some(_)) = (wire, count)
-        && !wire.contains(&Hresult::OK)
+        && !wire.contains(&Some(Hresult::OK))
     {
         return Some(Contradiction {
-            message: "`count` and `wire` exclude one another: a refusal on the wire has no count in it".to_owned(),
+            message: "`count` and `wire` exclude one another: only an answer that says success has a count in it"
+                .to_owned(),
             help: "leave out `count`, or expect wire = \"0x00000000\"",
         });
     }
     count_and_verdict(verdict?, count?, n_policies)
 }
 
-/// Whether a client can come to `verdict` over `code` on the wire.
-fn follows(verdict: Verdict, code: Hresult) -> bool {
-    match verdict {
-        _ if code != Hresult::OK => verdict == Verdict::Refused(code),
-        Verdict::Activated => true,
-        Verdict::Refused(refused) => [Hresult::NOT_ENOUGH_COUNT, Hresult::INVALID_DATA].contains(&refused),
+/// What a client can come to over a code on the wire, or without a response.
+fn verdicts_over(wire: Option<Hresult>) -> Vec<Verdict> {
+    match wire {
+        Some(Hresult::OK) => vec![
+            Verdict::Activated,
+            Verdict::Refused(Hresult::NOT_ENOUGH_COUNT),
+            Verdict::Refused(Hresult::INVALID_DATA),
+        ],
+        Some(code) => vec![Verdict::Refused(code)],
+        None => {
+            vec![Verdict::Refused(Hresult::BINDING_SERVICE_UNAVAILABLE), Verdict::Refused(Hresult::INVALID_DATA)]
+        }
+    }
+}
+
+/// Whether an expectation can hold where nobody answers.
+fn silence_meets(what: &Expected) -> bool {
+    const REFUSED: Verdict = Verdict::Refused(Hresult::BINDING_SERVICE_UNAVAILABLE);
+    match what {
+        Expected::Wire(codes) => codes.contains(&None),
+        Expected::Verdict(verdicts) => verdicts.contains(&REFUSED),
+        Expected::Shown(codes) => codes.contains(&REFUSED.shown()),
+        Expected::Count(_) => false,
+        Expected::Share { of, least, most } => {
+            match of.is(&Outcome { wire: None, verdict: REFUSED, shown: REFUSED.shown() }) {
+                true => *most == Share::ALL,
+                false => *least == Share::NONE,
+            }
+        }
     }
 }
 
@@ -93,6 +134,9 @@ fn count_and_verdict(verdict: &[Verdict], count: CountRule, n_policies: &[u32]) 
     None
 }
 
+const WIRE_HELP: &str = "a code on the wire is the verdict too; over wire 0x00000000 the verdict is \"activated\", \
+                         0xC004F038 (the count is too low) or 0x8007000D (the answer cannot be trusted)";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,7 +145,7 @@ mod tests {
 
     fn why_not(what: &[Expected], n_policies: &[u32]) -> Option<String> {
         let expectations: Vec<_> = what.iter().cloned().map(|what| Expectation { line: 1, what }).collect();
-        contradiction(&expectations, n_policies).map(|found| found.message)
+        contradiction(&expectations, n_policies, None).map(|found| found.message)
     }
 
     #[test]
@@ -109,14 +153,14 @@ mod tests {
         let rising = |from, to| Expected::Count(CountRule::Rising { from, to });
         for (what, n_policies) in [
             (vec![], vec![25]),
-            (vec![Expected::Wire(vec![Hresult::OK]), Expected::Verdict(vec![TOO_FEW]), rising(1, 24)], vec![25]),
+            (vec![Expected::Wire(vec![Some(Hresult::OK)]), Expected::Verdict(vec![TOO_FEW]), rising(1, 24)], vec![25]),
             (vec![Expected::Verdict(vec![Verdict::Activated]), rising(5, 9)], vec![5]),
             (vec![Expected::Verdict(vec![Verdict::Activated, TOO_FEW]), rising(1, 9)], vec![5]),
             (vec![Expected::Verdict(vec![Verdict::Activated]), rising(5, 30)], vec![5, 25]),
             (vec![Expected::Verdict(vec![TOO_FEW]), Expected::Count(CountRule::Most(50))], vec![25]),
             (
                 vec![
-                    Expected::Wire(vec![Hresult::INVALID_TIMESTAMP]),
+                    Expected::Wire(vec![Some(Hresult::INVALID_TIMESTAMP)]),
                     Expected::Verdict(vec![Verdict::Refused(Hresult::INVALID_TIMESTAMP)]),
                     Expected::Shown(vec![Hresult::BINDING_SERVICE_UNAVAILABLE]),
                 ],
@@ -131,10 +175,10 @@ mod tests {
     fn what_excludes_one_another_is_not() {
         let activated = || Expected::Verdict(vec![Verdict::Activated]);
         let table = [
-            (vec![Expected::Wire(vec![Hresult::KMS_ID_MISMATCH]), activated()], "`wire` and `verdict`"),
+            (vec![Expected::Wire(vec![Some(Hresult::KMS_ID_MISMATCH)]), activated()], "`wire` and `verdict`"),
             (vec![activated(), Expected::Shown(vec![Hresult::NOT_ENOUGH_COUNT])], "`verdict` and `shown`"),
             (
-                vec![Expected::Wire(vec![Hresult::TABLE_FULL]), Expected::Count(CountRule::Least(1))],
+                vec![Expected::Wire(vec![Some(Hresult::TABLE_FULL)]), Expected::Count(CountRule::Least(1))],
                 "`count` and `wire`",
             ),
             (vec![activated(), Expected::Count(CountRule::Exactly(24))], "at a count of 24 no client"),

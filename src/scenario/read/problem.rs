@@ -1,14 +1,17 @@
-//! What is wrong with a scenario file, all of it, shown at its place.
+//! What is wrong with a scenario file and the tables it names, all of it, shown at its place.
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use super::source::Source;
+use super::value::Fault;
 use crate::text::harmless;
 
-/// Everything that is wrong with one file, in the order of its lines; never empty.
+/// Everything that is wrong with a scenario file and the tables it names, file by file in the order
+/// of their lines; never empty.
 #[derive(Debug, Clone)]
 pub struct Problems {
     file: String,
@@ -17,7 +20,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// The file, as its caller named it.
+    /// The scenario file, as its caller named it.
     pub fn file(&self) -> &str {
         &self.file
     }
@@ -38,7 +41,7 @@ impl Problems {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let mut text = String::new();
         for problem in &self.list {
-            text.push_str(&problem.render(&self.file, &renderer));
+            text.push_str(&problem.render(&renderer));
             text.push_str("\n\n");
         }
         let noun = if self.count() == 1 { "problem" } else { "problems" };
@@ -71,6 +74,7 @@ impl<'a> IntoIterator for &'a Problems {
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
+    file: Arc<str>,
     message: String,
     label: Option<String>,
     help: Option<String>,
@@ -80,6 +84,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The file it is in: the scenario, or a table it names.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
     /// What is wrong, in one sentence.
     pub fn message(&self) -> &str {
         &self.message
@@ -100,7 +109,8 @@ impl Problem {
         self.column
     }
 
-    fn render(&self, file: &str, renderer: &Renderer) -> String {
+    fn render(&self, renderer: &Renderer) -> String {
+        let file = &*self.file;
         let mut group = match &self.excerpt {
             Some(excerpt) => {
                 let mark = AnnotationKind::Primary.span(excerpt.marked.clone()).label(self.label.as_deref());
@@ -131,22 +141,26 @@ struct Excerpt {
 pub(super) struct Findings {
     found: Vec<Finding>,
     more: usize,
+    /// What is wrong with the tables the file names.
+    tables: Vec<Problems>,
 }
 
 /// A problem that knows its place in bytes only.
 #[derive(Debug)]
 pub(super) struct Finding {
     span: Range<usize>,
-    message: String,
-    label: Option<String>,
-    help: Option<String>,
+    fault: Fault,
     /// Something is missing, which after a syntax error proves nothing.
     of_absence: bool,
 }
 
 impl Finding {
     pub fn at(span: Range<usize>, message: impl Into<String>) -> Finding {
-        Finding { span, message: message.into(), label: None, help: None, of_absence: false }
+        Finding::of(span, Fault::new(message))
+    }
+
+    pub fn of(span: Range<usize>, fault: Fault) -> Finding {
+        Finding { span, fault, of_absence: false }
     }
 
     /// Something is missing that should be near `span`.
@@ -155,14 +169,14 @@ impl Finding {
     }
 
     pub fn label(self, label: impl Into<String>) -> Finding {
-        Finding { label: Some(label.into()), ..self }
+        Finding { fault: self.fault.label(label), ..self }
     }
 
     pub fn help(self, help: impl Into<String>) -> Finding {
-        Finding { help: Some(help.into()), ..self }
+        Finding { fault: self.fault.help(help), ..self }
     }
 
-    fn into_problem(self, source: &Source<'_>) -> Problem {
+    fn into_problem(self, file: &Arc<str>, source: &Source<'_>) -> Problem {
         let place = source.place(self.span.start);
         let line = source.line_text(place.line);
         let from = self.span.start.saturating_sub(line.start).min(line.text.len());
@@ -171,9 +185,10 @@ impl Finding {
         let excerpt =
             (line.text.len() <= EXCERPT_BYTES_MAX).then(|| Excerpt { text: line.text.to_owned(), marked: from..to });
         Problem {
-            message: harmless(&self.message),
-            label: self.label.as_deref().map(harmless),
-            help: self.help.as_deref().map(harmless),
+            file: Arc::clone(file),
+            message: harmless(&self.fault.message),
+            label: self.fault.label.as_deref().map(harmless),
+            help: self.fault.help.as_deref().map(harmless),
             line: place.line,
             column: place.column,
             excerpt,
@@ -190,6 +205,16 @@ impl Findings {
         }
     }
 
+    /// Takes in what is wrong with a table the file names.
+    pub fn push_table(&mut self, problems: Option<Problems>) {
+        self.tables.extend(problems);
+    }
+
+    /// How much is found by now: a reader that finds it unchanged has read something sound.
+    pub fn count(&self) -> usize {
+        self.found.len() + self.more + self.tables.len()
+    }
+
     /// Whether what is found from now on will only be counted, so that finding words for it is in vain.
     pub fn is_full(&self) -> bool {
         self.found.len() == FINDINGS_MAX
@@ -200,6 +225,7 @@ impl Findings {
     pub fn absorb_beside_syntax(&mut self, others: Findings, source: &Source<'_>, lost: &[Range<usize>]) {
         let lines: Vec<usize> = self.found.iter().map(|finding| source.line(finding.span.start)).collect();
         self.more += others.more;
+        self.tables.extend(others.tables);
         for other in others.found {
             let is_lost = lost.iter().any(|range| range.contains(&other.span.start));
             if !other.of_absence && !is_lost && !lines.contains(&source.line(other.span.start)) {
@@ -208,15 +234,21 @@ impl Findings {
         }
     }
 
-    /// The problems of `file`; `None` when nothing was found.
+    /// The problems of `file` and of the tables it names; `None` when nothing was found.
     pub fn finish(mut self, file: &str, source: &Source<'_>) -> Option<Problems> {
-        if self.found.is_empty() {
+        if self.count() == 0 {
             return None;
         }
         self.found.sort_by_key(|finding| finding.span.start);
-        let more = self.more + self.found.len().saturating_sub(PROBLEMS_MAX);
-        let list = self.found.into_iter().take(PROBLEMS_MAX).map(|finding| finding.into_problem(source)).collect();
-        Some(Problems { file: harmless(file), list, more })
+        let file: Arc<str> = harmless(file).into();
+        let mut all = self.count() - self.tables.len();
+        let mut list: Vec<Problem> =
+            self.found.into_iter().take(PROBLEMS_MAX).map(|finding| finding.into_problem(&file, source)).collect();
+        for table in self.tables {
+            all += table.count();
+            list.extend(table.list.into_iter().take(PROBLEMS_MAX - list.len()));
+        }
+        Some(Problems { file: file.to_string(), more: all - list.len(), list })
     }
 }
 

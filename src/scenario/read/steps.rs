@@ -1,20 +1,25 @@
 //! `[[step]]`: who arrives, how, and what is expected of it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::asking::Asking;
 use super::clients::GroupDraft;
-use super::expectations::{self, Asking};
+use super::form::{Form, Key, Shape, words};
 use super::problem::{Finding, Findings};
 use super::selection::{self, Names};
 use super::source::Source;
 use super::walk::{Node, Table, quoted, without_doubles};
-use super::{clients, possible};
+use super::{arrive, expectations, possible, value};
 use crate::proto::Offer;
 use crate::scenario::expectation::Expectation;
 use crate::scenario::schedule::Arrive;
-use crate::scenario::spec::{ARRIVALS_MAX, ConnectionUse, HostState, Order, Repeat, STEPS_MAX, Selection, StepSpec};
+use crate::scenario::spec::{
+    ARRIVALS_MAX, ConnectionUse, HostState, Order, Repeat, STEPS_MAX, Selection, StepSpec, TimeMode,
+};
+use crate::text::grouped;
 use crate::wire::rpc::TransferSyntax;
 
 /// The steps, and the groups they use.
@@ -27,7 +32,14 @@ pub(super) struct Steps {
     pub uses_known: bool,
 }
 
-pub(super) fn read(node: &Node<'_>, groups: &[GroupDraft], source: &Source<'_>, findings: &mut Findings) -> Steps {
+/// `time` is the time the scenario goes by, as far as that could be read.
+pub(super) fn read(
+    node: &Node<'_>,
+    groups: &[GroupDraft],
+    time: Option<TimeMode>,
+    source: &Source<'_>,
+    findings: &mut Findings,
+) -> Steps {
     let mut steps = Steps { specs: Vec::new(), used: vec![false; groups.len()], uses_known: true };
     let DeValue::Array(array) = node.value else {
         let finding = Finding::at(node.at.clone(), "`step` is a list: there can be many");
@@ -50,10 +62,12 @@ pub(super) fn read(node: &Node<'_>, groups: &[GroupDraft], source: &Source<'_>, 
             steps.uses_known = false;
             continue;
         };
-        let table = Table::open("a step", entries, value.span(), KEYS, findings);
-        let mut reader = StepReader { table, groups, names: &names, source, findings, steps: &mut steps };
+        let before = findings.count();
+        let table = Table::open(&FORM, entries, value.span(), findings);
+        let mut reader = StepReader { table, groups, names: &names, time, source, findings, steps: &mut steps };
         let title = reader.title(index, &mut titles);
         let (arrivals, spec) = reader.spec(title);
+        let spec = spec.filter(|_| findings.count() == before);
         // A million machines a thousand times over is a slip, and memory is what it would cost.
         let arrivals_now = arrivals_before.saturating_add(arrivals);
         if arrivals_before <= ARRIVALS_MAX as u64 && arrivals_now > ARRIVALS_MAX as u64 {
@@ -71,6 +85,7 @@ struct StepReader<'a, 'r> {
     table: Table<'a>,
     groups: &'r [GroupDraft],
     names: &'r Names<'r>,
+    time: Option<TimeMode>,
     source: &'r Source<'a>,
     findings: &'r mut Findings,
     steps: &'r mut Steps,
@@ -78,7 +93,7 @@ struct StepReader<'a, 'r> {
 
 impl<'a> StepReader<'a, '_> {
     fn title(&mut self, index: usize, titles: &mut HashMap<&'a str, usize>) -> Option<String> {
-        let node = self.table.required("title", "title = \"the first 24 are refused by count\"", self.findings)?;
+        let node = self.table.optional("title")?;
         let title = node.line(self.findings)?;
         if let Some(other) = titles.get(title) {
             let finding = Finding::at(node.at.clone(), format!("step {} has this title too", other + 1));
@@ -88,58 +103,73 @@ impl<'a> StepReader<'a, '_> {
         Some(title.to_owned())
     }
 
-    /// How many arrivals the step has (0 when that is not known), and the step when all is well.
+    /// How many arrivals the step has (0 when that is not known), and the step, unless something is wrong.
     fn spec(&mut self, title: Option<String>) -> (u64, Option<StepSpec>) {
         let selections = self.selections();
-        let host = self.word("host", &[("kept", HostState::Kept), ("fresh", HostState::Fresh)]);
-        let connection = self.word("connection", &[("each", ConnectionUse::Each), ("kept", ConnectionUse::Kept)]);
-        let concurrency = self.concurrency();
+        let host = self.word("host", &HOSTS);
+        let wait = self.table.optional("wait").map_or(Some(Duration::ZERO), |node| node.duration(self.findings));
+        let connection = self.word("connection", &CONNECTIONS);
+        let order = self.word("order", &ORDERS);
+        let arrive = match self.table.optional("arrive") {
+            None => Some(Arrive::Turns { concurrency: 1 }),
+            Some(node) => arrive::read(&node, self.findings),
+        };
         let versions = match self.table.optional("protocol") {
             None => Some(Vec::new()),
-            Some(node) => self.each(&node, clients::read_protocol),
+            Some(node) => self.each(&node, |node, findings| node.parsed(value::any_protocol, findings)),
         };
         let offers = match self.table.optional("syntax") {
             None => Some(vec![Offer::Windows]),
             Some(node) => self.each(&node, |node, findings| node.word(&OFFERS, findings)),
         };
         self.check_kept_connection(connection, offers.as_deref());
-        let repeat = match self.table.optional("repeat") {
-            None => Some(1),
-            Some(node) => node.whole(1..=ARRIVALS_MAX as u32, self.findings),
-        };
-        let clients_times = (|| {
-            let clients: u64 =
-                selections.as_ref()?.iter().map(|selection| u64::from(selection.last - selection.first) + 1).sum();
+        let repeat = self.table.optional("repeat").map_or(Some(Repeat::default()), |node| self.repeat(&node));
+        let times = || {
             let ways = versions.as_ref()?.len().max(1) * offers.as_ref()?.len();
-            Some((clients, ways as u64 * u64::from(repeat?)))
-        })();
-        let arrivals = clients_times.map(|(clients, times)| clients.saturating_mul(times));
-        let asking = Asking { clients_times, one_by_one: concurrency.map(|concurrency| concurrency == 1) };
-        let expect = self.expect(selections.as_deref(), asking);
+            Some(ways as u64 * u64::from(repeat?.times))
+        };
+        let asking = Asking {
+            groups: self.groups,
+            selections: selections.as_deref(),
+            times: times(),
+            one_by_one: arrive.as_ref().map(|arrive| *arrive == Arrive::Turns { concurrency: 1 }),
+            host,
+        };
+        let goes_by_leases = matches!(arrive, Some(Arrive::Lifecycle { .. }));
+        let arrivals = if goes_by_leases { 0 } else { asking.arrivals().unwrap_or_default() };
+        match arrive {
+            Some(Arrive::Recorded { .. }) => self.check_recorded(selections.as_deref()),
+            Some(Arrive::Lifecycle { span }) => self.check_lifecycle(span, &asking),
+            _ => {}
+        }
+        let expect = self.expect(&asking);
+        let oracle = self.oracle(&expect);
         let spec = || {
             Some(StepSpec {
                 title: title?,
                 line: self.source.line(self.table.at.start),
                 host: host?,
                 connection: connection?,
-                arrive: Arrive::Turns { concurrency: concurrency? },
-                wait: std::time::Duration::ZERO,
-                order: Order::Listed,
+                arrive: arrive?,
+                wait: wait?,
+                order: order?,
                 selections: selections?,
                 versions: versions?,
                 offers: offers?,
-                repeat: Repeat { times: repeat?, ..Repeat::default() },
-                expect: expect?,
-                oracle: true,
+                repeat: repeat?,
+                expect,
+                oracle,
             })
         };
-        (arrivals.unwrap_or_default(), spec())
+        (arrivals, spec())
     }
 
+    /// Who arrives; nobody in a step that only waits.
     fn selections(&mut self) -> Option<Vec<Selection>> {
-        let Some(node) = self.table.required("clients", "clients = [\"campus-pc[1..24]\"]", self.findings) else {
-            self.steps.uses_known = false;
-            return None;
+        let Some(node) = self.table.optional("clients") else {
+            let only_waits = self.table.has("wait") && self.table.all_known;
+            self.steps.uses_known &= only_waits;
+            return only_waits.then(Vec::new);
         };
         let written = node.one_or_more(self.findings);
         let mut selections = Vec::with_capacity(written.len());
@@ -162,7 +192,7 @@ impl<'a> StepReader<'a, '_> {
         }
     }
 
-    fn each<T: PartialEq>(
+    fn each<T: PartialEq + Copy>(
         &mut self,
         node: &Node<'a>,
         read: impl Fn(&Node<'a>, &mut Findings) -> Option<T>,
@@ -172,52 +202,112 @@ impl<'a> StepReader<'a, '_> {
         let values: Vec<_> =
             written.into_iter().filter_map(|node| read(&node, self.findings).map(|value| (node, value))).collect();
         let whole = wanted > 0 && values.len() == wanted;
-        let values = without_doubles(values, self.findings);
+        let values = without_doubles(values, |value| *value, self.findings);
         whole.then_some(values)
     }
 
-    fn concurrency(&mut self) -> Option<usize> {
-        let Some(node) = self.table.optional("arrive") else { return Some(1) };
-        let entries = node.table(ARRIVE_HELP, self.findings)?;
-        let table = Table::open("`arrive`", entries, node.at.clone(), &["one-by-one", "concurrency"], self.findings);
-        let one_by_one = table.optional("one-by-one").map(|node| node.boolean(self.findings));
-        let concurrency = table.optional("concurrency").map(|node| node.whole(1..=CONCURRENCY_MAX, self.findings));
-        match (one_by_one, concurrency) {
-            (Some(one_by_one), None) if one_by_one? => Some(1),
-            (None, Some(concurrency)) => concurrency.map(|concurrency| concurrency as usize),
-            _ if !table.all_known => None,
-            _ => {
-                let message = "`arrive` does not say how the clients arrive";
-                self.findings.push(Finding::at(node.at.clone(), message).help(ARRIVE_HELP));
-                None
-            }
-        }
+    fn repeat(&mut self, node: &Node<'_>) -> Option<Repeat> {
+        let DeValue::Table(entries) = node.value else {
+            return Some(Repeat { times: node.whole(TIMES, self.findings)?, ..Repeat::default() });
+        };
+        let table = Table::open(&REPEAT, entries, node.at.clone(), self.findings);
+        let times = table.optional("times").and_then(|node| node.whole(TIMES, self.findings));
+        let pause = table.optional("pause").map_or(Some(Duration::ZERO), |node| node.duration(self.findings));
+        Some(Repeat { times: times?, pause: pause? })
     }
 
     fn check_kept_connection(&mut self, connection: Option<ConnectionUse>, offers: Option<&[Offer]>) {
         let (Some(ConnectionUse::Kept), Some(offers)) = (connection, offers) else { return };
-        if offers.len() > 1
-            && let Some(node) = self.table.optional("syntax")
-        {
-            let message = "one connection is bound once, so it cannot carry calls bound in different ways";
-            self.findings.push(
-                Finding::at(node.at.clone(), message).help(
-                    "one syntax, or connection = \"each\"; \"windows\" alone goes over NDR32 first and then NDR64",
-                ),
+        if offers.len() > 1 {
+            let help = "one syntax, or connection = \"each\"; \"windows\" alone goes over NDR32 first and then NDR64";
+            self.refuse(
+                "syntax",
+                "one connection is bound once, so it cannot carry calls bound in different ways",
+                help,
             );
         }
     }
 
-    fn expect(&mut self, selections: Option<&[Selection]>, asking: Asking) -> Option<Vec<Expectation>> {
-        let node = self.table.required("expect", expectations::EXAMPLE, self.findings)?;
-        let expectations = expectations::read(&node, asking, self.source, self.findings)?;
-        let groups = selections?.iter().map(|selection| self.groups[selection.group].group.as_ref());
-        let policies: Option<Vec<u32>> = groups.map(|group| group.map(|group| group.largest_n_policy())).collect();
-        if let Some(why_not) = possible::contradiction(&expectations, &policies?) {
-            self.findings.push(Finding::at(node.at.clone(), why_not.message).help(why_not.help));
-            return None;
+    /// A table says of each of its machines when it arrives, once.
+    fn check_recorded(&mut self, selections: Option<&[Selection]>) {
+        self.refuse_rounds("a table says");
+        const HELP: &str =
+            "clients = [\"imported\"], and in [clients.imported] a population whose table has a column `at`";
+        let Some(selections) = selections else { return };
+        let [Selection { group, first, last }] = *selections else {
+            return self.refuse("clients", "only one whole group can arrive as recorded", HELP);
+        };
+        let draft = &self.groups[group];
+        if (first, Some(last)) != (1, draft.count) {
+            return self.refuse("clients", "only a whole group can arrive as recorded", HELP);
         }
-        Some(expectations)
+        if draft.is_recorded == Some(false) {
+            let message = format!("no table says when the clients of {} arrive", quoted(&draft.name));
+            self.refuse("clients", &message, HELP);
+        }
+    }
+
+    /// Leases decide who asks when, and each answer decides when next.
+    fn check_lifecycle(&mut self, span: Duration, asking: &Asking<'_>) {
+        if self.time == Some(TimeMode::Wall) {
+            let help = "say time = \"virtual\" at the top of the file";
+            self.refuse("arrive", "leases last for months, so they need a time of their own", help);
+        }
+        self.refuse_rounds("leases say");
+        for key in ["protocol", "syntax"] {
+            let is_one = |node: &Node<'_>| !matches!(node.value, DeValue::Array(values) if values.len() > 1);
+            if !self.table.optional(key).as_ref().is_none_or(is_one) {
+                let message = format!("who goes by a lease asks once at a time, so `{key}` can have one value");
+                self.refuse(key, &message, "one value, or a step for each");
+            }
+        }
+        let Some(activations) = asking.activations() else { return };
+        let renewals = u128::from(activations) * span.as_nanos() / RENEWAL.as_nanos();
+        if renewals > RENEWALS_MAX {
+            let (asked, most) = (grouped(u64::try_from(renewals).unwrap_or(u64::MAX)), grouped(RENEWALS_MAX as u64));
+            let message = format!("renewed every 7 days, these leases ask {asked} times; a step has room for {most}");
+            self.refuse("arrive", &message, "fewer clients, or a shorter time");
+        }
+    }
+
+    fn refuse_rounds(&mut self, who_says: &str) {
+        for key in ["repeat", "order"] {
+            if self.table.has(key) {
+                let message = format!("`{key}` makes no sense where {who_says} who arrives when");
+                self.refuse(key, &message, "leave it out");
+            }
+        }
+    }
+
+    fn refuse(&mut self, key: &str, message: &str, help: &str) {
+        let at = self.table.optional(key).map_or(self.table.at.clone(), |node| node.at);
+        self.findings.push(Finding::at(at, message).help(help));
+    }
+
+    /// What is expected; nothing where the oracle says what must come.
+    fn expect(&mut self, asking: &Asking<'_>) -> Vec<Expectation> {
+        let Some(node) = self.table.optional("expect") else { return Vec::new() };
+        let before = self.findings.count();
+        let expectations = expectations::read(&node, asking, self.source, self.findings);
+        if self.findings.count() == before
+            && let Some(why_not) = possible::contradiction(&expectations, &asking.n_policies(), asking.host)
+        {
+            self.findings.push(Finding::at(node.at.clone(), why_not.message).help(why_not.help));
+        }
+        expectations
+    }
+
+    /// Whether the oracle is asked; who does not ask it must expect something.
+    fn oracle(&mut self, expect: &[Expectation]) -> bool {
+        let Some(node) = self.table.optional("oracle") else { return true };
+        let oracle = node.boolean(self.findings).unwrap_or(true);
+        let says_it = self.table.optional("expect").is_none_or(|node| matches!(node.value, DeValue::String(_)));
+        if !oracle && expect.is_empty() && says_it {
+            let finding = Finding::at(node.at.clone(), "nothing says what the answers must be");
+            self.findings
+                .push(finding.help(format!("leave out `oracle`, or say what comes: {}", expectations::EXAMPLE)));
+        }
+        oracle
     }
 }
 
@@ -233,16 +323,118 @@ pub(super) fn check_unused(groups: &[GroupDraft], steps: &Steps, findings: &mut 
     }
 }
 
-const KEYS: &[&str] = &["title", "host", "clients", "arrive", "connection", "protocol", "syntax", "repeat", "expect"];
+pub(super) static FORM: Form = Form {
+    what: "a step",
+    doc: "Who arrives, how, and what is expected of the answers; steps follow one another.",
+    keys: &[
+        Key::required(
+            "title",
+            Shape::Text,
+            "title = \"the first 24 are refused by count\"",
+            "What the step shows, in one line; reports name it by this.",
+        ),
+        Key::optional(
+            "host",
+            Shape::Words(&words(&HOSTS)),
+            "host = \"fresh\"",
+            "The host as the steps before left it (kept, the default), one that has counted nobody, or none that answers.",
+        ),
+        Key::optional("wait", Shape::Text, "wait = \"5m\"", "How long nothing happens before the first arrival."),
+        Key::optional(
+            "clients",
+            Shape::OneOrMore(&SELECTION),
+            "clients = [\"campus-pc[1..24]\"]",
+            "Who arrives: a group, one machine of it (\"campus-pc[3]\") or some (\"campus-pc[1..24]\").",
+        ),
+        Key::optional(
+            "arrive",
+            Shape::Table(&arrive::FORM),
+            "arrive = { concurrency = 8 }",
+            "When they arrive; one by one when left out.",
+        ),
+        Key::optional(
+            "order",
+            Shape::Words(&words(&ORDERS)),
+            "order = \"shuffled\"",
+            "As the step lists them (listed, the default), or mixed by the seed.",
+        ),
+        Key::optional(
+            "connection",
+            Shape::Words(&words(&CONNECTIONS)),
+            "connection = \"kept\"",
+            "A connection for each call (each, the default), or one for all calls of whoever asks.",
+        ),
+        Key::optional(
+            "protocol",
+            Shape::OneOrMore(&Shape::Match("^[0-9]{1,5}\\.[0-9]{1,5}$")),
+            "protocol = [\"4.0\", \"5.0\", \"6.0\"]",
+            "The versions each asks in, one after the other, existing or not; the product's own when left out.",
+        ),
+        Key::optional(
+            "syntax",
+            Shape::OneOrMore(&Shape::Words(&words(&OFFERS))),
+            "syntax = [\"ndr32\", \"ndr64\"]",
+            "The transfer syntaxes each offers, one after the other; as Windows does when left out.",
+        ),
+        Key::optional(
+            "repeat",
+            Shape::Either(&[Shape::whole(TIMES), Shape::Table(&REPEAT)]),
+            "repeat = 2",
+            "How often the whole list of arrivals is gone through.",
+        ),
+        Key::optional(
+            "expect",
+            expectations::SHAPE,
+            "expect = { verdict = \"activated\", count = 25 }",
+            "What must come of it, beside what the oracle predicts; that alone when left out (\"oracle\").",
+        ),
+        Key::optional(
+            "oracle",
+            Shape::Flag,
+            "oracle = false",
+            "Whether answers are also held against what an honest host would say; they are when left out.",
+        ),
+    ],
+    needs: &[&[&["clients"], &["wait"]]],
+    beside: &[
+        ("arrive", &["clients"]),
+        ("order", &["clients"]),
+        ("connection", &["clients"]),
+        ("protocol", &["clients"]),
+        ("syntax", &["clients"]),
+        ("repeat", &["clients"]),
+        ("expect", &["clients"]),
+        ("oracle", &["clients"]),
+    ],
+    ..Form::PLAIN
+};
 
+static REPEAT: Form = Form {
+    what: "`repeat`",
+    doc: "How often the whole list of arrivals is gone through.",
+    keys: &[
+        Key::required("times", Shape::whole(TIMES), "times = 5", "So many times."),
+        Key::optional("pause", Shape::Text, "pause = \"1s\"", "With so much time between one and the next."),
+    ],
+    ..Form::PLAIN
+};
+
+const SELECTION: Shape = Shape::Match(r"^[a-z0-9-]{1,40}\s*(\[\s*[0-9]+\s*(\.\.\s*[0-9]+\s*)?\])?\s*$");
+
+const HOSTS: [(&str, HostState); 3] =
+    [("kept", HostState::Kept), ("fresh", HostState::Fresh), ("down", HostState::Down)];
+const CONNECTIONS: [(&str, ConnectionUse); 2] = [("each", ConnectionUse::Each), ("kept", ConnectionUse::Kept)];
+const ORDERS: [(&str, Order); 2] = [("listed", Order::Listed), ("shuffled", Order::Shuffled)];
 const OFFERS: [(&str, Offer); 3] = [
     ("windows", Offer::Windows),
     ("ndr32", Offer::Only(TransferSyntax::Ndr32)),
     ("ndr64", Offer::Only(TransferSyntax::Ndr64)),
 ];
 
-/// More connections at once than one machine has ports for would measure the machine.
-const CONCURRENCY_MAX: u32 = 10_000;
+const TIMES: std::ops::RangeInclusive<u32> = 1..=ARRIVALS_MAX as u32;
+/// What a client waits after a success until it asks again.
+const RENEWAL: Duration = Duration::from_secs(7 * 86_400);
+/// As many a machine carries out in some minutes.
+const RENEWALS_MAX: u128 = 50_000_000;
 
 pub(super) const EXAMPLE: &str = "[[step]], and under it title = \"they arrive\", clients = [\"campus-pc\"] and expect = { verdict = \"activated\" }";
-const ARRIVE_HELP: &str = "arrive = { one-by-one = true } or { concurrency = 8 }";

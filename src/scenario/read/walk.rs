@@ -3,18 +3,21 @@
 //! A getter that finds something wrong says so in the [`Findings`] and returns `None`, so that the
 //! rest of the file is read all the same.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::ops::{Range, RangeInclusive};
+use std::str::FromStr;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::form::Form;
 use super::problem::{Finding, Findings};
+use super::value::{self, Fault};
 
 /// A table whose keys are known.
 pub(super) struct Table<'a> {
-    /// How to call it in a message: "a step".
-    what: &'static str,
+    form: &'static Form,
     entries: &'a DeTable<'a>,
     /// Where it begins.
     pub at: Range<usize>,
@@ -33,50 +36,104 @@ pub(super) struct Node<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Opens a table, refusing every key that is not among `known`.
-    pub fn open(
-        what: &'static str,
-        entries: &'a DeTable<'a>,
-        at: Range<usize>,
-        known: &'static [&'static str],
-        findings: &mut Findings,
-    ) -> Table<'a> {
-        let mut meant = Vec::new();
-        let mut all_known = true;
-        for key in entries.keys() {
-            let name = key.get_ref().as_ref();
-            if known.contains(&name) {
-                continue;
-            }
-            all_known = false;
-            let finding = Finding::at(key.span(), format!("{what} has no key {}", quoted(name)));
-            let Some(near) = nearest(name, known.iter().copied()) else {
-                findings.push(finding.help(format!("{what} knows {}", listed(known.iter().copied(), '`', "and"))));
-                continue;
-            };
-            findings.push(finding.label(format!("did you mean `{near}`?")));
-            // Two keys that look like one: only one of them can be meant.
-            if !entries.contains_key(near) {
-                meant.push(near);
-            }
+    /// Opens a table of this form: refuses keys it does not know and keys that do not go together,
+    /// and says which are missing.
+    pub fn open(form: &'static Form, entries: &'a DeTable<'a>, at: Range<usize>, findings: &mut Findings) -> Table<'a> {
+        let mut table = Table { form, entries, at, meant: Vec::new(), all_known: true };
+        table.refuse_unknown(findings);
+        let all_there = table.ask_for_missing(findings);
+        table.refuse_together(findings);
+        if all_there {
+            table.refuse_alone(findings);
         }
-        Table { what, entries, at, meant, all_known }
+        table
     }
 
     /// The value of `key`, if it is there.
     pub fn optional(&self, key: &str) -> Option<Node<'a>> {
+        debug_assert!(self.form.key(key).is_some(), "{} has no key {key}", self.form.what);
         let (key, value) = self.entries.get_key_value(key)?;
         Some(Node::new(key, value))
     }
 
-    /// The value of `key`, which must be there; `example` shows how.
-    pub fn required(&self, key: &'static str, example: &str, findings: &mut Findings) -> Option<Node<'a>> {
-        let found = self.optional(key);
-        if found.is_none() && !self.meant.contains(&key) {
-            let finding = Finding::missing(self.at.clone(), format!("{} needs `{key}`", self.what));
-            findings.push(finding.help(format!("for example: {example}")));
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    fn refuse_unknown(&mut self, findings: &mut Findings) {
+        let what = self.form.what;
+        let known = || self.form.keys.iter().map(|key| key.name);
+        for key in self.entries.keys() {
+            let name = key.get_ref().as_ref();
+            if self.form.key(name).is_some() {
+                continue;
+            }
+            self.all_known = false;
+            let finding = Finding::at(key.span(), format!("{what} has no key {}", quoted(name)));
+            let Some(near) = nearest(name, known()) else {
+                findings.push(finding.help(format!("{what} knows {}", listed(known(), '`', "and"))));
+                continue;
+            };
+            findings.push(finding.label(format!("did you mean `{near}`?")));
+            // Two keys that look like one: only one of them can be meant.
+            if !self.entries.contains_key(near) {
+                self.meant.push(near);
+            }
         }
-        found
+    }
+
+    fn ask_for_missing(&self, findings: &mut Findings) -> bool {
+        let mut all_there = true;
+        let mut missing = |wanted: &str, example: Option<&str>| {
+            let finding = Finding::missing(self.at.clone(), format!("{} needs {wanted}", self.form.what));
+            findings.push(finding.help(format!("for example: {}", example.unwrap_or_default())));
+            all_there = false;
+        };
+        let example = |name| self.form.key(name).map(|key| key.example);
+        for key in self.form.keys.iter().filter(|key| key.required && !self.is_there_or_meant(key.name)) {
+            missing(&format!("`{}`", key.name), Some(key.example));
+        }
+        for alternatives in self.form.needs {
+            let is_whole = |keys: &&[&str]| keys.iter().all(|key| self.is_there_or_meant(key));
+            if !alternatives.iter().any(is_whole) {
+                let ways = match alternatives.iter().all(|keys| keys.len() == 1) {
+                    true => listed(alternatives.iter().map(|keys| keys[0]), '`', "or"),
+                    false => {
+                        let ways = alternatives.iter().map(|keys| listed(keys.iter().copied(), '`', "and"));
+                        ways.collect::<Vec<_>>().join(", or ")
+                    }
+                };
+                missing(&ways, alternatives.first().and_then(|keys| example(keys[0])));
+            }
+        }
+        all_there
+    }
+
+    fn refuse_together(&self, findings: &mut Findings) {
+        for keys in self.form.apart {
+            let mut there: Vec<_> = keys.iter().filter_map(|key| self.entries.get_key_value(*key)).collect();
+            there.sort_by_key(|(key, _)| key.span().start);
+            for (second, _) in there.iter().skip(1) {
+                let (first, second_name) = (there[0].0.get_ref(), second.get_ref());
+                let message = format!("`{first}` and `{second_name}` exclude one another");
+                findings.push(Finding::at(second.span(), message).help("keep the one that is meant"));
+            }
+        }
+    }
+
+    fn refuse_alone(&self, findings: &mut Findings) {
+        for (key, partners) in self.form.beside {
+            if let Some((key, _)) = self.entries.get_key_value(*key)
+                && !partners.iter().any(|partner| self.is_there_or_meant(partner))
+            {
+                let with = listed(partners.iter().copied(), '`', "or");
+                findings.push(Finding::at(key.span(), format!("`{}` makes sense only with {with}", key.get_ref())));
+            }
+        }
+    }
+
+    fn is_there_or_meant(&self, key: &str) -> bool {
+        self.has(key) || self.meant.contains(&key)
     }
 }
 
@@ -120,11 +177,14 @@ impl<'a> Node<'a> {
     }
 
     /// A whole number within bounds.
-    pub fn whole(&self, allowed: RangeInclusive<u32>, findings: &mut Findings) -> Option<u32> {
+    pub fn whole<T>(&self, allowed: RangeInclusive<T>, findings: &mut Findings) -> Option<T>
+    where
+        T: TryFrom<i128> + FromStr + PartialOrd + Display,
+    {
         let DeValue::Integer(integer) = self.value else {
             let finding = self.wrong_type("a whole number");
             findings.push(match self.value {
-                DeValue::String(text) if text.trim().parse::<u32>().is_ok() => {
+                DeValue::String(text) if text.trim().parse::<T>().is_ok() => {
                     finding.help(format!("leave out the quotes: {} = {}", self.key, text.trim()))
                 }
                 _ => finding,
@@ -132,7 +192,7 @@ impl<'a> Node<'a> {
             return None;
         };
         let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let fitting = number.and_then(|number| u32::try_from(number).ok()).filter(|number| allowed.contains(number));
+        let fitting = number.and_then(|number| T::try_from(number).ok()).filter(|number| allowed.contains(number));
         if fitting.is_none() {
             let (least, most) = (allowed.start(), allowed.end());
             let message = format!("`{}` must be {least} to {most}, and is {integer}", self.key);
@@ -176,18 +236,36 @@ impl<'a> Node<'a> {
 
     /// One of a few words.
     pub fn word<T: Copy>(&self, words: &[(&'static str, T)], findings: &mut Findings) -> Option<T> {
+        self.parsed(|key, text| value::word(key, text, words), findings)
+    }
+
+    /// A duration that is not negative.
+    pub fn duration(&self, findings: &mut Findings) -> Option<Duration> {
+        self.parsed(value::duration, findings)
+    }
+
+    /// Text that means something.
+    pub fn parsed<T>(&self, parse: impl FnOnce(&str, &str) -> Result<T, Fault>, findings: &mut Findings) -> Option<T> {
         let text = self.text(findings)?;
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
-        if found.is_none() {
-            let all = || words.iter().map(|(word, _)| *word);
-            let message = format!("`{}` cannot be {}", self.key, quoted(text));
-            let finding = Finding::at(self.at.clone(), message);
-            findings.push(match nearest(text, all()) {
-                Some(near) => finding.label(format!("did you mean \"{near}\"?")),
-                None => finding.help(format!("it can be {}", listed(all(), '"', "or"))),
-            });
+        self.sound(parse(self.key, text), findings)
+    }
+
+    /// The value, or a finding at this place.
+    pub fn sound<T>(&self, result: Result<T, Fault>, findings: &mut Findings) -> Option<T> {
+        result.map_err(|fault| findings.push(Finding::of(self.at.clone(), fault))).ok()
+    }
+
+    /// Text, or a date or time without quotes, as text.
+    pub fn text_or_date(&self, findings: &mut Findings) -> Option<String> {
+        match self.value {
+            DeValue::Datetime(date) => Some(date.to_string()),
+            _ => self.text(findings).map(str::to_owned),
         }
-        found
+    }
+
+    /// A value that can be this or that and is neither.
+    pub fn refuse(&self, wanted: &str, help: impl Into<String>, findings: &mut Findings) {
+        findings.push(self.wrong_type(wanted).help(help));
     }
 
     fn wrong_type(&self, wanted: &str) -> Finding {
@@ -196,15 +274,20 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Each value once: asking the same twice over is what `repeat` is for.
-pub(super) fn without_doubles<T: PartialEq>(values: Vec<(Node<'_>, T)>, findings: &mut Findings) -> Vec<T> {
+/// Each value once: asking the same twice over is what `repeat` is for. Two are the same that are
+/// known by the same.
+pub(super) fn without_doubles<T, K: PartialEq>(
+    values: Vec<(Node<'_>, T)>,
+    known_by: impl Fn(&T) -> K,
+    findings: &mut Findings,
+) -> Vec<T> {
     if let Some((node, _)) = values.get(VALUES_MAX) {
         let message = format!("`{}` has {} values; it has room for {VALUES_MAX}", node.key, values.len());
         findings.push(Finding::at(node.at.clone(), message));
     }
     let mut kept: Vec<T> = Vec::new();
     for (node, value) in values.into_iter().take(VALUES_MAX) {
-        if kept.contains(&value) {
+        if kept.iter().any(|before| known_by(before) == known_by(&value)) {
             let finding = Finding::at(node.at.clone(), format!("this stands in `{}` already", node.key));
             findings.push(finding.help("each value once; to ask more than once there is `repeat`"));
         } else {
