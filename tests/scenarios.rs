@@ -63,7 +63,7 @@ const FAILS: &[(&str, &str, &str)] = &[
     ("campus-office-2019", "second-office-refused", "oracle/product/refused"),
     ("campus-office-2019", "refuses-lapsed", "campus-office-2019/3/verdict"),
     ("monday-morning", "drops-one-in-fifty", "rpc/transport/answered"),
-    ("monday-morning", "counts-renewals-twice", "oracle/count/high"),
+    ("monday-morning", "stops-at-n", "oracle/count/low"),
     ("retry-storm", "forgets-on-outage", "oracle/count/low"),
     ("retry-storm", "refuses-fifth-connection", "rpc/transport/answered"),
     ("renewals-steady", "counts-renewals-twice", "oracle/count/high"),

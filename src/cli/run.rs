@@ -149,7 +149,7 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
 
 /// What the plans would send, for whoever has not said that they may.
 fn would_send(plans: &[Arc<Plan>]) -> String {
-    let requests: usize = plans.iter().map(|plan| plan.arrivals()).sum();
+    let requests: usize = plans.iter().map(|plan| plan.requests_left()).sum();
     let ids = plans.iter().flat_map(|plan| plan.ids_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
     let n_policy = plans.iter().map(|plan| plan.largest_n_policy()).max().unwrap_or(0);
     format!(

@@ -53,6 +53,10 @@ pub enum Domain {
     Age,
     /// Whether it is among those away in the group's span of that number.
     Away(u8),
+    /// How long after that span it is back.
+    Back(u8),
+    /// How long after something that makes many ask it does.
+    Start,
 }
 
 impl Draws {
@@ -81,6 +85,8 @@ impl Draws {
             Domain::Virtual => (0, 0),
             Domain::Age => (1, 0),
             Domain::Away(which) => (2, which),
+            Domain::Back(which) => (3, which),
+            Domain::Start => (4, 0),
         };
         generator.set_stream(u64::from(self.group) << 48 | u64::from(self.number) << 16 | kind << 8 | u64::from(which));
         generator.next_u64()

@@ -109,8 +109,12 @@ impl VirtualRun<'_> {
         let mut due = BinaryHeap::new();
         for place in 0..step.activations() {
             let activation = self.plan.activation(step, place);
-            let lease = self.fleet.lease(self.plan, activation);
-            due.push(Reverse((self.present(activation, self.since(lease.due()).max(self.now)), place)));
+            let mut at = self.since(self.fleet.lease(self.plan, activation).due());
+            if at <= self.now {
+                // Whoever is overdue asks when it notices: the machines do not do so as one.
+                at = self.now + self.plan.population.start_delay(activation.machine);
+            }
+            due.push(Reverse((self.present(activation, at), place)));
         }
         let mut position = 0;
         while let Some(Reverse((at, place))) = due.pop() {

@@ -257,7 +257,8 @@ impl Measure {
             result.latency.service.record(service);
             result.latency.response.record(exchange.response());
         }
-        if let Some(failure) = &answer.failure {
+        let down = result.plan.steps.get(exchange.step).is_some_and(|step| step.host == HostState::Down);
+        if let Some(failure) = answer.failure.as_ref().filter(|_| !down) {
             let (count, _) = result.failures.entry(failure.class()).or_insert_with(|| (0, failure.to_string()));
             *count += 1;
         }
@@ -274,7 +275,6 @@ impl Measure {
         if timed {
             result.latency.late.record(exchange.late);
         }
-        let down = result.plan.steps.get(exchange.step).is_some_and(|step| step.host == HostState::Down);
         result.unanswered += u64::from(answer.wire.is_none() && !down);
         self.observe_checks(exchange);
         self.observe_expectations(exchange);

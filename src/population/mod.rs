@@ -21,6 +21,7 @@ pub use share::{Share, ShareError};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::client::identity::{self, ClientId, Index};
 use crate::client::{Domain, Draws, Lease, Machine};
@@ -205,8 +206,8 @@ impl Population {
     }
 
     /// When a machine that wants to ask at `after` (from the beginning of the scenario) is there to
-    /// do so; `None` if it never comes back.
-    pub fn present_from(&self, place: Place, after: std::time::Duration) -> std::time::Duration {
+    /// do so. Whoever was away is back within an hour of the span's end.
+    pub fn present_from(&self, place: Place, after: Duration) -> Duration {
         let group = self.group(place);
         let mut at = after;
         // Spans may follow upon one another; each is left once at most, in the order of their ends.
@@ -215,11 +216,23 @@ impl Population {
                 away.contains(at) && self.draws(place).is_in(Domain::Away(*number as u8), away.share.millionths())
             });
             match inside {
-                Some((_, away)) => at = away.to,
+                Some((number, away)) => at = away.to + self.delay(place, Domain::Back(number as u8), BACK_WITHIN),
                 None => break,
             }
         }
         at
+    }
+
+    /// How long after a moment that makes many machines ask this one does: nobody asks at the very
+    /// same instant.
+    pub fn start_delay(&self, place: Place) -> Duration {
+        self.delay(place, Domain::Start, START_WITHIN)
+    }
+
+    fn delay(&self, place: Place, domain: Domain, within: Duration) -> Duration {
+        // In the steps of the clocks that carry it.
+        let steps = within.as_nanos() as u64 / FileTime::NANOSECONDS_PER_STEP;
+        Duration::from_nanos(self.draws(place).between(domain, 0, steps) * FileTime::NANOSECONDS_PER_STEP)
     }
 
     fn draws(&self, place: Place) -> Draws {
@@ -247,5 +260,9 @@ fn id_index(number: u32) -> Index {
     Index::new(number).expect("a file has no more clients than ids have room for")
 }
 
+/// How long it takes until all are back who were away.
+const BACK_WITHIN: Duration = Duration::from_secs(3600);
+/// How long it takes until all ask who have a reason to ask at once.
+const START_WITHIN: Duration = Duration::from_secs(60);
 /// No group has so many machines.
 const PREVIOUS_ID: u32 = 1 << 27;

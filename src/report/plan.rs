@@ -105,7 +105,7 @@ fn leaves(plan: &Plan) -> String {
     format!(
         "{} for 30 days, {} in the log and the counters, a client table of {} for good",
         ids.join(", "),
-        counted(plan.arrivals(), "request"),
+        counted(plan.requests_left(), "request"),
         grouped(2 * u64::from(n_policy)),
     )
 }

@@ -22,7 +22,7 @@ pub fn render_header(target: &str, seed: u64, plans: &[&Plan], embedded: bool) -
     } else {
         let ids: usize =
             plans.iter().flat_map(|plan| plan.ids_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
-        let requests: usize = plans.iter().map(|plan| plan.arrivals()).sum();
+        let requests: usize = plans.iter().map(|plan| plan.requests_left()).sum();
         let n_policy = plans.iter().map(|plan| plan.largest_n_policy()).max().unwrap_or(0);
         let _ = writeln!(
             out,
@@ -239,6 +239,10 @@ fn render_sums(out: &mut String, result: &ScenarioResult) {
 
 fn render_latency(out: &mut String, result: &ScenarioResult) {
     let totals = result.totals;
+    if result.statuses.len() > 1 {
+        let said = result.statuses.iter().map(|(status, times)| format!("{} x {status}", grouped(*times)));
+        let _ = writeln!(out, "  leases    {}", said.collect::<Vec<_>>().join(", "));
+    }
     if let TimeMode::Virtual { begins } = result.plan.time {
         let _ = writeln!(
             out,

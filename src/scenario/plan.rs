@@ -114,6 +114,12 @@ impl Plan {
         self.steps.iter().map(Step::arrivals).sum()
     }
 
+    /// How many requests reach a host that cannot be taken out of service: whatever is to be asked
+    /// of one that is down is left out there.
+    pub fn requests_left(&self) -> usize {
+        self.steps.iter().filter(|step| step.host != HostState::Down).map(Step::arrivals).sum()
+    }
+
     /// Whether some step goes by the machines' leases.
     pub fn has_lifecycle(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.arrive, Arrive::Lifecycle { .. }))

@@ -21,7 +21,30 @@ impl Tables for ShippedTables {
 /// Each by its path below `scenarios/`.
 const POPULATIONS: &[(&str, &str)] = &[];
 
-const SHIPPED: &[(&str, &str, &str)] = &[
-    ("smoke", "scenarios/smoke.toml", include_str!("../../scenarios/smoke.toml")),
-    ("count-threshold", "scenarios/count-threshold.toml", include_str!("../../scenarios/count-threshold.toml")),
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, concat!("scenarios/", $name, ".toml"), include_str!(concat!("../../scenarios/", $name, ".toml")))),*]
+    };
+}
+
+const SHIPPED: &[(&str, &str, &str)] = shipped![
+    "smoke",
+    "count-threshold",
+    "cloned-images",
+    "skewed-clock",
+    "bad-timezone",
+    "expired-leases",
+    "unsupported-product",
+    "versions",
+    "campus-windows-and-office",
+    "campus-office-and-visio",
+    "campus-office-2010-to-2016",
+    "campus-office-2019",
+    "campus-office-2024",
+    "monday-morning",
+    "retry-storm",
+    "renewals-steady",
+    "mixed-fleet",
+    "year-of-campus",
+    "soak",
 ];

@@ -256,6 +256,30 @@ mod plans {
     }
 
     #[test]
+    fn what_a_shipped_file_says_it_leaves_is_what_it_leaves() {
+        const WORDS: [&str; 13] =
+            ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+        for (name, file, source) in shipped() {
+            let plan = load(source, file).unwrap_or_else(|problems| panic!("{problems}")).plan(1, Ids::Pool);
+            if plan.needs_embedded_host().is_some() {
+                continue;
+            }
+            let ids = plan.ids_per_application().into_values().max().unwrap();
+            let ids = WORDS.get(ids).map_or_else(|| ids.to_string(), |&word| word.to_owned());
+            let opening = source.split("\nname = ").next().unwrap().replace('#', "");
+            let opening = opening.split_whitespace().collect::<Vec<_>>().join(" ");
+            for said in [opening.as_str(), plan.leaves.as_deref().unwrap()] {
+                assert!(said.contains(&format!("{ids} client ids")), "{name} leaves {ids} client ids: {said}");
+                let requests = format!("{} requests", plan.requests_left());
+                assert!(said.contains(&requests), "{name} leaves {requests}: {said}");
+            }
+            let table = 2 * plan.largest_n_policy();
+            let grows = ["table", "tables"].map(|word| format!("{word} of {table}"));
+            assert!(grows.iter().any(|grows| opening.contains(grows)), "{name} leaves a table of {table}: {opening}");
+        }
+    }
+
+    #[test]
     fn smoke_is_fit_for_any_host() {
         let plan = shipped_plan("smoke", 7, Ids::Pool);
         assert_eq!(plan.needs_embedded_host(), None);

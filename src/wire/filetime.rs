@@ -13,6 +13,9 @@ impl FileTime {
     /// Steps of 100 ns in a second.
     pub const STEPS_PER_SECOND: u64 = 10_000_000;
 
+    /// What a step lasts.
+    pub const NANOSECONDS_PER_STEP: u64 = 100;
+
     /// The FILETIME of a timestamp; `None` before 1601.
     pub fn from_timestamp(at: Timestamp) -> Option<FileTime> {
         let steps = at.as_nanosecond().div_euclid(100) + i128::from(UNIX_EPOCH_STEPS);

@@ -1,6 +1,7 @@
 //! Checks that need more than one answer.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use super::{CheckId, Checks};
 use crate::proto::{Answer, Moment};
@@ -16,6 +17,8 @@ pub struct History {
     ivs: HashSet<[u8; 16]>,
     randoms: HashSet<[u8; 16]>,
     hwid: Option<[u8; 8]>,
+    /// When the first answer was there.
+    since: Option<Moment>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +39,9 @@ impl History {
         checks.judge(CheckId::HistoryEpid, before == epid, || (before.clone(), epid.to_owned()));
 
         let seen = self.counts.entry(request.application_id).or_insert(SeenCount { count: 0, received });
-        if seen.received <= sent {
+        // Once clients can have been forgotten for their age, a count may fall.
+        let young = sent - *self.since.get_or_insert(received) < LIFETIME;
+        if seen.received <= sent && young {
             checks.judge(CheckId::HistoryCount, response.count >= seen.count, || {
                 (format!("at least {}, counted before", seen.count), response.count.to_string())
             });
@@ -73,5 +78,7 @@ fn remember(seen: &mut HashSet<[u8; 16]>, value: [u8; 16]) -> bool {
     if seen.len() < REMEMBERED_MAX { seen.insert(value) } else { !seen.contains(&value) }
 }
 
+/// How long a host keeps a client it does not hear of (protocol description, section 6).
+const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Some 35 MB a set.
 const REMEMBERED_MAX: usize = 1 << 20;
