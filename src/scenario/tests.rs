@@ -227,6 +227,12 @@ mod problems {
     }
 
     #[test]
+    fn a_place_inside_a_letter_is_no_place() {
+        let problems = load("[[\u{a1}\r\u{80}.", "test.toml").unwrap_err();
+        assert!(problems.render(false).contains("test.toml:1:"));
+    }
+
+    #[test]
     fn colour_is_asked_for() {
         let problems = load("name = \"\u{1b}[31mX\"", "test.toml").unwrap_err();
         assert!(!problems.render(false).contains('\u{1b}'), "{problems}");

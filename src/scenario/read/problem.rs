@@ -179,9 +179,13 @@ impl Finding {
     fn into_problem(self, file: &Arc<str>, source: &Source<'_>) -> Problem {
         let place = source.place(self.span.start);
         let line = source.line_text(place.line);
+        let is_between_letters = |at: &usize| line.text.is_char_boundary(*at);
         let from = self.span.start.saturating_sub(line.start).min(line.text.len());
         // A table can span the whole file; the line it begins on is enough to find it.
         let to = self.span.end.saturating_sub(line.start).clamp(from, line.text.len());
+        // What the TOML parser calls a place can be inside a letter.
+        let from = (0..=from).rev().find(is_between_letters).unwrap_or(0);
+        let to = (to..=line.text.len()).find(is_between_letters).unwrap_or(line.text.len());
         let excerpt =
             (line.text.len() <= EXCERPT_BYTES_MAX).then(|| Excerpt { text: line.text.to_owned(), marked: from..to });
         Problem {
