@@ -9,7 +9,7 @@ use super::order::Shuffle;
 use super::schedule::Arrive;
 use super::spec::{ConnectionUse, HostNeeds, HostState, Order, Repeat, Scenario, Selection, StepSpec, TimeMode};
 use super::threshold::Threshold;
-use crate::client::Machine;
+use crate::client::{Intervals, Machine};
 use crate::population::{Activation, Group, Ids, Machines, Place, Population};
 use crate::proto::Offer;
 use crate::wire::kms::ProtocolVersion;
@@ -118,6 +118,17 @@ impl Plan {
     /// of one that is down is left out there.
     pub fn requests_left(&self) -> usize {
         self.steps.iter().filter(|step| step.host != HostState::Down).map(Step::arrivals).sum()
+    }
+
+    /// About how many requests leases make: one from every activation in each interval of renewal
+    /// that clients begin with.
+    pub fn leased_requests(&self) -> u64 {
+        let week_s = u64::from(Intervals::DEFAULT.renewal_min) * 60;
+        let of = |step: &Step| match step.arrive {
+            Arrive::Lifecycle { span } => step.activations() * span.as_secs().div_ceil(week_s).max(1),
+            _ => 0,
+        };
+        self.steps.iter().map(of).sum()
     }
 
     /// Whether some step goes by the machines' leases.
