@@ -12,6 +12,7 @@ mod plan;
 mod probe;
 mod run;
 mod scenarios;
+mod schema;
 mod whose;
 
 use std::process::ExitCode;
@@ -49,6 +50,7 @@ enum Command {
     Import(import::ImportArgs),
     Whose(whose::WhoseArgs),
     Catalog(catalog::CatalogArgs),
+    Schema(schema::SchemaArgs),
 }
 
 /// Runs the command this process was asked for.
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::execute(&args).map(ExitCode::from),
         Command::Whose(args) => whose::execute(&args, &mut out).map(ExitCode::from),
         Command::Catalog(args) => catalog::execute(&args, &mut out).map(ExitCode::from),
+        Command::Schema(args) => schema::execute(&args, &mut out).map(ExitCode::from),
     };
     drop(out);
     match result {

@@ -14,9 +14,16 @@ use crate::wire::FileTime;
 use crate::wire::kms::ProtocolVersion;
 use crate::wire::rpc::TransferSyntax;
 
-/// A scenario read beside these tables.
+mod keys;
+mod population;
+mod schema;
+
+/// A scenario read beside one table.
 fn load(source: &str, file: &str) -> Result<Scenario, Problems> {
-    super::load(source, file, &ShippedTables)
+    super::load(source, file, &|name: &str| match name {
+        "populations/campus.csv" => Ok(CAMPUS.as_bytes().to_vec()),
+        _ => Err("there is no such file".to_owned()),
+    })
 }
 
 fn good(source: &str) -> Scenario {
@@ -46,6 +53,14 @@ fn machines(plan: &Plan) -> Vec<Machine> {
         plan.arriving().flat_map(|(group, first, last)| (first..=last).map(move |number| Place { group, number }));
     places.map(|machine| plan.population.machine(Activation { machine, product: 0 }, NOW)).collect()
 }
+
+/// A population table.
+const CAMPUS: &str = "\
+machine,id,product,n_policy,protocol,vm,status,minutes_left,clock,at
+pc-1,m1,Windows 11 Enterprise,,,true,licensed,1440,,0
+pc-2,m1,Windows 11 Enterprise,30,5.0,false,,,+4h 1m,1.5
+laptop,,Office Professional Plus 2019; Windows 10 Enterprise,,,,5,0,,2m
+";
 
 /// A file that is right, to be made wrong or to be planned.
 const SMALL: &str = r#"
@@ -97,6 +112,25 @@ mod bad_files {
     #[test]
     fn syntax() {
         insta::assert_snapshot!(rendered(include_str!("../../tests/scenarios_bad/syntax.toml"), "syntax.toml"));
+    }
+
+    #[test]
+    fn machines() {
+        insta::assert_snapshot!(rendered(include_str!("../../tests/scenarios_bad/machines.toml"), "machines.toml"));
+    }
+
+    #[test]
+    fn schedules() {
+        insta::assert_snapshot!(rendered(include_str!("../../tests/scenarios_bad/schedules.toml"), "schedules.toml"));
+    }
+
+    #[test]
+    fn population() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios_bad");
+        let source = std::fs::read_to_string(folder.join("population.toml")).unwrap();
+        let tables = |name: &str| std::fs::read(folder.join(name)).map_err(|_| "there is no such file".to_owned());
+        let problems = super::super::load(&source, "bad/population.toml", &tables).expect_err("the file is bad");
+        insta::assert_snapshot!(problems.render(false));
     }
 
     #[test]
@@ -271,7 +305,23 @@ mod plans {
         let lines = include_str!("mod.rs").lines().skip_while(|line| *line != "//! ```toml").skip(1);
         let example =
             lines.take_while(|line| *line != "//! ```").map(|line| line.trim_start_matches("//!").trim_start());
-        assert_eq!(good(&example.collect::<Vec<_>>().join("\n")).plan(1, Ids::Seeded).arrivals(), 24 + 12);
+        let plan = good(&example.collect::<Vec<_>>().join("\n")).plan(1, Ids::Seeded);
+        let arrivals: Vec<usize> = plan.steps.iter().map(Step::arrivals).collect();
+        assert_eq!(arrivals, [24, 12, 40, 40 + 30, 30, 40, 2, 4, 0]);
+    }
+
+    #[test]
+    fn the_language_s_description_names_every_key() {
+        let lines = include_str!("mod.rs").lines().take_while(|line| line.starts_with("//!"));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let schema = super::super::schema();
+        let tables = schema["definitions"].as_object().unwrap().values().chain([&schema]);
+        let keys: Vec<&String> = tables.flat_map(|table| table["properties"].as_object().unwrap().keys()).collect();
+        assert!(keys.len() > 80, "{keys:?}");
+        for key in keys {
+            let said = text.contains(&format!("{key} = ")) || text.contains(&format!("[{key}"));
+            assert!(said, "{key} is not told of");
+        }
     }
 
     #[test]
@@ -393,13 +443,19 @@ mod properties {
     /// Loads, renders and plans: none of it may panic, whatever the text.
     fn survive(source: &str) {
         match load(source, "any.toml") {
-            Ok(scenario) => assert_eq!(scenario.plan(1, Ids::Pool).hash.len(), 64),
+            Ok(scenario) => {
+                assert_eq!(scenario.plan(1, Ids::Pool).hash.len(), 64);
+                // The schema must never refuse what the readers take.
+                assert_eq!(super::schema::complaints(source), Vec::<String>::new(), "{source}");
+            }
             Err(problems) => {
                 assert!(problems.count() > 0);
                 assert!(!problems.render(false).contains('\u{1b}'));
                 assert!(problems.render(true).len() > 10);
                 let lines = source.matches('\n').count() + 1;
-                assert!(problems.iter().all(|problem| (1..=lines).contains(&problem.line()) && problem.column() > 0));
+                let is_inside = |problem: &Problem| (1..=lines).contains(&problem.line()) && problem.column() > 0;
+                let of_it = |problem: &&Problem| problem.file() == "any.toml";
+                assert!(problems.iter().filter(of_it).all(is_inside));
             }
         }
     }
@@ -410,6 +466,12 @@ mod properties {
         let at = at % letters.len();
         let end = (at + len).min(letters.len());
         letters[..at].iter().collect::<String>() + with + &letters[end..].iter().collect::<String>()
+    }
+
+    /// Good files; the richest as often as all others together.
+    fn sources() -> Vec<&'static str> {
+        let shipped: Vec<_> = shipped().iter().map(|(.., source)| *source).chain([SMALL]).collect();
+        shipped.iter().copied().chain(shipped.iter().map(|_| super::keys::RICH)).collect()
     }
 
     fn pieces() -> impl Strategy<Value = String> {
@@ -452,6 +514,16 @@ mod properties {
                 "\"0xC004F038\"",
                 "{ from = 1, to = 2 }",
                 "[[[[[[",
+                "Asia/Taipei",
+                "50/s",
+                "30%",
+                "7d",
+                "-4h 1m",
+                "{ rate = \"1/s\" }",
+                "{ lifecycle = \"1d\" }",
+                "\"none\"",
+                "oracle = false\n",
+                "population = \"populations/campus.csv\"\n",
                 "= {}",
             ])
             .prop_map(str::to_owned),
@@ -473,10 +545,10 @@ mod properties {
 
         #[test]
         fn any_mutation_of_a_good_file_is_survived(
-            which in 0..3usize,
+            which in prop::sample::select(sources()),
             changes in prop::collection::vec((any::<usize>(), 0..12usize, pieces()), 1..4),
         ) {
-            let mut source = if which < shipped().len() { shipped()[which].2 } else { SMALL }.to_owned();
+            let mut source = which.to_owned();
             for (at, len, with) in &changes {
                 source = mutate(&source, *at, *len, with);
                 if source.is_empty() {
@@ -486,10 +558,30 @@ mod properties {
             survive(&source);
         }
 
+        #[test]
+        fn any_mutation_of_a_table_is_survived(
+            changes in prop::collection::vec((any::<usize>(), 0..12usize, pieces()), 1..4),
+        ) {
+            let mut table = CAMPUS.to_owned();
+            for (at, len, with) in &changes {
+                table = mutate(&table, *at, *len, with);
+                if table.is_empty() {
+                    break;
+                }
+            }
+            match super::super::load(super::keys::RICH, "any.toml", &|_: &str| Ok(table.as_bytes().to_vec())) {
+                Ok(scenario) => assert!(scenario.plan(1, Ids::Seeded).machines() > 0),
+                Err(problems) => assert!(!problems.render(false).contains('\u{1b}')),
+            }
+        }
+
         /// A line lost is the commonest accident.
         #[test]
-        fn any_line_may_be_lost(which in 0..3usize, line in any::<prop::sample::Index>(), keep in any::<prop::sample::Index>()) {
-            let source = if which < shipped().len() { shipped()[which].2 } else { SMALL };
+        fn any_line_may_be_lost(
+            source in prop::sample::select(sources()),
+            line in any::<prop::sample::Index>(),
+            keep in any::<prop::sample::Index>(),
+        ) {
             let lines: Vec<&str> = source.lines().collect();
             let (line, keep) = (line.index(lines.len()), keep.index(lines.len()));
             let without: Vec<&str> = lines.iter().enumerate().filter(|(at, _)| *at != line).map(|(_, text)| *text).collect();

@@ -45,10 +45,12 @@ pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Option<Arrive> {
 }
 
 fn read_spread(table: &Table<'_>, findings: &mut Findings) -> Option<Spread> {
-    if let Some(node) = table.optional("burst") {
-        return Some(Spread::Bursts { size: node.whole(BURST, findings)? });
+    let bursts = table.optional("burst").map(|node| node.whole(BURST, findings));
+    let spread = table.optional("spread").map_or(Some(Spread::Even), |node| node.word(&SPREADS, findings));
+    match bursts {
+        Some(size) => Some(Spread::Bursts { size: size? }),
+        None => spread,
     }
-    table.optional("spread").map_or(Some(Spread::Even), |node| node.word(&SPREADS, findings))
 }
 
 fn read_span(node: &Node<'_>, findings: &mut Findings) -> Option<Duration> {
@@ -194,6 +196,7 @@ pub(super) static FORM: Form = Form {
     needs: &[&[&["one-by-one"], &["concurrency"], &["rate"], &["stages"], &["recorded"], &["lifecycle"]]],
     apart: &[&["one-by-one", "concurrency", "rate", "stages", "recorded", "lifecycle"], &["spread", "burst"]],
     beside: &[("spread", &["rate", "stages"]), ("burst", &["rate", "stages"]), ("speed", &["recorded"])],
+    ..Form::PLAIN
 };
 
 pub(super) static STAGE: Form = Form {

@@ -116,15 +116,8 @@ pub(super) static FORM: Form = Form {
             "Frozen at this FILETIME, 100 ns steps since 1601: what no clock shows and the wire can carry.",
         ),
     ],
-    apart: &[
-        &["wall", "set"],
-        &["filetime", "skew"],
-        &["filetime", "drift"],
-        &["filetime", "wall"],
-        &["filetime", "zone"],
-        &["filetime", "set"],
-        &["filetime", "years"],
-    ],
+    apart: &[&["wall", "set"]],
+    alone: &["filetime"],
     ..Form::PLAIN
 };
 

@@ -20,6 +20,8 @@ pub(super) struct CsvTable<'t> {
     /// How many columns there are; 0 when the header is no header.
     width: usize,
     has_rows: bool,
+    /// The known columns that unknown ones were probably meant to be.
+    meant: Vec<&'static str>,
     findings: Findings,
 }
 
@@ -47,6 +49,7 @@ impl<'t> CsvTable<'t> {
             places: vec![None; known.len()],
             width: 0,
             has_rows: false,
+            meant: Vec::new(),
             findings: Findings::default(),
         };
         table.read_header(required);
@@ -77,6 +80,11 @@ impl<'t> CsvTable<'t> {
     /// Whether the table has a column.
     pub fn has(&self, column: &str) -> bool {
         self.place(column).is_some()
+    }
+
+    /// Whether the table has a column, or one that was probably meant to be it.
+    pub fn has_or_means(&self, column: &str) -> bool {
+        self.has(column) || self.meant.contains(&column)
     }
 
     /// What stands in a column of a row; nothing where the table has no such column.
@@ -132,13 +140,12 @@ impl<'t> CsvTable<'t> {
             self.findings.push(finding.help("save it as CSV with commas"));
             return;
         }
-        let mut meant = Vec::new();
         for (place, name) in names.iter().enumerate() {
             let span = self.cell_span(header.start, place);
             let Some(column) = self.known.iter().position(|known| known == name) else {
                 let finding = Finding::at(span, format!("a table has no column {}", quoted(name)));
                 let near = nearest(name, self.known.iter().copied());
-                meant.extend(near);
+                self.meant.extend(near);
                 self.findings.push(match near {
                     Some(near) => finding.label(format!("did you mean `{near}`?")),
                     None => finding.help(format!("its columns are {}", listed(self.known.iter().copied(), '`', "and"))),
@@ -151,7 +158,7 @@ impl<'t> CsvTable<'t> {
             self.places[column] = Some(place);
         }
         if self.place(required).is_none() {
-            if !meant.contains(&required) {
+            if !self.meant.contains(&required) {
                 let message = format!("the table has no column `{required}`");
                 let finding = Finding::at(self.line_span(header.start), message);
                 self.findings.push(finding.help("its first row names its columns, for example: machine,product,at"));
@@ -187,21 +194,27 @@ impl<'t> CsvTable<'t> {
     /// Where a value of the row that begins at `start` stands, without the spaces around it.
     fn cell_span(&self, start: usize, place: usize) -> Range<usize> {
         let text = self.source.text();
-        let (mut from, mut passed, mut is_quoted) = (start, 0, false);
-        let mut to = text.len();
-        for (at, byte) in text.bytes().enumerate().skip(start) {
-            match byte {
-                b'"' => is_quoted = !is_quoted,
-                b',' if !is_quoted && passed < place => (from, passed) = (at + 1, passed + 1),
-                b',' | b'\r' | b'\n' if !is_quoted => {
-                    to = at;
-                    break;
-                }
-                _ => {}
-            }
+        let mut from = start;
+        for _ in 0..place {
+            from = (end_of_value(text, from) + 1).min(text.len());
         }
-        let cell = &text[from..to];
+        let cell = &text[from..end_of_value(text, from)];
         let from = from + (cell.len() - cell.trim_start().len());
         from..(from + cell.trim().len())
     }
+}
+
+/// Where the value ends that begins at `from`. It stands in quotes when it begins with one.
+fn end_of_value(text: &str, from: usize) -> usize {
+    let mut bytes = text.bytes().enumerate().skip(from).peekable();
+    let mut is_quoted = bytes.next_if(|(_, byte)| *byte == b'"').is_some();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            // Two of them are one.
+            b'"' if is_quoted => is_quoted = bytes.next_if(|(_, next)| *next == b'"').is_some(),
+            b',' | b'\r' | b'\n' if !is_quoted => return at,
+            _ => {}
+        }
+    }
+    text.len()
 }

@@ -16,6 +16,8 @@ pub(super) struct Form {
     pub needs: &'static [&'static [&'static [&'static str]]],
     /// Of each of these keys one at most.
     pub apart: &'static [&'static [&'static str]],
+    /// Keys that go with no other.
+    pub alone: &'static [&'static str],
     /// Keys that make sense only beside one of others.
     pub beside: &'static [(&'static str, &'static [&'static str])],
 }
@@ -62,7 +64,7 @@ pub(super) enum Shape {
 
 impl Form {
     /// A table of which every key can be left out and goes with every other.
-    pub const PLAIN: Form = Form { what: "", doc: "", keys: &[], needs: &[], apart: &[], beside: &[] };
+    pub const PLAIN: Form = Form { what: "", doc: "", keys: &[], needs: &[], apart: &[], alone: &[], beside: &[] };
 
     /// The key of that name.
     pub fn key(&self, name: &str) -> Option<&'static Key> {

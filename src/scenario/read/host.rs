@@ -9,8 +9,8 @@ use super::form::{Form, Key, Shape, words};
 use super::problem::{Finding, Findings};
 use super::products::application_named;
 use super::value::{self, Fault};
-use super::walk::{Node, Table, quoted};
-use crate::catalog::{self, Channel};
+use super::walk::{Node, Table, nearest, quoted};
+use crate::catalog::{self, Application, Channel};
 use crate::scenario::spec::{HostNeeds, TableNeeds, TimeMode};
 use crate::wire::{FileTime, Guid};
 
@@ -35,10 +35,14 @@ fn counted_ids(text: &str) -> Result<Vec<Guid>, Fault> {
             |product: &&catalog::Product| product.application == application && product.channel == Channel::Volume;
         return Ok(catalog::all().iter().filter(of_it).map(|product| product.kms_counted_id).collect());
     }
-    let product = value::product(text)?;
+    let names = || Application::ALL.iter().map(|application| application.name());
+    let product = value::product(text).map_err(|fault| match nearest(text, names()) {
+        Some(near) => Fault { help: None, ..fault }.label(format!("did you mean \"{near}\"?")),
+        None => fault,
+    })?;
     if product.channel != Channel::Volume {
         let fault = Fault::new(format!("no host serves {}: it is a {} product", quoted(text), product.channel));
-        return Err(fault.help("only volume products are served; that one must refuse another is the oracle's to say"));
+        return Err(fault.help("name the volume products it serves; whatever else it is asked for it must refuse"));
     }
     Ok(vec![product.kms_counted_id])
 }

@@ -50,8 +50,10 @@ pub(super) fn read(node: &Node<'_>, told: Told<'_>, around: &Around<'_>, finding
     let text = node.sound(read_text(around.tables, name), findings)?;
     let file = beside(around.file, name);
     let mut table = CsvTable::open(&text, &COLUMNS, "machine");
+    // A column of products that has another name is told of once.
+    let names_none = told.names_none && (table.has("product") || !table.has_or_means("product"));
     let mut reader = Reader {
-        told,
+        told: Told { names_none, ..told },
         wanted: Vec::new(),
         places: HashMap::new(),
         combined: HashMap::new(),
@@ -272,7 +274,8 @@ fn read_time(text: &str, last: Duration) -> Result<Duration, Fault> {
         _ => match seconds(text) {
             Some(at) => at,
             None => value::duration("at", text).map_err(|fault| {
-                fault.help("seconds since the first machine, as in 61.5, or a duration, as in 1m 30s")
+                fault
+                    .help("seconds since the first machine, as in 61.5, or a duration, as in 1m 30s; at most 100 years")
             })?,
         },
     };

@@ -20,21 +20,19 @@ pub(super) fn read(
     protocol: Option<ProtocolVersion>,
     findings: &mut Findings,
 ) -> Vec<Arc<Wanted>> {
-    let entries = match (table.optional("product"), table.optional("products")) {
-        (Some(node), _) => vec![node],
-        (None, Some(node)) => node.one_or_more(findings),
-        (None, None) => return Vec::new(),
-    };
-    let read: Vec<_> =
-        entries.into_iter().filter_map(|node| Some((node.clone(), read_one(&node, findings)?))).collect();
-    // One SKU asked for twice is one request sent twice, which is what `repeat` is for.
-    let told = without_doubles(read, |wanted| Asked::of(wanted), findings);
-    let with_the_groups = |wanted: Wanted| Wanted {
-        n_policy: n_policy.unwrap_or(wanted.n_policy),
-        protocol: protocol.unwrap_or(wanted.protocol),
-        ..wanted
-    };
-    told.into_iter().map(|wanted| Arc::new(with_the_groups(wanted))).collect()
+    let mut entries: Vec<Node<'_>> = table.optional("product").into_iter().collect();
+    if let Some(node) = table.optional("products") {
+        entries.extend(node.one_or_more(findings));
+    }
+    let mut read = Vec::with_capacity(entries.len());
+    for node in entries {
+        if let Some(wanted) = read_one(&node, findings) {
+            let n_policy = n_policy.unwrap_or(wanted.n_policy);
+            let protocol = protocol.unwrap_or(wanted.protocol);
+            read.push((node, Arc::new(Wanted { n_policy, protocol, ..wanted })));
+        }
+    }
+    without_doubles(read, |wanted| Asked::of(wanted), findings)
 }
 
 /// What a host can tell apart: two products that agree in this are one.
@@ -65,7 +63,7 @@ fn read_one(node: &Node<'_>, findings: &mut Findings) -> Option<Wanted> {
     let application = table.optional("application").and_then(|node| node.parsed(|_, text| application(text), findings));
     let n_policy = table.optional("n-policy").and_then(|node| node.whole(N_POLICY, findings));
     let protocol = table.optional("protocol").and_then(|node| node.parsed(value::protocol, findings));
-    if findings.count() > before {
+    if findings.count() > before || !table.all_known {
         return None;
     }
     let base = match named {

@@ -44,7 +44,7 @@ impl<'a> Table<'a> {
         let all_there = table.ask_for_missing(findings);
         table.refuse_together(findings);
         if all_there {
-            table.refuse_alone(findings);
+            table.refuse_unsuited(findings);
         }
         table
     }
@@ -121,7 +121,13 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn refuse_alone(&self, findings: &mut Findings) {
+    fn refuse_unsuited(&self, findings: &mut Findings) {
+        for key in self.form.alone {
+            if let Some((key, _)) = self.entries.get_key_value(*key).filter(|_| self.entries.len() > 1) {
+                let finding = Finding::at(key.span(), format!("`{}` goes with no other key", key.get_ref()));
+                findings.push(finding.help("leave it out, or all the others"));
+            }
+        }
         for (key, partners) in self.form.beside {
             if let Some((key, _)) = self.entries.get_key_value(*key)
                 && !partners.iter().any(|partner| self.is_there_or_meant(partner))
@@ -274,8 +280,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Each value once: asking the same twice over is what `repeat` is for. Two are the same that are
-/// known by the same.
+/// Each value once. Two are the same that are known by the same.
 pub(super) fn without_doubles<T, K: PartialEq>(
     values: Vec<(Node<'_>, T)>,
     known_by: impl Fn(&T) -> K,
@@ -289,7 +294,10 @@ pub(super) fn without_doubles<T, K: PartialEq>(
     for (node, value) in values.into_iter().take(VALUES_MAX) {
         if kept.iter().any(|before| known_by(before) == known_by(&value)) {
             let finding = Finding::at(node.at.clone(), format!("this stands in `{}` already", node.key));
-            findings.push(finding.help("each value once; to ask more than once there is `repeat`"));
+            findings.push(match ASKED_BY.contains(&node.key) {
+                true => finding.help("each value once; to ask more than once there is `repeat`"),
+                false => finding.help("each value once"),
+            });
         } else {
             kept.push(value);
         }
@@ -361,6 +369,8 @@ const QUOTED_CHARS_MAX: usize = 60;
 const NAME_CHARS_COMPARED_MAX: usize = 100;
 /// The most values of a list that must differ from one another.
 const VALUES_MAX: usize = 100;
+/// Keys of which each value is asked with, one after the other.
+const ASKED_BY: [&str; 4] = ["product", "products", "protocol", "syntax"];
 const LISTED_MAX: usize = 12;
 /// Below this, Jaro-Winkler finds likeness where a person sees none.
 const LIKENESS_MIN: f64 = 0.8;
