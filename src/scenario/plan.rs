@@ -9,6 +9,7 @@ use super::order::Shuffle;
 use super::schedule::Arrive;
 use super::spec::{ConnectionUse, HostNeeds, HostState, Order, Repeat, Scenario, Selection, StepSpec, TimeMode};
 use super::threshold::Threshold;
+use crate::catalog;
 use crate::client::{Intervals, Machine};
 use crate::population::{Activation, Group, Ids, Machines, Place, Population};
 use crate::proto::Offer;
@@ -98,6 +99,16 @@ pub struct Arrival {
 }
 
 impl Plan {
+    /// A product of the catalogue it asks for that a host would refuse because of what it serves.
+    pub fn asks_beyond(&self) -> Option<&str> {
+        let serves = self.host.serves.as_ref()?;
+        let groups: Vec<&Group> = self.population.groups().collect();
+        self.arriving().flat_map(|(group, ..)| &groups[usize::from(group)].wanted).find_map(|wanted| {
+            let is_volume = catalog::serves(wanted.application_id, wanted.kms_counted_id);
+            (is_volume && !serves.contains(&wanted.kms_counted_id)).then_some(wanted.name.as_str())
+        })
+    }
+
     /// Whether it can only be carried out against the embedded lab host, and why.
     pub fn needs_embedded_host(&self) -> Option<&'static str> {
         if self.time != TimeMode::Wall {
