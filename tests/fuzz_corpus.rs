@@ -229,8 +229,14 @@ fn witness_seeds() -> Vec<Vec<u8>> {
 fn scenario_seeds() -> Vec<Vec<u8>> {
     let shipped = kmsproof::scenario::shipped().iter().map(|(_, _, source)| source.as_bytes().to_vec());
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios_bad");
-    let bad = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
-    shipped.chain(bad).collect()
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let bad = files.filter(|path| path.is_file()).map(|path| std::fs::read(path).unwrap());
+    let table = std::fs::read(folder.join("tables/campus.csv")).unwrap();
+    let imported = b"name = \"listed\"\nquestion = \"Who?\"\n[clients.listed]\npopulation = \"table.csv\"\n\
+                     [[step]]\ntitle = \"all\"\nclients = [\"listed\"]\narrive = { recorded = true, speed = 60 }\n\x01";
+    let rows = table.split(|byte| *byte == b'\n').take(2).collect::<Vec<_>>().join(&b'\n');
+    let listed = [[&imported[..], &table].concat(), [&imported[..], &rows].concat()];
+    shipped.chain(bad).chain(listed).collect()
 }
 
 /// The first byte that makes `response` and `request` lay the rest this way.

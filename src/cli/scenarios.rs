@@ -139,3 +139,31 @@ fn read_text(path: &Path) -> Result<String, Failure> {
         other => Failure::input(format!("{shown}: {other}; save the file as UTF-8")),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_reads_below_its_folder_only() {
+        let folder = std::env::temp_dir().join(format!("kmsproof-scenarios-{}", std::process::id()));
+        let below = folder.join("scenarios/populations");
+        std::fs::create_dir_all(&below).unwrap();
+        std::fs::write(below.join("campus.csv"), "machine\npc-1\n").unwrap();
+        std::fs::write(folder.join("secret.csv"), "machine\n").unwrap();
+        let scenarios = folder.join("scenarios");
+        let read = |name: &str| Below(&scenarios).read(name);
+        assert_eq!(read("populations/campus.csv").as_deref(), Ok(&b"machine\npc-1\n"[..]));
+        assert!(read("populations/nowhere.csv").is_err());
+        // What no reader lets through, and what a link could do all the same.
+        for name in ["../secret.csv", "populations", folder.join("secret.csv").to_str().unwrap()] {
+            assert_eq!(read(name), Err("it is no file below the scenario's folder".to_owned()), "{name}");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(folder.join("secret.csv"), scenarios.join("link.csv")).unwrap();
+            assert_eq!(read("link.csv"), Err("it is no file below the scenario's folder".to_owned()));
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

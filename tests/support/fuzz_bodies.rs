@@ -325,11 +325,12 @@ pub fn witness(data: &[u8]) {
     }
 }
 
-/// A file that claims to be a scenario: a plan, or problems that can be shown.
+/// A file that claims to be a scenario, and behind a U+0001 a table that is every table it names: a
+/// plan, or problems that can be shown.
 pub fn scenario(data: &[u8]) {
-    let Ok(source) = std::str::from_utf8(data) else { return };
-    // Any table it names is the same text, which is a table in no other way than by chance.
-    match kmsproof::scenario::load(source, "fuzz.toml", &|_: &str| Ok(data.to_vec())) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (source, table) = text.split_once('\u{1}').unwrap_or((text, "machine,at\npc-1,0\npc-2,1.5\n"));
+    match kmsproof::scenario::load(source, "fuzz.toml", &|_: &str| Ok(table.as_bytes().to_vec())) {
         Ok(scenario) => {
             // A plan of millions is legal, and too long for a fuzzer's patience.
             if source.len() < 600 && !source.contains("00") {

@@ -140,6 +140,7 @@ const WIRE_HELP: &str = "a code on the wire is the verdict too; over wire 0x0000
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::expectation::Coming;
 
     const TOO_FEW: Verdict = Verdict::Refused(Hresult::NOT_ENOUGH_COUNT);
 
@@ -181,6 +182,15 @@ mod tests {
                 vec![Expected::Wire(vec![Some(Hresult::TABLE_FULL)]), Expected::Count(CountRule::Least(1))],
                 "`count` and `wire`",
             ),
+            (vec![Expected::Wire(vec![None]), activated()], "`wire` and `verdict`"),
+            (vec![Expected::Wire(vec![None]), Expected::Count(CountRule::Least(1))], "`count` and `wire`"),
+            (
+                vec![
+                    Expected::Wire(vec![Some(Hresult::INVALID_TIMESTAMP)]),
+                    Expected::Shown(vec![Hresult::INVALID_TIMESTAMP, Hresult::OK]),
+                ],
+                "`wire` and `shown`",
+            ),
             (vec![activated(), Expected::Count(CountRule::Exactly(24))], "at a count of 24 no client"),
             (vec![activated(), Expected::Count(CountRule::Rising { from: 4, to: 30 })], "at a count of 4 no client"),
             (
@@ -191,6 +201,39 @@ mod tests {
         for (what, beginning) in table {
             let found = why_not(&what, &[5, 25]).unwrap_or_default();
             assert!(found.starts_with(beginning), "{what:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn while_the_host_is_down_nobody_answers() {
+        let silent = Verdict::Refused(Hresult::BINDING_SERVICE_UNAVAILABLE);
+        let share = |of, least: &str, most: &str| Expected::Share {
+            of,
+            least: least.parse().unwrap(),
+            most: most.parse().unwrap(),
+        };
+        let down = |what: Expected| {
+            contradiction(&[Expectation { line: 1, what }], &[25], Some(HostState::Down)).map(|found| found.message)
+        };
+        for what in [
+            Expected::Wire(vec![None]),
+            Expected::Verdict(vec![Verdict::Activated, silent]),
+            Expected::Shown(vec![silent.shown()]),
+            share(Coming::Verdict(Verdict::Activated), "0%", "5%"),
+            share(Coming::Wire(None), "95%", "100%"),
+        ] {
+            assert_eq!(down(what.clone()), None, "{what:?}");
+        }
+        for what in [
+            Expected::Wire(vec![Some(Hresult::OK)]),
+            Expected::Verdict(vec![Verdict::Activated]),
+            Expected::Shown(vec![Hresult::OK]),
+            Expected::Count(CountRule::Least(1)),
+            share(Coming::Verdict(Verdict::Activated), "1%", "100%"),
+            share(Coming::Shown(silent.shown()), "0%", "95%"),
+        ] {
+            let message = down(what.clone()).unwrap_or_default();
+            assert!(message.starts_with("nobody answers while the host is down"), "{what:?}: {message}");
         }
     }
 }
