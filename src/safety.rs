@@ -147,8 +147,13 @@ const PACE: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::client::identity::{Group, Index};
+    use crate::wire::{FileTime, Guid};
 
     fn address(text: &str) -> SocketAddr {
         text.parse().unwrap()
@@ -203,5 +208,60 @@ mod tests {
             Err(Refused::Clients { application: "Windows".to_owned(), clients: 51, max: 50 })
         );
         assert!(matches!(refused(1, 5, Ids::Seeded), Err(Refused::Id { .. })));
+    }
+
+    /// Whatever a file says of ids, names, counts and products: what passes asks with the fixed
+    /// few ids and small N policies, in every single request.
+    fn files() -> impl Strategy<Value = String> {
+        let product = prop_oneof![
+            Just("product = \"Windows 11 Enterprise\""),
+            Just("products = [\"Windows Server 2022 Standard\", \"Office Professional Plus 2019\"]"),
+            Just("product = { name = \"Windows 10/11 Home\", n-policy = 24, application = \"Office\" }"),
+        ];
+        let more = prop_oneof![
+            Just(""),
+            Just("clones = true"),
+            Just("previous-id = true"),
+            Just("n-policy = 26"),
+            Just("n-policy = 1000"),
+            Just("workstation = \"REAL-{number}\""),
+        ];
+        let group = (1_u32..70, product, more);
+        (prop::collection::vec(group, 1..4), 1_u32..70, 1_u32..3).prop_map(|(groups, last, repeat)| {
+            let mut file = "name = \"any\"\nquestion = \"Any?\"\n".to_owned();
+            let mut clients = Vec::new();
+            for (number, (count, product, more)) in groups.iter().enumerate() {
+                file += &format!("[clients.g{number}]\ncount = {count}\n{product}\n{more}\n");
+                clients.push(format!("\"g{number}[{}..{count}]\"", count.min(&last)));
+            }
+            file + &format!(
+                "[[step]]\ntitle = \"all\"\nclients = [{}]\nrepeat = {repeat}\norder = \"shuffled\"\n",
+                clients.join(", ")
+            )
+        })
+    }
+
+    proptest! {
+        #![proptest_config(crate::cases::config(256))]
+
+        #[test]
+        fn no_file_gets_past_the_caps(file in files(), seed: u64) {
+            let limits = Limits::of(false, Consent { authorized: true, disposable_host: false });
+            let plan = crate::scenario::load(&file, "any.toml", &|_: &str| Err("none".to_owned())).unwrap().plan(seed, limits.ids);
+            prop_assume!(limits.check(&plan).is_ok());
+            let mut ids: BTreeMap<Guid, BTreeSet<Guid>> = BTreeMap::new();
+            for position in 0..plan.steps[0].arrivals() {
+                let arrival = plan.arrival(0, position);
+                let request = plan.machine(&arrival, FileTime(0)).request(arrival.version, FileTime(0), FileTime(0));
+                prop_assert!(request.n_policy <= 25);
+                prop_assert!(request.n_policy > 0);
+                for id in [request.cmid, request.previous_cmid].into_iter().filter(|id| *id != Guid::NIL) {
+                    let number = ClientId::from_guid(id).and_then(ClientId::pool_number).map(Index::number);
+                    prop_assert!(number.is_some_and(|number| (1..=50).contains(&number)), "{id}");
+                }
+                ids.entry(request.application_id).or_default().insert(request.cmid);
+            }
+            prop_assert!(ids.values().all(|ids| ids.len() <= 50));
+        }
     }
 }

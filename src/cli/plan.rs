@@ -11,7 +11,7 @@ use clap::builder::BoolishValueParser;
 use super::Failure;
 use super::carry_out::{self, Outputs};
 use super::common::{TargetArgs, runtime};
-use super::scenarios;
+use super::scenarios::{self, ScenarioArgs};
 use crate::checks::HostKnowledge;
 use crate::engine::{Clock, EmbeddedLab, HostUnderTest, Pacer, Settings, Stop, Terms};
 use crate::exit::Exit;
@@ -29,9 +29,8 @@ pub struct PlanArgs {
     scenarios: Vec<String>,
     #[command(flatten)]
     target: TargetArgs,
-    /// Everything random follows from this number: same seed, same plan
-    #[arg(long, default_value_t = 1, value_name = "N", env = "KMSPROOF_SEED")]
-    seed: u64,
+    #[command(flatten)]
+    planned: ScenarioArgs,
     /// List every request that is planned, one JSON object a line, instead
     #[arg(long, env = "KMSPROOF_ARRIVALS", value_parser = BoolishValueParser::new())]
     arrivals: bool,
@@ -41,8 +40,8 @@ pub struct PlanArgs {
 pub fn execute(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let limits = args.target.limits();
     let clock = Clock::start();
-    for (number, scenario) in scenarios::load(&args.scenarios)?.iter().enumerate() {
-        let plan = scenario.plan(args.seed, limits.ids);
+    for (number, scenario) in scenarios::load(&args.scenarios)?.into_iter().enumerate() {
+        let plan = args.planned.plan(scenario, limits.ids);
         let began = match plan.time {
             TimeMode::Virtual { begins } => begins,
             TimeMode::Wall => clock.wall(),
@@ -78,7 +77,7 @@ fn list(plan: &Plan, began: FileTime, out: &mut dyn Write) -> Result<(), Failure
 
 /// Whether it can be gone through in memory while somebody waits for it.
 fn is_short(plan: &Plan) -> bool {
-    plan.arrivals() <= REHEARSED_MAX && !plan.has_lifecycle()
+    plan.arrivals() as u64 + plan.leased_requests() <= REHEARSED_MAX
 }
 
 /// Goes through the plan in memory, against an honest host that has counted nobody.
@@ -101,4 +100,4 @@ fn rehearse(plan: Plan, began: FileTime) -> Result<ScenarioResult, Failure> {
 }
 
 /// A second or two.
-const REHEARSED_MAX: usize = 50_000;
+const REHEARSED_MAX: u64 = 50_000;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
+use super::Failure;
 use super::carry_out::{Outputs, run_one};
 use super::common::{TargetArgs, interrupted, parse_limit, parse_span, runtime, say};
-use super::{Failure, scenarios};
+use super::scenarios::{self, ScenarioArgs};
 use crate::checks::HostKnowledge;
 use crate::engine::{Clock, HostUnderTest, Settings, Stop, Target, Terms};
 use crate::events::RunError;
@@ -26,9 +27,8 @@ pub struct RunArgs {
     scenarios: Vec<String>,
     #[command(flatten)]
     target: TargetArgs,
-    /// Everything random follows from this number: same seed, same run
-    #[arg(long, default_value_t = 1, value_name = "N", env = "KMSPROOF_SEED")]
-    seed: u64,
+    #[command(flatten)]
+    planned: ScenarioArgs,
     /// Write a report as well: json=PATH, events=PATH, pcapng=PATH (`-` is standard output)
     #[arg(long, value_name = "FORMAT=PATH", env = "KMSPROOF_OUT")]
     out: Vec<OutSpec>,
@@ -75,9 +75,13 @@ fn choose(args: &RunArgs) -> Result<(Vec<Arc<Plan>>, Vec<String>), Failure> {
     let mut plans = Vec::new();
     let mut skipped = Vec::new();
     for scenario in scenarios::load(&args.scenarios)? {
-        let plan = scenario.plan(args.seed, limits.ids);
+        let plan = args.planned.plan(scenario, limits.ids);
         if let Some(why) = plan.needs_embedded_host().filter(|_| !args.target.target.is_embedded()) {
             skipped.push(format!("{}: {why}", plan.name));
+            continue;
+        }
+        if let Some(product) = plan.asks_beyond().filter(|_| args.scenarios.is_empty()) {
+            skipped.push(format!("{}: asks for {product}, which this host does not serve", plan.name));
             continue;
         }
         match limits.check(&plan) {
@@ -97,7 +101,7 @@ fn choose(args: &RunArgs) -> Result<(Vec<Arc<Plan>>, Vec<String>), Failure> {
 async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) -> Result<Exit, Failure> {
     let clock = Clock::start();
     let would_send = would_send(&plans);
-    let host = Arc::new(args.target.host(args.seed, clock, &would_send).await?);
+    let host = Arc::new(args.target.host(args.planned.seed, clock, &would_send).await?);
     host.check_reachable(args.target.timeout).await.map_err(Failure::setup)?;
     let mut outputs = Outputs::default();
     for spec in &args.out {
@@ -106,7 +110,7 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
     let named = target_words(args, &host);
     let borrowed: Vec<&Plan> = plans.iter().map(AsRef::as_ref).collect();
     if !args.quiet {
-        say(report::render_header(&named, args.seed, &borrowed, host.lab.is_some()));
+        say(report::render_header(&named, args.planned.seed, &borrowed, host.lab.is_some()));
     }
     let stop = stop_on_interrupt();
     let begun = clock.now();
@@ -133,7 +137,7 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
     let exit = exit_of(&results, &stop);
     let took = clock.now() - begun;
     let header = RunHeader {
-        seed: args.seed,
+        seed: args.planned.seed,
         requested: args.target.target.to_string(),
         addresses: host.addresses.iter().map(ToString::to_string).collect(),
         started: clock.wall_start(),

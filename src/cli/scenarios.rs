@@ -4,10 +4,44 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
+
 use super::Failure;
 use crate::exit::Exit;
-use crate::scenario::{self, FILE_BYTES_MAX, POPULATION_BYTES_MAX, Scenario, ShippedTables, Tables};
+use crate::scenario::{self, FILE_BYTES_MAX, Ids, POPULATION_BYTES_MAX, Plan, Scenario, ShippedTables, Tables};
 use crate::text::{self, NotText};
+use crate::wire::Guid;
+
+/// Which scenarios, and what decides their plans beside the files.
+#[derive(Debug, Args)]
+pub struct ScenarioArgs {
+    /// Everything random follows from this number: same seed, same plan
+    #[arg(long, default_value_t = 1, value_name = "N", env = "KMSPROOF_SEED")]
+    pub seed: u64,
+    /// What the host serves, and nothing else: an application (Windows, Office 2010, Office), a product or a
+    /// SKU id; repeat it for more [default: what the scenario says]
+    #[arg(long, value_name = "NAME", env = "KMSPROOF_SERVES", value_delimiter = ',', value_parser = parse_served)]
+    serves: Vec<Served>,
+}
+
+/// The counted ids one name stands for.
+#[derive(Debug, Clone)]
+struct Served(Vec<Guid>);
+
+fn parse_served(name: &str) -> Result<Served, String> {
+    scenario::served(name).map(Served)
+}
+
+impl ScenarioArgs {
+    /// The plan of a scenario.
+    pub fn plan(&self, scenario: Scenario, ids: Ids) -> Plan {
+        if self.serves.is_empty() {
+            return scenario.plan(self.seed, ids);
+        }
+        let ids_served: Vec<Guid> = self.serves.iter().flat_map(|served| served.0.iter().copied()).collect();
+        scenario.for_host_serving(&ids_served).plan(self.seed, ids)
+    }
+}
 
 /// The scenarios these names stand for: files, folders of them, or shipped ones; without a name all shipped ones.
 ///

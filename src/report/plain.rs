@@ -38,6 +38,9 @@ pub fn span(time: Duration) -> String {
             parts.push(format!("{number} {unit}"));
         }
     }
+    if time.is_zero() {
+        return "0 s".to_owned();
+    }
     if parts.is_empty() { duration(time) } else { parts.join(" ") }
 }
 

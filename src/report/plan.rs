@@ -46,7 +46,7 @@ pub fn render_plan(plan: &Plan, rehearsed: Option<&ScenarioResult>, began: FileT
 fn asks(plan: &Plan) -> String {
     let machines = counted(plan.machines(), "machine");
     let listed = plan.arrivals();
-    let by_leases = leased_requests(plan);
+    let by_leases = plan.leased_requests();
     match (listed, by_leases) {
         (listed, 0) => format!("{machines}, {}", counted(listed, "request")),
         (0, leased) => format!("{machines}, about {} as their leases make them", counted(leased, "request")),
@@ -56,15 +56,6 @@ fn asks(plan: &Plan) -> String {
             grouped(leased)
         ),
     }
-}
-
-/// About how many requests leases make: one a week from every activation.
-fn leased_requests(plan: &Plan) -> u64 {
-    let of = |step: &Step| match step.arrive {
-        Arrive::Lifecycle { span } => step.activations() * span.as_secs().div_ceil(WEEK_S).max(1),
-        _ => 0,
-    };
-    plan.steps.iter().map(of).sum()
 }
 
 fn takes(plan: &Plan) -> String {
@@ -79,17 +70,16 @@ fn takes(plan: &Plan) -> String {
 }
 
 fn host(plan: &Plan) -> String {
-    let table = match plan.host.table {
-        TableNeeds::Any => "any; whom it has counted before is learned from its first answers",
-        TableNeeds::Empty => "one that has counted nobody",
+    let table = match (plan.needs_embedded_host(), plan.host.table) {
+        (Some(why), _) => return format!("the embedded lab host and no other: it {why}"),
+        (None, TableNeeds::Any) => "any; whom it has counted before is learned from its first answers",
+        (None, TableNeeds::Empty) => "one that has counted nobody",
     };
     let serves = match &plan.host.serves {
         None => "every volume product of the catalogue".to_owned(),
         Some(ids) => counted(ids.len(), "product family") + " of the catalogue and no other",
     };
-    let embedded =
-        plan.needs_embedded_host().map_or(String::new(), |why| format!("; only the embedded lab host: it {why}"));
-    format!("{table}; serves {serves}{embedded}")
+    format!("{table}; it serves {serves}")
 }
 
 fn leaves(plan: &Plan) -> String {
@@ -249,6 +239,9 @@ fn rate(schedule: &Schedule) -> String {
 }
 
 fn expected(expectation: &Expectation) -> String {
+    if expectation.what.is_share() {
+        return expectation.what.text() + " of the answers";
+    }
     format!("{} {}", expectation.what.words().trim_end_matches(':'), expectation.what.text())
 }
 
@@ -295,4 +288,3 @@ const DIM: Style = Style::new().dimmed();
 const WIDTH: usize = 100;
 const NAME_WIDTH: usize = 18;
 const LISTED_MAX: usize = 4;
-const WEEK_S: u64 = 7 * 24 * 3600;

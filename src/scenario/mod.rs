@@ -166,7 +166,7 @@ mod threshold;
 pub use expectation::{Coming, CountRule, Expectation, Expected};
 pub use hash::combined_hash;
 pub use plan::{Arrival, Plan, Step};
-pub use read::{PROBLEMS_MAX, Problem, Problems, Tables, load, schema};
+pub use read::{PROBLEMS_MAX, Problem, Problems, Tables, load, schema, served};
 pub use schedule::{Arrive, Schedule, Spread, Stage};
 pub use shipped::{ShippedTables, shipped};
 pub use spec::{
@@ -177,7 +177,16 @@ pub use threshold::{Bound, Comparison, Figure, Measured, Metric, Threshold, Time
 
 pub use crate::population::Ids;
 
+use crate::wire::Guid;
+
 impl Scenario {
+    /// The same scenario for a host that serves these counted ids and no others, whatever the file says.
+    #[must_use]
+    pub fn for_host_serving(mut self, counted_ids: &[Guid]) -> Scenario {
+        self.host.serves = Some(counted_ids.to_vec());
+        self
+    }
+
     /// Decides everything a run will do.
     pub fn plan(&self, seed: u64, ids: Ids) -> Plan {
         let mut plan = plan::plan(self, seed, ids);

@@ -9,7 +9,8 @@ use super::order::Shuffle;
 use super::schedule::Arrive;
 use super::spec::{ConnectionUse, HostNeeds, HostState, Order, Repeat, Scenario, Selection, StepSpec, TimeMode};
 use super::threshold::Threshold;
-use crate::client::Machine;
+use crate::catalog;
+use crate::client::{Intervals, Machine};
 use crate::population::{Activation, Group, Ids, Machines, Place, Population};
 use crate::proto::Offer;
 use crate::wire::kms::ProtocolVersion;
@@ -98,6 +99,16 @@ pub struct Arrival {
 }
 
 impl Plan {
+    /// A product of the catalogue it asks for that a host would refuse because of what it serves.
+    pub fn asks_beyond(&self) -> Option<&str> {
+        let serves = self.host.serves.as_ref()?;
+        let groups: Vec<&Group> = self.population.groups().collect();
+        self.arriving().flat_map(|(group, ..)| &groups[usize::from(group)].wanted).find_map(|wanted| {
+            let is_volume = catalog::serves(wanted.application_id, wanted.kms_counted_id);
+            (is_volume && !serves.contains(&wanted.kms_counted_id)).then_some(wanted.name.as_str())
+        })
+    }
+
     /// Whether it can only be carried out against the embedded lab host, and why.
     pub fn needs_embedded_host(&self) -> Option<&'static str> {
         if self.time != TimeMode::Wall {
@@ -118,6 +129,17 @@ impl Plan {
     /// of one that is down is left out there.
     pub fn requests_left(&self) -> usize {
         self.steps.iter().filter(|step| step.host != HostState::Down).map(Step::arrivals).sum()
+    }
+
+    /// About how many requests leases make: one from every activation in each interval of renewal
+    /// that clients begin with.
+    pub fn leased_requests(&self) -> u64 {
+        let week_s = u64::from(Intervals::DEFAULT.renewal_min) * 60;
+        let of = |step: &Step| match step.arrive {
+            Arrive::Lifecycle { span } => step.activations() * span.as_secs().div_ceil(week_s).max(1),
+            _ => 0,
+        };
+        self.steps.iter().map(of).sum()
     }
 
     /// Whether some step goes by the machines' leases.

@@ -28,6 +28,14 @@ pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Option<HostNeeds
     Some(HostNeeds { table: table?, serves })
 }
 
+/// The counted ids of what a host serves, as people name it: an application, a product or a SKU id.
+///
+/// # Errors
+/// What is wrong with the name, and what would be right.
+pub fn served(name: &str) -> Result<Vec<Guid>, String> {
+    counted_ids(name).map_err(|fault| fault.words())
+}
+
 /// The counted ids a name stands for: all volume products of an application, or one product's.
 fn counted_ids(text: &str) -> Result<Vec<Guid>, Fault> {
     if let Some(application) = application_named(text) {

@@ -32,6 +32,7 @@ mod syntax;
 mod value;
 mod walk;
 
+pub use host::served;
 pub use problem::{PROBLEMS_MAX, Problem, Problems};
 pub use schema::schema;
 

@@ -31,6 +31,12 @@ impl Fault {
         Fault { help: Some(help.into()), ..self }
     }
 
+    /// All of it in one line, for a value that stands in no file.
+    pub fn words(&self) -> String {
+        let more = [&self.label, &self.help].into_iter().flatten();
+        more.fold(self.message.clone(), |words, more| words + "; " + more)
+    }
+
     /// An error of the form "this is no X: expected Y", in its two halves.
     pub fn of(error: impl ToString) -> Fault {
         let text = error.to_string();
