@@ -2,7 +2,7 @@
 //!
 //! [`source`] knows where bytes stand for a person and [`problem`] what is said about them; [`syntax`]
 //! says what is wrong as TOML, and [`walk`] goes through what is right as TOML. What each table may
-//! hold is said as data, in its [`form`], of which [`schema`] makes the JSON Schema; values that mean
+//! hold is said as data, in its [`form`], of which [`mod@schema`] makes the JSON Schema; values that mean
 //! the same everywhere are read in [`value`].
 //!
 //! On these stand the readers of the tables: [`host`]; [`clients`], and of a group its [`products`],

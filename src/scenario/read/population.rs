@@ -104,13 +104,16 @@ fn beside(file: &str, name: &str) -> String {
     }
 }
 
+/// A product cell, an N policy and a version.
+type Combination = (String, Option<u32>, Option<ProtocolVersion>);
+
 /// What is remembered from row to row.
 struct Reader<'g> {
     told: Told<'g>,
     wanted: Vec<Arc<Wanted>>,
     places: HashMap<Asked, u16>,
     /// What a product cell comes to with an N policy and a version: the same few, a million times.
-    combined: HashMap<(String, Option<u32>, Option<ProtocolVersion>), Result<Box<[u16]>, Fault>>,
+    combined: HashMap<Combination, Result<Box<[u16]>, Fault>>,
     /// Client machine ids by what the table calls them. Who has none of that has one of their own.
     ids: HashMap<String, u32>,
     identities: u32,
