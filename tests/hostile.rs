@@ -56,6 +56,9 @@ fn say(mut stream: TcpStream, words: &[u8]) {
     let _ = stream.read(&mut [0; 4096]);
 }
 
+/// The commands that ask a host.
+const ASKING: [&[&str]; 2] = [&["probe"], &["run", "smoke"]];
+
 fn closed_port() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
@@ -63,8 +66,12 @@ fn closed_port() -> SocketAddr {
 #[test]
 fn nothing_listens() {
     let target = closed_port().to_string();
-    for subcommand in ["probe", "run"] {
-        assert_ran(&[subcommand, "--target", &target], 96, "refused the connection: nothing listens on that port");
+    for command in ASKING {
+        assert_ran(
+            &[command, &["--target", &target]].concat(),
+            96,
+            "refused the connection: nothing listens on that port",
+        );
     }
 }
 
@@ -87,8 +94,8 @@ fn other_protocols_are_named() {
         (ssh, "this port speaks SSH, not DCE/RPC"),
         (noise, "what answered the bind is not DCE/RPC"),
     ] {
-        for subcommand in ["probe", "run"] {
-            assert_ran(&[subcommand, "--target", &address.to_string(), "--timeout", "5s"], 100, message);
+        for command in ASKING {
+            assert_ran(&[command, &["--target", &address.to_string(), "--timeout", "5s"]].concat(), 100, message);
         }
     }
 }
@@ -101,7 +108,7 @@ fn a_host_that_says_nothing() {
     });
     let target = silent.to_string();
     assert_ran(&["probe", "--target", &target, "--timeout", "300ms"], 100, "no answer to the bind within 300ms");
-    let run = ["run", "--target", &target, "--timeout", "300ms"];
+    let run = ["run", "smoke", "--target", &target, "--timeout", "300ms"];
     assert_ran(&run, 100, "stopped early: 3 connections or calls in a row came to nothing");
 }
 
@@ -159,7 +166,7 @@ fn an_answer_that_never_ends() {
     let ran = kmsproof(&["probe", "--target", &target, "--timeout", "1s"]);
     let named = ran.stdout.contains("within 1s") || ran.stdout.contains("and the last one never did");
     assert!(named && ran.code == 100, "{} {}", ran.code, ran.stdout);
-    let run = ["run", "--target", &target, "--timeout", "1s"];
+    let run = ["run", "smoke", "--target", &target, "--timeout", "1s"];
     assert_ran(&run, 100, "stopped early: 3 connections or calls in a row came to nothing");
 }
 
@@ -192,8 +199,8 @@ fn targets_that_are_none() {
         ("[::1", "the bracket is not closed"),
         ("lab:no-such-fault", "no fault named `no-such-fault`"),
     ] {
-        for subcommand in ["probe", "run"] {
-            assert_ran(&[subcommand, "--target", target], 2, message);
+        for command in ASKING {
+            assert_ran(&[command, &["--target", target]].concat(), 2, message);
         }
     }
 }
@@ -201,9 +208,10 @@ fn targets_that_are_none() {
 #[test]
 fn a_host_that_is_not_ours_needs_consent_and_keeps_its_caps() {
     // TEST-NET-1 (RFC 5737): nothing is sent there, which the exit code and the time show.
-    for subcommand in ["probe", "run"] {
-        assert_ran(&[subcommand, "--target", "192.0.2.1"], 2, "192.0.2.1:1688 is not loopback: say --authorized");
-        assert_ran(&[subcommand, "--target", "192.0.2.1"], 2, "it would have been sent");
+    for command in ASKING {
+        let command = [command, &["--target", "192.0.2.1"]].concat();
+        assert_ran(&command, 2, "192.0.2.1:1688 is not loopback: say --authorized");
+        assert_ran(&command, 2, "it would have been sent");
     }
     let target = closed_port().to_string();
     assert_ran(&["probe", "--target", &target, "--n-policy", "26"], 2, "--disposable-host");
@@ -326,10 +334,13 @@ fn a_host_of_its_own_process_is_tested_with_the_fixed_ids() {
     let ran = kmsproof(&["run", "--target", &lab.address, "--out", "json=-"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("skipped  count-threshold"), "{}", ran.stderr);
+    // Every other scenario has met a host that the ones before it had been to, and knew that.
+    assert!(ran.stderr.contains("note    the host had counted 4 Windows machines"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("17 of 17 scenarios passed"), "{}", ran.stderr);
     let record: serde_json::Value = serde_json::from_str(&ran.stdout).expect("standard output is the record alone");
     assert_eq!((&record["verdict"], &record["exit"]["code"]), (&"pass".into(), &0.into()));
     // The second run of the same ids finds them counted already: nobody is refused.
-    let again = kmsproof(&["run", "--target", &lab.address, "--seed", "99"]);
+    let again = kmsproof(&["run", "smoke", "--target", &lab.address, "--seed", "99"]);
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(again.stderr.contains("15 x activated"), "{}", again.stderr);
     assert_ran(&["run", "count-threshold", "--target", &lab.address], 4, "nothing ran");

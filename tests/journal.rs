@@ -70,7 +70,10 @@ fn run(name: &str) -> (Vec<Value>, Value) {
     std::fs::create_dir_all(&folder).unwrap();
     let (events, record) = (folder.join(format!("{name}.events")), folder.join(format!("{name}.json")));
     let out = [format!("--out=events={}", events.display()), format!("--out=json={}", record.display())];
-    let ran = command::run(command::command(env!("CARGO_BIN_EXE_kmsproof"), &["run", "--quiet", &out[0], &out[1]]));
+    let ran = command::run(command::command(
+        env!("CARGO_BIN_EXE_kmsproof"),
+        &["run", "smoke", "count-threshold", "--quiet", &out[0], &out[1]],
+    ));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let lines = std::fs::read_to_string(events).unwrap();
     let events = lines.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 #[test]
 fn the_sample_record_has_the_fields_a_run_writes() {
-    let run =
-        Command::new(env!("CARGO_BIN_EXE_kmsproof")).args(["run", "--quiet", "--out", "json=-"]).output().unwrap();
+    let arguments = ["run", "smoke", "monday-morning", "--quiet", "--out", "json=-"];
+    let run = Command::new(env!("CARGO_BIN_EXE_kmsproof")).args(arguments).output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let today: Value = serde_json::from_slice(&run.stdout).unwrap();
     let sample: Value = serde_json::from_str(include_str!("../reports/run.sample.json")).unwrap();
@@ -81,6 +81,10 @@ const REQUIRED: &[&str] = &[
     ".scenarios[].expectations[].expected: text",
     ".scenarios[].expectations[].observed: text",
     ".scenarios[].expectations[].verdict: text",
+    ".scenarios[].oracle.predicted: number",
+    ".scenarios[].thresholds[].threshold: text",
+    ".scenarios[].thresholds[].verdict: text",
+    ".scenarios[].outcomes.license_status: counts",
     ".scenarios[].generator.late_ns.count: number",
     ".scenarios[].generator.saturated: flag",
 ];

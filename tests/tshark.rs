@@ -18,7 +18,7 @@ fn tshark_reads_our_run_as_we_wrote_it() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let (capture, journal) = (folder.join("run.pcapng"), folder.join("run.events"));
     let run = Command::new(env!("CARGO_BIN_EXE_kmsproof"))
-        .args(["run", "--quiet"])
+        .args(["run", "smoke", "count-threshold", "--quiet"])
         .arg(format!("--out=pcapng={}", capture.display()))
         .arg(format!("--out=events={}", journal.display()))
         .output()

@@ -45,6 +45,11 @@ impl Fleet {
         self.remembered(activation).unwrap_or_else(|| plan.population.lease(activation, self.began))
     }
 
+    /// Whether the machine has asked for this activation before.
+    pub fn remembers(&self, activation: Activation) -> bool {
+        self.remembered(activation).is_some()
+    }
+
     fn remembered(&self, activation: Activation) -> Option<Lease> {
         if !self.remembers {
             return None;

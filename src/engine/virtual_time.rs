@@ -109,11 +109,14 @@ impl VirtualRun<'_> {
         let mut due = BinaryHeap::new();
         for place in 0..step.activations() {
             let activation = self.plan.activation(step, place);
-            let mut at = self.since(self.fleet.lease(self.plan, activation).due());
-            if at <= self.now {
-                // Whoever is overdue asks when it notices: the machines do not do so as one.
-                at = self.now + self.plan.population.start_delay(activation.machine);
-            }
+            let asks = self.since(self.fleet.lease(self.plan, activation).due());
+            // Whoever has not asked yet is due on a whole minute, and whoever is overdue, now: the
+            // machines do not ask as one.
+            let at = if asks > self.now && self.fleet.remembers(activation) {
+                asks
+            } else {
+                asks.max(self.now) + self.plan.population.start_delay(activation.machine)
+            };
             due.push(Reverse((self.present(activation, at), place)));
         }
         let mut position = 0;

@@ -40,6 +40,8 @@ pub struct ScenarioResult {
     pub checks: BTreeMap<CheckId, CheckResult>,
     /// How many answers were held against what an honest host would have said.
     pub predicted: u64,
+    /// How many of them could be right in one way only.
+    pub predicted_exactly: u64,
     /// How often an answer differed from that, and in what.
     pub divergences: BTreeMap<DivergenceId, DivergenceResult>,
     /// How many requests said each license status: by so much the host's own counters grow.
@@ -199,6 +201,7 @@ impl Measure {
             failures: BTreeMap::new(),
             checks: BTreeMap::new(),
             predicted: 0,
+            predicted_exactly: 0,
             divergences: BTreeMap::new(),
             statuses: BTreeMap::new(),
             wrong: 0,
@@ -292,6 +295,7 @@ impl Measure {
     fn observe_judgement(&mut self, exchange: &Exchange) {
         let Some(judgement) = &exchange.judgement else { return };
         self.result.predicted += 1;
+        self.result.predicted_exactly += u64::from(judgement.prediction.is_exact());
         for divergence in &judgement.divergences {
             let result = self.result.divergences.entry(divergence.id).or_default();
             match divergence.level {

@@ -74,6 +74,12 @@ impl Prediction {
         shown
     }
 
+    /// Whether only one answer is right.
+    pub fn is_exact(&self) -> bool {
+        let counted = self.codes.contains(Hresult::OK);
+        self.codes.iter().count() == 1 && (!counted || self.count.is_some_and(|(least, most)| least == most))
+    }
+
     /// The expected wire codes in words: `S_OK`, `0xC004F042 or 0xC004F06C`.
     pub fn wire_text(&self) -> String {
         either(self.codes.iter().map(code_text))

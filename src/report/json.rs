@@ -129,6 +129,7 @@ struct OutcomesRecord {
 #[derive(Debug, Serialize)]
 struct OracleRecord<'a> {
     predicted: u64,
+    predicted_exactly: u64,
     remarks: Vec<&'a str>,
     divergences: Vec<DivergenceRecord<'a>>,
 }
@@ -316,6 +317,7 @@ fn outcomes_record(result: &ScenarioResult) -> OutcomesRecord {
 fn oracle_record(result: &ScenarioResult) -> OracleRecord<'_> {
     OracleRecord {
         predicted: result.predicted,
+        predicted_exactly: result.predicted_exactly,
         remarks: result.remarks.iter().map(|remark| remark.text.as_str()).collect(),
         divergences: result
             .divergences

@@ -8,6 +8,7 @@ use super::plain::{duration, nanoseconds, span, verdict};
 use crate::exit::Exit;
 use crate::measure::{Latency, ScenarioResult, StepResult};
 use crate::oracle::ExchangeId;
+use crate::proto::Moment;
 use crate::proto::verify::Level;
 use crate::scenario::{HostState, Plan, Step, TimeMode};
 use crate::text::{counted, grouped, harmless};
@@ -200,9 +201,17 @@ fn render_divergences(out: &mut String, result: &ScenarioResult) {
                 label(&result.plan, against.exchange).map_or(String::new(), |label| harmless(&label) + ", "),
                 against.cmid,
                 against.count,
-                duration(against.received.0),
+                when(&result.plan, against.received),
             );
         }
+    }
+}
+
+/// A moment of a run, since the scenario began.
+fn when(plan: &Plan, at: Moment) -> String {
+    match plan.time {
+        TimeMode::Wall => duration(at.0),
+        TimeMode::Virtual { .. } => span(at.0),
     }
 }
 
@@ -226,7 +235,12 @@ fn render_thresholds(out: &mut String, result: &ScenarioResult) {
 fn render_sums(out: &mut String, result: &ScenarioResult) {
     render_thresholds(out, result);
     if result.predicted > 0 && result.divergences.is_empty() {
-        let _ = writeln!(out, "  oracle    {} predicted, and none differs", counted(result.predicted, "answer"));
+        let exactly = match result.predicted_exactly {
+            all if all == result.predicted => "exactly".to_owned(),
+            some => format!("{} exactly and the others within bounds", grouped(some)),
+        };
+        let answers = counted(result.predicted, "answer");
+        let _ = writeln!(out, "  oracle    {answers} predicted, {exactly}, and none differs");
     }
     if !result.checks.is_empty() {
         let done: u64 = result.checks.values().map(|check| check.passed + check.failed).sum();
