@@ -35,6 +35,88 @@ fn a_run_fails_for_what_no_client_minds() {
     assert_eq!(ran.code, 100, "{}", ran.stderr);
 }
 
+/// A scenario of five servers; `head` goes before its groups, `step` into its step.
+fn scenario(name: &str, head: &str, step: &str) -> String {
+    let file = temporary(name).join("five.toml");
+    let text = format!(
+        "name = \"five\"\nquestion = \"Five?\"\n{head}\n[clients.server]\ncount = 5\n\
+         product = \"Windows Server 2022 Standard\"\n\
+         [[step]]\ntitle = \"they come\"\nclients = [\"server\"]\n{step}\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    file.display().to_string()
+}
+
+#[test]
+fn a_threshold_that_fails_is_an_exit_of_its_own_and_says_its_line() {
+    let slow = scenario("slow", "thresholds = [\"activated >= 99%\", \"errors = 0\"]", "");
+    let ran = kmsproof(&["run", &slow, "--out", "json=-"]);
+    assert_eq!(ran.code, 99, "{}", ran.stderr);
+    assert!(ran.stderr.contains("FAIL  activated >= 99%: 1 of 5 (20.000%)"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("five.toml line 3"), "{}", ran.stderr);
+    let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let verdicts: Vec<_> =
+        record["scenarios"][0]["thresholds"].as_array().unwrap().iter().map(|t| &t["verdict"]).collect();
+    assert_eq!(verdicts, ["fail", "pass"]);
+    // A wrong answer is worse than a slow one.
+    let wrong = scenario("wrong", "thresholds = [\"activated >= 99%\"]", "expect = { verdict = \"activated\" }");
+    assert_eq!(kmsproof(&["run", &wrong]).code, 100);
+}
+
+#[test]
+fn a_share_of_the_answers_is_judged_when_the_step_is_over() {
+    for (least, code) in [("20%", 0), ("21%", 100)] {
+        let share = format!("expect = {{ share = {{ verdict = \"activated\", least = \"{least}\" }} }}");
+        let ran = kmsproof(&["run", &scenario(&format!("share-{code}"), "", &share)]);
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_an_honest_host_says_is_right_unless_a_file_says_otherwise() {
+    let fault = "lab:ignores-skew";
+    let skewed = |name: &str, step: &str| {
+        let file = scenario(name, "", step);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("count = 5", "count = 5\nclock = \"+5h\"")).unwrap();
+        file
+    };
+    let ran = kmsproof(&["run", &skewed("skewed", ""), "--target", fault]);
+    assert_eq!(ran.code, 100, "{}", ran.stderr);
+    assert!(ran.stderr.contains("oracle/skew/accepted  not so in 5 of 5 answers"), "{}", ran.stderr);
+    let expected = "expect = { wire = \"0x00000000\" }";
+    assert_eq!(kmsproof(&["run", &skewed("expected", expected), "--target", fault]).code, 100, "both are judged");
+    let known = skewed("known", &format!("oracle = false\n{expected}"));
+    assert_eq!(kmsproof(&["run", &known, "--target", fault]).code, 0, "this host is known not to look at clocks");
+    assert_eq!(kmsproof(&["run", &known]).code, 100);
+}
+
+#[test]
+fn a_host_that_has_counted_others_ends_a_scenario_that_needs_an_empty_one() {
+    let lab = Lab::start(env!("CARGO_BIN_EXE_kmsproof"), &[]);
+    let empty = scenario("empty", "host = { table = \"empty\" }", "arrive = { concurrency = 5 }\nrepeat = 3");
+    let first = kmsproof(&["run", &empty, "--target", &lab.address]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    assert!(!first.stderr.contains("had counted"), "{}", first.stderr);
+    let second = kmsproof(&["run", &empty, "--target", &lab.address]);
+    assert_eq!(second.code, 100, "{}", second.stderr);
+    assert!(
+        second.stderr.contains("needs a host that has counted nobody, and this one's first count is 5"),
+        "{}",
+        second.stderr
+    );
+}
+
+#[test]
+fn a_run_goes_on_for_as_long_as_it_is_told() {
+    let ran = kmsproof(&["run", &scenario("again", "", ""), "--for", "200ms", "--out", "json=-"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let requests = record["scenarios"][0]["totals"]["requests"].as_u64().unwrap();
+    assert!(requests >= 10 && requests % 5 == 0, "{requests} requests are whole rounds, more than one");
+    assert_eq!(record["scenarios"][0]["oracle"]["predicted_exactly"], requests, "the host remembers, and so do we");
+}
+
 #[test]
 fn a_host_that_repeats_an_iv_is_found_by_the_second_call() {
     let target = counting(Lie::Iv);
