@@ -50,6 +50,7 @@ fn make_the_seeds() {
         ("capture", capture_seeds()),
         ("witness", witness_seeds()),
         ("scenario", scenario_seeds()),
+        ("import", import_seeds()),
     ] {
         std::fs::create_dir_all(corpus(target)).unwrap();
         for seed in seeds {
@@ -224,6 +225,12 @@ fn witness_seeds() -> Vec<Vec<u8>> {
             seed
         })
         .collect()
+}
+
+fn import_seeds() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import");
+    let exports = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    exports.filter(|path| path.is_file()).map(|path| std::fs::read(path).unwrap()).collect()
 }
 
 fn scenario_seeds() -> Vec<Vec<u8>> {

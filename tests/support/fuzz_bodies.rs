@@ -2,10 +2,13 @@
 //! whatever they are. `tests/fuzz` calls these under libFuzzer, and
 //! `tests/fuzz_corpus.rs` with the committed corpus on any toolchain.
 
+use std::num::NonZeroU32;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use kmsproof::crypto::{Sealing, envelope};
+use kmsproof::population::import;
 use kmsproof::proto::verify::{CheckId, Checks};
 use kmsproof::proto::{
     Answer, Ask, Association, FailureKind, HostAssociation, HostConfig, Moment, Offer, Outcome, Reply, ReplyBody,
@@ -27,7 +30,7 @@ use super::invariants;
 pub type Target = fn(&[u8]);
 
 /// Every target: the folder of its corpus, and its body.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("pdu", pdu),
     ("response", response),
     ("request", request),
@@ -36,6 +39,7 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("capture", capture),
     ("witness", witness),
     ("scenario", scenario),
+    ("import", import),
 ];
 
 /// One frame: what decodes encodes to a frame that says the same; the listing covers every
@@ -343,6 +347,26 @@ pub fn scenario(data: &[u8]) {
             assert!(text.contains("error") && !text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
         }
     }
+}
+
+/// A file that claims to be an exported event log: a population and a scenario that our own reader
+/// takes, with no name or id of the log in them, or words of why not.
+pub fn import(data: &[u8]) {
+    let export = match import::read(data.to_vec(), &TimeZone::UTC) {
+        Ok(export) => export,
+        Err(unreadable) => return assert!(!unreadable.to_string().is_empty()),
+    };
+    let imported = import::gather(vec![export]);
+    if imported.rows.is_empty() {
+        return;
+    }
+    let mut table = Vec::new();
+    import::write::population(&imported.rows, &mut table).unwrap();
+    let name = "fuzz".parse().expect("it is a name");
+    let source = import::write::scenario(&imported, &name, NonZeroU32::MIN, &TimeZone::UTC);
+    let read = kmsproof::scenario::load(&source, "fuzz.toml", &|_: &str| Ok(table.clone()));
+    let plan = read.unwrap_or_else(|problems| panic!("{problems}")).plan(1, kmsproof::scenario::Ids::Seeded);
+    assert_eq!(plan.arrivals(), imported.rows.len());
 }
 
 /// Bytes cut up by [`FrameBuffer`] come out as they went in, and [`Assembler`] takes any order.
