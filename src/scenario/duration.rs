@@ -12,7 +12,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// A hundred years: longer is a slip, and times further off would leave the calendar.
-pub(super) const DURATION_MAX: Duration = Duration::from_secs(36_525 * 86_400);
+pub const DURATION_MAX: Duration = Duration::from_secs(36_525 * 86_400);
 
 #[cfg(test)]
 mod tests {

@@ -163,6 +163,7 @@ mod spec;
 mod tests;
 mod threshold;
 
+pub use duration::DURATION_MAX;
 pub use expectation::{Coming, CountRule, Expectation, Expected};
 pub use hash::combined_hash;
 pub use plan::{Arrival, Plan, Step};

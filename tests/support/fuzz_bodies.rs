@@ -357,7 +357,8 @@ pub fn import(data: &[u8]) {
         Err(unreadable) => return assert!(!unreadable.to_string().is_empty()),
     };
     let imported = import::gather(vec![export]);
-    if imported.rows.is_empty() {
+    let lasts = imported.found.span.map(|(first, last)| last.duration_since(first).unsigned_abs());
+    if imported.rows.is_empty() || lasts.is_some_and(|lasts| lasts > kmsproof::scenario::DURATION_MAX) {
         return;
     }
     let mut table = Vec::new();

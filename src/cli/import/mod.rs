@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::population::import::write::{Name, population, scenario};
 use crate::population::import::{self, Export, FILE_BYTES_MAX, RECORDS_MAX, Unreadable, gather};
 use crate::report::OutFile;
+use crate::scenario::DURATION_MAX;
 use crate::text::harmless_lines;
 
 /// Make a population and a scenario of a host's exported event log
@@ -106,6 +107,14 @@ pub fn execute(args: &ImportArgs) -> Result<Exit, Failure> {
             Exit::NothingChecked,
             "nothing to import: no request is for a product of the catalogue (`kmsproof catalog` lists them)",
         ));
+    }
+    if let Some((first, last)) = imported.found.span
+        && last.duration_since(first).unsigned_abs() > DURATION_MAX
+    {
+        return Err(Failure::input(format!(
+            "the requests of {first} and of {last} are more than 100 years apart: a clock of the host was wrong; \
+             export the records before or after that"
+        )));
     }
 
     let folder = args.out.display();

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::walk::{listed, nearest, quoted};
 use crate::catalog::{self, Product};
 use crate::client::clock::signed_duration;
-use crate::scenario::duration::{DURATION_MAX, duration as parse_duration};
+use crate::scenario::duration::duration as parse_duration;
 use crate::wire::kms::{LicenseStatus, ProtocolVersion};
 
 /// What is wrong with a value, wherever it stands.
@@ -57,9 +57,9 @@ pub(super) fn duration(key: &str, text: &str) -> Result<Duration, Fault> {
 
 /// How far a clock is off.
 pub(super) fn skew(key: &str, text: &str) -> Result<SignedDuration, Fault> {
-    let skew = signed_duration(text).ok().filter(|skew| skew.unsigned_abs() <= DURATION_MAX);
+    let skew = signed_duration(text).ok().filter(|skew| skew.unsigned_abs() <= SKEW_MAX);
     skew.ok_or_else(|| {
-        let help = "how far the clock is ahead or behind, as in +4h 1m, -3h 59m or -30d; at most 100 years";
+        let help = "how far the clock is ahead or behind, as in +4h 1m, -3h 59m or -30d; at most 20,000 years";
         Fault::new(format!("`{key}` cannot be {}", quoted(text))).help(help)
     })
 }
@@ -120,6 +120,9 @@ pub(super) fn status(key: &str, text: &str) -> Result<LicenseStatus, Fault> {
 }
 
 /// The versions there are, and how a file says them.
+/// Twenty thousand years: as far as one time of the calendar can be from another.
+const SKEW_MAX: Duration = Duration::from_secs(20_000 * 36_525 * 864);
+
 pub(super) const PROTOCOLS: [(&str, ProtocolVersion); 3] =
     [("4.0", ProtocolVersion::V4), ("5.0", ProtocolVersion::V5), ("6.0", ProtocolVersion::V6)];
 
