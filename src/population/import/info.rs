@@ -54,7 +54,11 @@ pub(super) fn parse(info: &str) -> Result<Info, Wrong> {
     };
     let info = Info {
         result: result.parse().map_err(|_| wrong(1, "HRESULT", "a code like 0xC004F06C"))?,
-        n_policy: n_policy.parse().map_err(|_| wrong(2, "N policy", "a number"))?,
+        n_policy: match n_policy.parse() {
+            // What a scenario may ask with: more is refused by hosts as malformed.
+            Ok(n_policy @ 1..=1000) => n_policy,
+            _ => return Err(wrong(2, "N policy", "a number from 1 to 1000")),
+        },
         machine: machine.into(),
         cmid: match cmid {
             "" => Guid::NIL,
