@@ -151,7 +151,7 @@ mod tests {
     fn what_is_wrong_is_said_by_position_and_not_repeated() {
         for (number, text, due) in [
             (1, "0xC004F06C0", "field 1 of the Info string (HRESULT): expected a code like 0xC004F06C"),
-            (2, "five", "field 2 of the Info string (N policy): expected a number"),
+            (2, "five", "field 2 of the Info string (N policy): expected a number from 1 to 1000"),
             (4, "secret", "field 4 of the Info string (client id): expected a GUID"),
             (5, "9/29/2010 21:46", "field 5 of the Info string (client time): expected year/month/day hour:minute"),
             (5, "2010/9/31 21:46", "field 5 of the Info string (client time): expected year/month/day hour:minute"),
