@@ -1,4 +1,5 @@
-//! The only rooms with sockets, threads and a clock that goes by itself.
+//! The only room with threads, a clock that goes by itself and, but for the lab's
+//! listener, sockets.
 //!
 //! The engine carries bytes between the machines of [`crate::proto`] and a
 //! host, stamps times, and tells everything that happened as [`crate::events::Event`]s.

@@ -239,7 +239,7 @@ impl VirtualRun<'_> {
     }
 }
 
-/// Apart from the ordinals of arrivals that are listed.
+/// Apart from the ordinals of arrivals that are listed, and from the streams of schedules and mixed orders.
 const LEASE_ORDINALS: u64 = 1 << 63;
 /// The least time between two requests of one machine.
 const LEAST_GAP: Duration = Duration::from_secs(60);

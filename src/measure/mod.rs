@@ -1,5 +1,5 @@
 //! What a run's events come to: totals, latencies, outcomes, how often each check
-//! and expectation held. Reads events, and nothing else.
+//! and expectation held. Reads events and the plan they come of, and nothing else.
 
 mod latency;
 
