@@ -9,12 +9,12 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::sync::mpsc::Sender as Events;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, ask};
 use super::connection::{Failed, Settings, tell};
 use super::embedded::EmbeddedLab;
 use super::fleet::Fleet;
 use super::memory::Link;
-use super::run::{Stop, ask};
+use super::stop::Stop;
 use crate::events::{Event, RunError};
 use crate::population::Activation;
 use crate::proto::{Ask, Failure, FailureKind, Moment, Phase, Reply};
