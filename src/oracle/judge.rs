@@ -3,7 +3,7 @@
 use super::bounds::{Bound, Ground};
 use super::counting::Expected;
 use super::prediction::{Prediction, code_text, range_text};
-use super::rules::{Clock, Wrongs};
+use super::rules::{Skew, Wrongs};
 use super::{Divergence, DivergenceId, Heard, Sighting};
 use crate::catalog::Application;
 use crate::explain::{self, DecidedBy};
@@ -35,7 +35,7 @@ pub(super) fn judge_code(wrongs: Wrongs, prediction: &Prediction, heard: &Heard)
             (wrongs.version, DivergenceId::VersionAccepted, "its protocol version is none of 4.0, 5.0 and 6.0"),
             (wrongs.product, DivergenceId::ProductAccepted, "the host does not serve its product"),
             (
-                wrongs.clock == Clock::Off,
+                wrongs.clock == Skew::Off,
                 DivergenceId::SkewAccepted,
                 "its time is more than four hours from the host's",
             ),
