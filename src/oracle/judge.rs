@@ -34,11 +34,7 @@ pub(super) fn judge_code(wrongs: Wrongs, prediction: &Prediction, heard: &Heard)
         return [
             (wrongs.version, DivergenceId::VersionAccepted, "its protocol version is none of 4.0, 5.0 and 6.0"),
             (wrongs.product, DivergenceId::ProductAccepted, "the host does not serve its product"),
-            (
-                wrongs.clock == Skew::Off,
-                DivergenceId::SkewAccepted,
-                "its time is more than four hours from the host's",
-            ),
+            (wrongs.clock == Skew::Off, DivergenceId::SkewAccepted, "its time is more than four hours from the host's"),
         ]
         .into_iter()
         .filter(|(wrong, ..)| *wrong)
