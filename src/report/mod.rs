@@ -1,5 +1,5 @@
-//! Events and results in, files and text out: one file a format. [`out`] knows the formats that are
-//! files, [`mod@file`] where they go, and [`plain`] the words and numbers people read in all of them.
+//! Events and results in, files and text out: one file a format. `out` knows the formats that are
+//! files, `file` where they go, and [`plain`] the words and numbers people read in all of them.
 
 mod file;
 mod journal;
