@@ -1,5 +1,5 @@
-//! What happens in a run, as one stream of typed events. Measures, checks and
-//! reports read it and nothing else.
+//! What happens in a run, as one stream of typed events. Checks, measures and
+//! reports read it, and the plan it comes of; they ask neither engine nor host.
 
 use core::net::SocketAddr;
 use std::time::Duration;
@@ -123,12 +123,12 @@ pub struct Exchange {
     pub syntax: Option<TransferSyntax>,
     /// When it was meant to start.
     pub started: Moment,
+    /// How much later than that it did.
+    pub late: Duration,
     /// When it was put together: the moment the machine's clock was read.
     pub asked: Moment,
     /// What the host's clock showed then, if it goes as ours does.
     pub wall: FileTime,
-    /// How much later than that it did.
-    pub late: Duration,
     /// When the request was handed to the transport, if it came to that.
     pub sent: Option<Moment>,
     /// When the answer was there, or it was clear there would be none.

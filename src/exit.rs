@@ -18,9 +18,9 @@ pub enum Exit {
     Threshold = 99,
     /// A check, an expectation or a conformance case failed (with or without a threshold).
     Check = 100,
-    /// It got worse than its baseline.
+    /// It got worse than its baseline. Kept for that; no command compares with one yet.
     Regression = 101,
-    /// The run is invalid: kmsproof itself was the bottleneck.
+    /// The run is invalid: kmsproof itself was the bottleneck. Kept for that; no command judges it yet.
     Invalid = 102,
     /// A scenario or another input file is wrong.
     Input = 104,

@@ -18,7 +18,8 @@
 //! [`population`] (many of them), [`oracle`] (what an honest host must answer),
 //! [`catalog`] and [`explain`] (what is known of products and codes), [`lab`] (the embedded host,
 //! the same core from the other side), [`capture`] (recordings in and out), [`cli`] (one file a
-//! subcommand) and [`exit`] (what the exit code means).
+//! subcommand), [`exit`] (what the exit code means) and, under all of them, [`text`] (text from
+//! outside made harmless, words for people).
 
 pub mod capture;
 pub mod catalog;

@@ -54,7 +54,7 @@ pub enum Refused {
     },
     /// A host that is not the embedded one is sent the same few ids in every run.
     #[error(
-        "client id {id} is none of the {CLIENTS_MAX} that kmsproof sends to hosts it may not spoil: \
+        "client id {id} is none of the {POOL_IDS_MAX} that kmsproof sends to hosts it may not spoil: \
          say --disposable-host if this host may be spoiled"
     )]
     Id {
@@ -82,7 +82,7 @@ impl Limits {
         if embedded || consent.disposable_host {
             return Limits { ids: Ids::Seeded, n_policy_max: None, clients_max: None, pace: None };
         }
-        Limits { ids: Ids::Pool, n_policy_max: Some(N_POLICY_CAP), clients_max: Some(CLIENTS_MAX), pace: Some(PACE) }
+        Limits { ids: Ids::Pool, n_policy_max: Some(N_POLICY_CAP), clients_max: Some(POOL_IDS_MAX), pace: Some(PACE) }
     }
 
     /// Whether a plan keeps within them.
@@ -109,7 +109,7 @@ impl Limits {
 
     /// Whether a client id keeps within them: where ids come from the fixed pool, it must be one of its first.
     pub fn check_id(&self, id: ClientId) -> Result<(), Refused> {
-        let in_pool = id.pool_number().is_some_and(|number| (1..=CLIENTS_MAX as u32).contains(&number.number()));
+        let in_pool = id.pool_number().is_some_and(|number| (1..=POOL_IDS_MAX as u32).contains(&number.number()));
         match self.ids {
             Ids::Pool if !in_pool => Err(Refused::Id { id }),
             _ => Ok(()),
@@ -141,7 +141,7 @@ fn is_loopback(address: &SocketAddr) -> bool {
 /// A Windows client's: the largest a real host is asked for.
 const N_POLICY_CAP: u32 = 25;
 /// What a host's table holds once a Windows client came.
-const CLIENTS_MAX: usize = 50;
+const POOL_IDS_MAX: usize = 50;
 /// Fifty requests a second.
 const PACE: Duration = Duration::from_millis(20);
 

@@ -113,7 +113,7 @@ fn a_run_goes_on_for_as_long_as_it_is_told() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let record: Value = serde_json::from_str(&ran.stdout).unwrap();
     let requests = record["scenarios"][0]["totals"]["requests"].as_u64().unwrap();
-    assert!(requests >= 10 && requests % 5 == 0, "{requests} requests are whole rounds, more than one");
+    assert!(requests >= 10 && requests.is_multiple_of(5), "{requests} requests are whole rounds, more than one");
     assert_eq!(record["scenarios"][0]["oracle"]["predicted_exactly"], requests, "the host remembers, and so do we");
 }
 

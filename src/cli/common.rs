@@ -1,6 +1,6 @@
-//! What several commands share: the target, consent, the runtime.
+//! What several commands share: the target, consent, durations, reading with an end, the runtime.
 
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -68,6 +68,14 @@ impl TargetArgs {
 /// Says something to people. Nobody may be there to read it, which is no reason to stop.
 pub fn say(words: impl std::fmt::Display) {
     let _ = write!(anstream::stderr().lock(), "{words}");
+}
+
+/// What is read to its end, or to a byte beyond `most`: whoever asks says what is too large. Nothing that comes
+/// from outside is read without an end.
+pub fn read_at_most(from: impl Read, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(most + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// A runtime for one command.

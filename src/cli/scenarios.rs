@@ -1,12 +1,12 @@
 //! The scenarios a command line names: shipped ones, files, folders of files.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::Failure;
+use super::common::read_at_most;
 use crate::exit::Exit;
 use crate::scenario::{self, FILE_BYTES_MAX, Ids, POPULATION_BYTES_MAX, Plan, Scenario, ShippedTables, Tables};
 use crate::text::{self, NotText};
@@ -113,21 +113,15 @@ impl Tables for Below<'_> {
         if !path.starts_with(folder.canonicalize().map_err(cannot)?) || !path.is_file() {
             return Err("it is no file below the scenario's folder".to_owned());
         }
-        read_at_most(&path, POPULATION_BYTES_MAX).map_err(cannot)
+        File::open(&path).and_then(|file| read_at_most(file, POPULATION_BYTES_MAX as u64)).map_err(cannot)
     }
-}
-
-/// What is in a file, a byte more than `most` at most.
-fn read_at_most(path: &Path, most: usize) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn read_text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
-    let bytes =
-        read_at_most(path, FILE_BYTES_MAX).map_err(|error| Failure::input(format!("cannot read {shown}: {error}")))?;
+    let bytes = File::open(path)
+        .and_then(|file| read_at_most(file, FILE_BYTES_MAX as u64))
+        .map_err(|error| Failure::input(format!("cannot read {shown}: {error}")))?;
     if bytes.len() > FILE_BYTES_MAX {
         return Err(Failure::input(format!("{shown}: larger than the {FILE_BYTES_MAX} bytes a scenario may have")));
     }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::connection::Failed;
-use crate::client::Machine;
+use crate::client::{Machine, Randomness};
 use crate::events::{Bytes, Event, Exchange, Opened};
 use crate::oracle::{ExchangeId, Question};
 use crate::proto::{Answer, Ask, Moment, Outcome, Reply};
+use crate::scenario::{Arrival, Plan};
 use crate::wire::FileTime;
 
 /// An exchange under way.
@@ -106,4 +107,10 @@ impl Attempt {
             judgement: None,
         }
     }
+}
+
+/// What a machine asks at `now`.
+pub(super) fn ask(plan: &Plan, arrival: &Arrival, machine: &Machine, now: FileTime, began: FileTime) -> Ask {
+    let iv = Randomness::new(plan.seed).iv(arrival.ordinal);
+    Ask::new(machine.request(arrival.version, now, began), iv)
 }

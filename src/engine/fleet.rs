@@ -58,17 +58,13 @@ impl Fleet {
     }
 
     /// Lets a machine take in what its request came to, at `now`.
-    pub fn conclude(&self, activation: Activation, machine: &Machine, exchange: &Exchange, now: FileTime) -> Lease {
+    pub fn conclude(&self, activation: Activation, machine: &Machine, exchange: &Exchange, now: FileTime) {
         let mut lease = machine.lease;
         let trusted = exchange.answer.response.as_ref().filter(|_| exchange.answer.checks.is_trusted());
-        let told = trusted.map(|response| Intervals {
-            activation_min: response.activation_interval_min,
-            renewal_min: response.renewal_interval_min,
-        });
+        let told = trusted.map(Intervals::told_by);
         lease.conclude(now, exchange.outcome.verdict, told);
         if self.remembers {
             self.leases.lock().unwrap_or_else(PoisonError::into_inner).insert(activation, lease);
         }
-        lease
     }
 }

@@ -1,4 +1,5 @@
-//! The only rooms with sockets, threads and a clock that goes by itself.
+//! The only room with threads, a clock that goes by itself and, but for the lab's
+//! listener, sockets.
 //!
 //! The engine carries bytes between the machines of [`crate::proto`] and a
 //! host, stamps times, and tells everything that happened as [`crate::events::Event`]s.
@@ -7,6 +8,7 @@ mod attempt;
 mod clock;
 mod connection;
 mod embedded;
+mod failures;
 mod fleet;
 mod memory;
 mod pacer;
@@ -14,6 +16,7 @@ mod resolve;
 mod run;
 #[cfg(feature = "dns")]
 mod srv;
+mod stop;
 mod target;
 mod virtual_time;
 
@@ -23,7 +26,8 @@ pub use connection::{Connection, Failed, Settings};
 pub use embedded::EmbeddedLab;
 pub use pacer::Pacer;
 pub use resolve::{Unresolved, resolve};
-pub use run::{HostUnderTest, Stop, Terms, run_plan};
+pub use run::{HostUnderTest, Terms, run_plan};
 #[cfg(feature = "dns")]
 pub use srv::resolve_srv;
+pub use stop::Stop;
 pub use target::{Target, TargetParseError};

@@ -2,24 +2,25 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::Sender as Events;
-use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, ask};
 use super::clock::Clock;
 use super::connection::{Connection, Failed, Settings, connect, tell};
 use super::embedded::EmbeddedLab;
+use super::failures::Failures;
 use super::fleet::Fleet;
 use super::pacer::Pacer;
+use super::stop::Stop;
 use super::virtual_time;
-use crate::client::Randomness;
 use crate::events::{Event, RunError};
-use crate::proto::{Answer, Ask, Failure, FailureKind, Moment, Offer, Phase};
+use crate::proto::{Ask, Failure, Moment, Offer, Reply};
 use crate::scenario::{Arrival, Arrive, ConnectionUse, HostState, Plan, Step, TableNeeds, TimeMode};
 
 /// The host a run is against.
@@ -43,35 +44,6 @@ pub struct Terms {
     /// For how long the scenario is gone through again and again; once in any case. One that goes
     /// by a time of its own is gone through once.
     pub lasts: Duration,
-}
-
-/// Tells a run to stop after what is under way.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<(AtomicBool, Notify)>);
-
-impl Stop {
-    /// Stops the run.
-    pub fn set(&self) {
-        self.0.0.store(true, Ordering::Relaxed);
-        self.0.1.notify_waiters();
-    }
-
-    /// Whether it was told to stop.
-    pub fn is_set(&self) -> bool {
-        self.0.0.load(Ordering::Relaxed)
-    }
-
-    /// Sleeps, unless it is told to stop.
-    async fn sleep(&self, time: Duration) {
-        let told = self.0.1.notified();
-        if time.is_zero() || self.is_set() {
-            return;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(time) => {}
-            () = told => {}
-        }
-    }
 }
 
 impl HostUnderTest {
@@ -293,13 +265,7 @@ impl Crew {
         tell(events, Event::Exchange(Box::new(exchange))).await;
     }
 
-    async fn call(
-        &self,
-        step: &Step,
-        arrival: &Arrival,
-        ask: &Ask,
-        attempt: &mut Attempt,
-    ) -> Result<crate::proto::Reply, Failed> {
+    async fn call(&self, step: &Step, arrival: &Arrival, ask: &Ask, attempt: &mut Attempt) -> Result<Reply, Failed> {
         let events = &self.run.events;
         let mut connection = match self.take_idle(arrival.offer).await {
             Some(connection) => connection,
@@ -333,60 +299,11 @@ impl Crew {
     }
 }
 
-/// What a machine asks at `now`.
-pub(super) fn ask(
-    plan: &Plan,
-    arrival: &Arrival,
-    machine: &crate::client::Machine,
-    now: crate::wire::FileTime,
-    began: crate::wire::FileTime,
-) -> Ask {
-    let iv = Randomness::new(plan.seed).iv(arrival.ordinal);
-    Ask::new(machine.request(arrival.version, now, began), iv)
-}
-
 /// A connection that waits for the next call.
 struct Kept {
     connection: Connection,
     offer: Offer,
 }
 
-/// Whether it is worth going on.
-#[derive(Default)]
-struct Failures {
-    in_a_row: AtomicU64,
-    answered: AtomicBool,
-}
-
-impl Failures {
-    fn note(&self, answer: &Answer) {
-        // The host spoke, and yet it says nothing of calls: neither a failure nor an answer.
-        if answer.is_not_applicable() {
-            return;
-        }
-        let silent = answer.failure.as_ref().is_some_and(|failure| {
-            let answered_somehow =
-                matches!(failure.kind, FailureKind::Fault(_) | FailureKind::Nak(_) | FailureKind::NoCommonSyntax(_));
-            !answered_somehow || failure.phase == Phase::Connect
-        });
-        if silent {
-            self.in_a_row.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.in_a_row.store(0, Ordering::Relaxed);
-            self.answered.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn too_many(&self) -> Option<u32> {
-        let limit = if self.answered.load(Ordering::Relaxed) { FAILURES_MAX } else { FAILURES_AT_FIRST_MAX };
-        let in_a_row = self.in_a_row.load(Ordering::Relaxed);
-        (in_a_row >= limit).then_some(in_a_row as u32)
-    }
-}
-
-/// So many failures in a row end a run.
-const FAILURES_MAX: u64 = 10;
-/// So many end it when nothing was ever answered.
-const FAILURES_AT_FIRST_MAX: u64 = 3;
 /// So many may be under way when each comes at its own time; more start late, and are counted late.
 const IN_FLIGHT_MAX: usize = 4096;

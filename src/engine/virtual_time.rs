@@ -9,12 +9,12 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::sync::mpsc::Sender as Events;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, ask};
 use super::connection::{Failed, Settings, tell};
 use super::embedded::EmbeddedLab;
 use super::fleet::Fleet;
 use super::memory::Link;
-use super::run::{Stop, ask};
+use super::stop::Stop;
 use crate::events::{Event, RunError};
 use crate::population::Activation;
 use crate::proto::{Ask, Failure, FailureKind, Moment, Phase, Reply};
@@ -239,7 +239,7 @@ impl VirtualRun<'_> {
     }
 }
 
-/// Apart from the ordinals of arrivals that are listed.
+/// Apart from the ordinals of arrivals that are listed, and from the streams of schedules and mixed orders.
 const LEASE_ORDINALS: u64 = 1 << 63;
 /// The least time between two requests of one machine.
 const LEAST_GAP: Duration = Duration::from_secs(60);

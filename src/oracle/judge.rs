@@ -3,7 +3,7 @@
 use super::bounds::{Bound, Ground};
 use super::counting::Expected;
 use super::prediction::{Prediction, code_text, range_text};
-use super::rules::{Clock, Wrongs};
+use super::rules::{Skew, Wrongs};
 use super::{Divergence, DivergenceId, Heard, Sighting};
 use crate::catalog::Application;
 use crate::explain::{self, DecidedBy};
@@ -34,11 +34,7 @@ pub(super) fn judge_code(wrongs: Wrongs, prediction: &Prediction, heard: &Heard)
         return [
             (wrongs.version, DivergenceId::VersionAccepted, "its protocol version is none of 4.0, 5.0 and 6.0"),
             (wrongs.product, DivergenceId::ProductAccepted, "the host does not serve its product"),
-            (
-                wrongs.clock == Clock::Off,
-                DivergenceId::SkewAccepted,
-                "its time is more than four hours from the host's",
-            ),
+            (wrongs.clock == Skew::Off, DivergenceId::SkewAccepted, "its time is more than four hours from the host's"),
         ]
         .into_iter()
         .filter(|(wrong, ..)| *wrong)

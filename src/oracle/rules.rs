@@ -25,14 +25,14 @@ pub(super) struct Wrongs {
     /// Its product is not served.
     pub product: bool,
     /// Its clock.
-    pub clock: Clock,
+    pub clock: Skew,
     /// Its N policy is above what some hosts take for malformed data, and others do not.
     pub n_policy: bool,
 }
 
 /// How a client's clock stands to the host's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Clock {
+pub(super) enum Skew {
     /// Surely at most four hours off.
     Near,
     /// Either, as far as the host's clock is known.
@@ -67,9 +67,9 @@ impl Rules {
             version: !ProtocolVersion::ALL.contains(&question.version),
             product: !self.served.contains(&(question.application_id, question.kms_counted_id)),
             clock: match () {
-                () if furthest <= SKEW_MAX => Clock::Near,
-                () if nearest > SKEW_MAX => Clock::Off,
-                () => Clock::AtLimit,
+                () if furthest <= SKEW_MAX => Skew::Near,
+                () if nearest > SKEW_MAX => Skew::Off,
+                () => Skew::AtLimit,
             },
             n_policy: question.n_policy > N_POLICY_MAX,
         }
@@ -79,7 +79,7 @@ impl Rules {
 impl Wrongs {
     /// Whether an honest host surely refuses.
     pub fn refused(self) -> bool {
-        self.version || self.product || self.clock == Clock::Off
+        self.version || self.product || self.clock == Skew::Off
     }
 
     /// The codes an honest host may answer with, and why; the order in which it looks is not documented.
@@ -89,8 +89,8 @@ impl Wrongs {
         for (wrong, code, reason) in [
             (self.version, Hresult::INVALID_DATA, Reason::VersionUnknown),
             (self.product, Hresult::KMS_ID_MISMATCH, Reason::ProductNotServed),
-            (self.clock == Clock::Off, Hresult::INVALID_TIMESTAMP, Reason::ClockOff),
-            (self.clock == Clock::AtLimit, Hresult::INVALID_TIMESTAMP, Reason::ClockAtLimit),
+            (self.clock == Skew::Off, Hresult::INVALID_TIMESTAMP, Reason::ClockOff),
+            (self.clock == Skew::AtLimit, Hresult::INVALID_TIMESTAMP, Reason::ClockAtLimit),
             (self.n_policy, Hresult::INVALID_DATA, Reason::NPolicyBeyond),
         ] {
             if wrong {
@@ -131,7 +131,7 @@ mod tests {
     use crate::wire::FileTime;
     use jiff::SignedDuration;
 
-    fn clock(error: SignedDuration, uncertain: Duration, round_trip: Duration) -> Clock {
+    fn clock(error: SignedDuration, uncertain: Duration, round_trip: Duration) -> Skew {
         let asked = Question { client_time: START.saturating_add(error), ..question(1) };
         Rules::new(&Serves::Catalogue).wrongs(&asked, Span::around(START, round_trip, uncertain)).clock
     }
@@ -142,19 +142,19 @@ mod tests {
         let step = SignedDuration::from_nanos(100);
         let none = Duration::ZERO;
         for (error, expected) in
-            [(four, Clock::Near), (-four, Clock::Near), (four + step, Clock::Off), (-four - step, Clock::Off)]
+            [(four, Skew::Near), (-four, Skew::Near), (four + step, Skew::Off), (-four - step, Skew::Off)]
         {
             assert_eq!(clock(error, none, none), expected, "{error}");
         }
         let second = Duration::from_secs(1);
         // A round trip only moves the host's clock forward.
-        assert_eq!(clock(four + step, none, second), Clock::AtLimit);
-        assert_eq!(clock(-four, none, second), Clock::AtLimit);
-        assert_eq!(clock(four, none, second), Clock::Near);
-        assert_eq!(clock(-four - step, none, second), Clock::Off);
+        assert_eq!(clock(four + step, none, second), Skew::AtLimit);
+        assert_eq!(clock(-four, none, second), Skew::AtLimit);
+        assert_eq!(clock(four, none, second), Skew::Near);
+        assert_eq!(clock(-four - step, none, second), Skew::Off);
         for sign in [1, -1] {
-            assert_eq!(clock((four + SignedDuration::from_secs(1)) * sign, second, none), Clock::AtLimit);
-            assert_eq!(clock((four - SignedDuration::from_secs(1)) * sign, second, none), Clock::Near);
+            assert_eq!(clock((four + SignedDuration::from_secs(1)) * sign, second, none), Skew::AtLimit);
+            assert_eq!(clock((four - SignedDuration::from_secs(1)) * sign, second, none), Skew::Near);
         }
     }
 
@@ -165,7 +165,7 @@ mod tests {
             let wrongs =
                 Rules::new(&Serves::Catalogue).wrongs(&asked, Span::around(START, Duration::MAX, Duration::ZERO));
             // A round trip without end reaches the end of time, and not its beginning.
-            assert_eq!(wrongs.clock, if time == 0 { Clock::Off } else { Clock::AtLimit });
+            assert_eq!(wrongs.clock, if time == 0 { Skew::Off } else { Skew::AtLimit });
         }
     }
 
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn of_several_wrongs_any_code_is_right_and_none_of_them_is_success() {
-        let right = Wrongs { version: false, product: false, clock: Clock::Near, n_policy: false };
+        let right = Wrongs { version: false, product: false, clock: Skew::Near, n_policy: false };
         let text = |wrongs: Wrongs, full| {
             let (codes, why) = wrongs.codes(full);
             (format!("{codes:?}"), why)
@@ -196,9 +196,9 @@ mod tests {
             (right, true, "{0x00000000, 0xC004D104}", Reason::TableMayBeFull),
             (Wrongs { version: true, ..right }, false, "{0x8007000D}", Reason::VersionUnknown),
             (Wrongs { n_policy: true, ..right }, false, "{0x00000000, 0x8007000D}", Reason::NPolicyBeyond),
-            (Wrongs { clock: Clock::AtLimit, ..right }, false, "{0x00000000, 0xC004F06C}", Reason::ClockAtLimit),
+            (Wrongs { clock: Skew::AtLimit, ..right }, false, "{0x00000000, 0xC004F06C}", Reason::ClockAtLimit),
             (
-                Wrongs { version: true, product: true, clock: Clock::Off, n_policy: true },
+                Wrongs { version: true, product: true, clock: Skew::Off, n_policy: true },
                 false,
                 "{0x8007000D, 0xC004F042, 0xC004F06C}",
                 Reason::SeveralWrong,

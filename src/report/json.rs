@@ -210,11 +210,11 @@ struct ExpectationRecord {
     verdict: &'static str,
 }
 
-/// How late exchanges started. This engine starts one when the one before is answered, so that it
-/// cannot fall behind a schedule of its own.
+/// How late exchanges started: those with times of their own, or kept apart by a pace, can fall behind.
 #[derive(Debug, Serialize)]
 struct GeneratorRecord {
     late_ns: LatencyRecord,
+    /// Promised to readers, and not judged yet.
     saturated: bool,
 }
 

@@ -1,5 +1,7 @@
-//! Events and results in, files and text out: one file a format.
+//! Events and results in, files and text out: one file a format. `out` knows the formats that are
+//! files, `file` where they go, and [`plain`] the words and numbers people read in all of them.
 
+mod file;
 mod journal;
 mod json;
 mod out;
@@ -9,9 +11,10 @@ mod plan;
 mod probe;
 mod text;
 
+pub use file::{OutFile, Patient};
 pub use journal::Journal;
 pub use json::{RunHeader, RunRecord};
-pub use out::{Format, OutFile, OutSpec, Patient, Reporter};
+pub use out::{Format, OutSpec, Reporter};
 pub use pcapng::Recorder;
 pub use plan::{arrival_line, render_plan};
 pub use probe::{ProbeReport, Subject};

@@ -30,15 +30,12 @@ pub fn render_plan(plan: &Plan, rehearsed: Option<&ScenarioResult>, began: FileT
     }
     let arriving: Vec<u16> = plan.arriving().map(|(group, ..)| group).collect();
     let _ = writeln!(out, "\n  {BOLD}machines{BOLD:#}");
-    for (number, group) in
-        plan.population.groups().enumerate().filter(|(number, _)| arriving.contains(&(*number as u16)))
-    {
-        let _ = number;
+    for (_, group) in plan.population.groups().enumerate().filter(|(number, _)| arriving.contains(&(*number as u16))) {
         machines(&mut out, group, began);
     }
     let _ = writeln!(out, "\n  {BOLD}steps{BOLD:#}");
     for (number, step) in plan.steps.iter().enumerate() {
-        render_step(&mut out, plan, number, step, rehearsed);
+        render_step(&mut out, number, step, rehearsed);
     }
     out
 }
@@ -157,7 +154,7 @@ fn days(minutes: u64) -> String {
     span(std::time::Duration::from_secs(minutes * 60))
 }
 
-fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, rehearsed: Option<&ScenarioResult>) {
+fn render_step(out: &mut String, number: usize, step: &Step, rehearsed: Option<&ScenarioResult>) {
     let _ = writeln!(out, "    {:>2}  {}", number + 1, harmless(&step.title));
     let mut parts = Vec::new();
     match step.host {
@@ -180,7 +177,6 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, rehear
     {
         detail(out, &format!("an honest host: {}", came_to(step, outcome)));
     }
-    let _ = plan;
 }
 
 fn arrivals(step: &Step) -> String {

@@ -57,6 +57,7 @@ pub fn render_scenario(result: &ScenarioResult) -> String {
     // Causes before what follows from them.
     render_failures(&mut out, result);
     render_broken_checks(&mut out, result, &[Level::Must]);
+    render_remarks(&mut out, result);
     render_divergences(&mut out, result);
     let width = plan.steps.iter().map(|step| step.title.chars().count()).max().unwrap_or(0).min(TITLE_WIDTH_MAX);
     for (number, (step, outcome)) in plan.steps.iter().zip(&result.steps).enumerate() {
@@ -167,11 +168,15 @@ fn render_broken_checks(out: &mut String, result: &ScenarioResult, levels: &[Lev
     }
 }
 
-/// In what the host is not an honest one, with both exchanges that show it.
-fn render_divergences(out: &mut String, result: &ScenarioResult) {
+/// What was learned of the host that is no fault of anybody.
+fn render_remarks(out: &mut String, result: &ScenarioResult) {
     for remark in &result.remarks {
         let _ = writeln!(out, "  {DIM}note    {}{DIM:#}", harmless(&remark.text));
     }
+}
+
+/// In what the host is not an honest one, with both exchanges that show it.
+fn render_divergences(out: &mut String, result: &ScenarioResult) {
     for (id, outcome) in &result.divergences {
         let requirement = id.requirement();
         let (style, word, times) = match outcome.failed {
@@ -248,15 +253,20 @@ fn render_sums(out: &mut String, result: &ScenarioResult) {
         let all = counted(result.checks.len(), "requirement");
         let _ = writeln!(out, "  checks    {held} of {all} held, {} in all", counted(done, "time"));
     }
-    render_latency(out, result);
+    render_leases(out, result);
+    render_time(out, result);
 }
 
-fn render_latency(out: &mut String, result: &ScenarioResult) {
-    let totals = result.totals;
+fn render_leases(out: &mut String, result: &ScenarioResult) {
     if result.statuses.len() > 1 {
         let said = result.statuses.iter().map(|(status, times)| format!("{} x {status}", grouped(*times)));
         let _ = writeln!(out, "  leases    {}", said.collect::<Vec<_>>().join(", "));
     }
+}
+
+/// How long things took, and what went over the wire meanwhile.
+fn render_time(out: &mut String, result: &ScenarioResult) {
+    let totals = result.totals;
     if let TimeMode::Virtual { begins } = result.plan.time {
         let _ = writeln!(
             out,

@@ -50,7 +50,8 @@ fn mixed(value: u64) -> u64 {
 }
 
 const ROUNDS: usize = 4;
-/// Apart from the streams of requests, of schedules and of the lab host.
+/// Apart from the streams of requests (those that leases make begin at 2^63), of schedules (at 2^62) and
+/// of the lab host (the last).
 const SHUFFLE_STREAMS: u64 = 3 << 61;
 
 #[cfg(test)]

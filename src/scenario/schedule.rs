@@ -178,7 +178,8 @@ fn exponential(generator: &mut ChaCha8Rng) -> f64 {
     }
 }
 
-/// Apart from the streams of requests, which count up from 0, and the lab host's.
+/// Apart from the streams of requests, which count up from 0 or, where leases make them, from 2^63, of
+/// mixed orders (from 3 * 2^61), and the lab host's, the last.
 const SPREAD_STREAMS: u64 = 1 << 62;
 
 #[cfg(test)]

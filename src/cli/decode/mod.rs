@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use self::show::Show;
 use self::tally::Tally;
 use super::Failure;
+use super::common::read_at_most;
 use crate::capture::{self, Chunk, Conversation, Direction};
 use crate::exit::Exit;
 use crate::proto::verify::History;
@@ -178,12 +179,11 @@ fn timestamp(time: Duration) -> Option<Timestamp> {
 }
 
 fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
     let source: Box<dyn Read> = match file == Path::new("-") {
         true => Box::new(io::stdin().lock()),
         false => Box::new(File::open(file)?),
     };
-    source.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    let bytes = read_at_most(source, FILE_BYTES_MAX)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         let why = "larger than 1 GiB; cut out the KMS traffic first (tshark -r FILE -Y 'tcp.port == 1688' -w OUT)";
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));

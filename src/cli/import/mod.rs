@@ -4,7 +4,7 @@ mod tell;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::TimeZone;
 
 use super::Failure;
-use super::common::say;
+use super::common::{read_at_most, say};
 use crate::exit::Exit;
 use crate::population::import::write::{Name, population, scenario};
 use crate::population::import::{self, Export, FILE_BYTES_MAX, RECORDS_MAX, Unreadable, gather};
@@ -162,8 +162,7 @@ fn read(file: &Path, zone: &TimeZone) -> Result<Export, Failure> {
 }
 
 fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    let bytes = read_at_most(File::open(file)?, FILE_BYTES_MAX)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         let why = "larger than 1 GiB; export the log in parts (Event Viewer: \"Filter Current Log\", by time)";
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));

@@ -208,7 +208,7 @@ impl fmt::Display for UnknownFault {
     }
 }
 
-/// A theme of scenarios each.
+/// One theme, one file, one list.
 static THEMES: &[&[Fault]] = &[
     counting::FAULTS,
     time::FAULTS,

@@ -6,6 +6,8 @@ use super::super::DivergenceId::*;
 use super::super::*;
 use super::{START, question};
 use crate::catalog;
+use crate::proto::Verdict;
+use crate::wire::kms::ProtocolVersion;
 
 /// An oracle and a clock that goes a second further with each exchange.
 struct Stand {

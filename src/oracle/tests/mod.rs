@@ -5,6 +5,7 @@ mod lies;
 mod world;
 
 use super::*;
+use crate::wire::kms::ProtocolVersion;
 
 pub(super) const START: FileTime = FileTime(134_396_615_660_000_000);
 

@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use super::super::*;
 use super::START;
 use crate::catalog::{self, Product};
+use crate::proto::Verdict;
+use crate::wire::kms::ProtocolVersion;
 
 /// One request to be, all times in ticks of a microsecond.
 #[derive(Debug, Clone)]

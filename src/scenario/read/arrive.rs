@@ -8,7 +8,8 @@ use toml::de::DeValue;
 use super::form::{Form, Key, Shape, words};
 use super::problem::{Finding, Findings};
 use super::value::Fault;
-use super::walk::{Node, Table, quoted};
+use super::walk::{Node, Table};
+use super::wording::quoted;
 use crate::scenario::schedule::{Arrive, Schedule, Spread, Stage};
 
 /// How they arrive; nothing when something is wrong.

@@ -7,7 +7,7 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use super::problem::{Finding, Findings, Problems};
 use super::source::Source;
 use super::value::Fault;
-use super::walk::{listed, nearest, quoted};
+use super::wording::{listed, nearest, quoted};
 use crate::text::counted;
 
 /// A table that is read row by row. Its text must outlive it.

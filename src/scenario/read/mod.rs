@@ -3,7 +3,7 @@
 //! [`source`] knows where bytes stand for a person and [`problem`] what is said about them; [`syntax`]
 //! says what is wrong as TOML, and [`walk`] goes through what is right as TOML. What each table may
 //! hold is said as data, in its [`form`], of which [`mod@schema`] makes the JSON Schema; values that mean
-//! the same everywhere are read in [`value`].
+//! the same everywhere are read in [`value`], and [`wording`] names things in what is said of them.
 //!
 //! On these stand the readers of the tables: [`host`]; [`clients`], and of a group its [`products`],
 //! [`lease`], [`clock`], times [`away`] and [`population`], which is a [`csv_table`]; [`steps`], and of a
@@ -31,6 +31,7 @@ mod steps;
 mod syntax;
 mod value;
 mod walk;
+mod wording;
 
 pub use host::served;
 pub use problem::{PROBLEMS_MAX, Problem, Problems};
@@ -45,7 +46,8 @@ use form::{Form, Key, Shape};
 use problem::{Finding, Findings};
 use source::Source;
 use value::Fault;
-use walk::{Node, Table, quoted, without_doubles};
+use walk::{Node, Table, without_doubles};
+use wording::quoted;
 
 /// Reads a scenario. `source` is the text of the file (a byte order mark and carriage returns do no
 /// harm), `file` what to call it in messages, and `tables` has the population tables it names.

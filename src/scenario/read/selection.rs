@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::clients::GroupDraft;
 use super::problem::{Finding, Findings};
-use super::walk::{Node, listed, nearest, quoted};
+use super::walk::Node;
+use super::wording::{listed, nearest, quoted};
 use crate::scenario::spec::Selection;
 
 /// What came of reading one entry of `clients`.

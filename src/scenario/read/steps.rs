@@ -11,8 +11,10 @@ use super::form::{Form, Key, Shape, words};
 use super::problem::{Finding, Findings};
 use super::selection::{self, Names};
 use super::source::Source;
-use super::walk::{Node, Table, quoted, without_doubles};
+use super::walk::{Node, Table, without_doubles};
+use super::wording::quoted;
 use super::{arrive, expectations, possible, value};
+use crate::client::Intervals;
 use crate::proto::Offer;
 use crate::scenario::expectation::Expectation;
 use crate::scenario::schedule::Arrive;
@@ -432,8 +434,8 @@ const OFFERS: [(&str, Offer); 3] = [
 ];
 
 const TIMES: std::ops::RangeInclusive<u32> = 1..=ARRIVALS_MAX as u32;
-/// What a client waits after a success until it asks again.
-const RENEWAL: Duration = Duration::from_secs(7 * 86_400);
+/// What a client waits after a success until it asks again: 7 days.
+const RENEWAL: Duration = Duration::from_secs(Intervals::DEFAULT.renewal_min as u64 * 60);
 /// As many a machine carries out in some minutes.
 const RENEWALS_MAX: u128 = 50_000_000;
 

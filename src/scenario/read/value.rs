@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::walk::{listed, nearest, quoted};
+use super::wording::{listed, nearest, quoted};
 use crate::catalog::{self, Product};
 use crate::client::clock::signed_duration;
 use crate::scenario::duration::duration as parse_duration;

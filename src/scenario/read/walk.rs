@@ -3,7 +3,7 @@
 //! A getter that finds something wrong says so in the [`Findings`] and returns `None`, so that the
 //! rest of the file is read all the same.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::form::Form;
 use super::problem::{Finding, Findings};
 use super::value::{self, Fault};
+use super::wording::{listed, nearest, quoted};
 
 /// A table whose keys are known.
 pub(super) struct Table<'a> {
@@ -305,44 +306,6 @@ pub(super) fn without_doubles<T, K: PartialEq>(
     kept
 }
 
-/// The name a person most likely meant.
-pub(super) fn nearest<'n>(asked: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let plain = |name: &str| name.to_lowercase().replace(['_', ' '], "-");
-    let asked: String = plain(asked).chars().take(NAME_CHARS_COMPARED_MAX).collect();
-    names
-        .map(|name| (strsim::jaro_winkler(&asked, &plain(name)), name))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name)
-}
-
-/// "`a`, `b` and `c`".
-pub(super) fn listed<'n>(names: impl Iterator<Item = &'n str>, quote: char, last: &str) -> String {
-    let names: Vec<&str> = names.collect();
-    let mut text = String::new();
-    for (at, name) in names.iter().take(LISTED_MAX).enumerate() {
-        let before = match at {
-            0 => "",
-            _ if at + 1 == names.len() => &format!(" {last} "),
-            _ => ", ",
-        };
-        let _ = write!(text, "{before}{quote}{name}{quote}");
-    }
-    if names.len() > LISTED_MAX {
-        let _ = write!(text, " and {} more", names.len() - LISTED_MAX);
-    }
-    text
-}
-
-/// What someone wrote, short enough for a message.
-pub(super) fn quoted(text: &str) -> String {
-    let mut short: String = text.chars().take(QUOTED_CHARS_MAX).collect();
-    if short.len() < text.len() {
-        short.push_str("...");
-    }
-    format!("{short:?}")
-}
-
 fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "text",
@@ -365,12 +328,7 @@ fn as_written(value: &DeValue<'_>) -> String {
 }
 
 const LINE_CHARS_MAX: usize = 300;
-const QUOTED_CHARS_MAX: usize = 60;
-const NAME_CHARS_COMPARED_MAX: usize = 100;
 /// The most values of a list that must differ from one another.
 const VALUES_MAX: usize = 100;
 /// Keys of which each value is asked with, one after the other.
 const ASKED_BY: [&str; 4] = ["product", "products", "protocol", "syntax"];
-const LISTED_MAX: usize = 12;
-/// Below this, Jaro-Winkler finds likeness where a person sees none.
-const LIKENESS_MIN: f64 = 0.8;

@@ -1,0 +1,45 @@
+//! Whether it is worth going on with a host that does not answer.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::proto::{Answer, FailureKind, Phase};
+
+/// Counts what came to nothing.
+#[derive(Default)]
+pub(super) struct Failures {
+    in_a_row: AtomicU64,
+    answered: AtomicBool,
+}
+
+impl Failures {
+    /// Takes in what an exchange came to.
+    pub fn note(&self, answer: &Answer) {
+        // The host spoke, and yet it says nothing of calls: neither a failure nor an answer.
+        if answer.is_not_applicable() {
+            return;
+        }
+        let silent = answer.failure.as_ref().is_some_and(|failure| {
+            let answered_somehow =
+                matches!(failure.kind, FailureKind::Fault(_) | FailureKind::Nak(_) | FailureKind::NoCommonSyntax(_));
+            !answered_somehow || failure.phase == Phase::Connect
+        });
+        if silent {
+            self.in_a_row.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.in_a_row.store(0, Ordering::Relaxed);
+            self.answered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// How many came to nothing in a row, when that is too many.
+    pub fn too_many(&self) -> Option<u32> {
+        let limit = if self.answered.load(Ordering::Relaxed) { FAILURES_MAX } else { FAILURES_AT_FIRST_MAX };
+        let in_a_row = self.in_a_row.load(Ordering::Relaxed);
+        (in_a_row >= limit).then_some(in_a_row as u32)
+    }
+}
+
+/// So many failures in a row end a run.
+const FAILURES_MAX: u64 = 10;
+/// So many end it when nothing was ever answered.
+const FAILURES_AT_FIRST_MAX: u64 = 3;

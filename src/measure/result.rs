@@ -1,0 +1,248 @@
+//! What a scenario came to, and whether that is a pass.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Latency;
+use crate::events::{Broken, RunError};
+use crate::oracle::{Divergence, DivergenceId, ExchangeId, Remark};
+use crate::proto::verify::{CheckId, Finding, Level};
+use crate::proto::{Negotiated, Verdict};
+use crate::scenario::{Expectation, Figure, Measured, Metric, Plan, Threshold, Timed};
+use crate::wire::kms::LicenseStatus;
+use crate::wire::{Guid, Hresult};
+
+/// Everything measured and judged of one scenario.
+#[derive(Debug)]
+pub struct ScenarioResult {
+    /// What was carried out.
+    pub plan: Arc<Plan>,
+    /// Each step, in order.
+    pub steps: Vec<StepResult>,
+    /// Counts.
+    pub totals: Totals,
+    /// Durations.
+    pub latency: Latencies,
+    /// How often each wire code came; `None` where nothing came.
+    pub wire: BTreeMap<Option<Hresult>, u64>,
+    /// How often each client verdict came.
+    pub verdicts: BTreeMap<Verdict, u64>,
+    /// How often each shown code came.
+    pub shown: BTreeMap<Hresult, u64>,
+    /// How often a connection or call came to nothing, by class, and what the first one said.
+    pub failures: BTreeMap<&'static str, (u64, String)>,
+    /// Each check that was done, in the order of the catalogue.
+    pub checks: BTreeMap<CheckId, CheckResult>,
+    /// How many answers were held against what an honest host would have said.
+    pub predicted: u64,
+    /// How many of them could be right in one way only.
+    pub predicted_exactly: u64,
+    /// How often an answer differed from that, and in what.
+    pub divergences: BTreeMap<DivergenceId, DivergenceResult>,
+    /// How many requests said each license status: by so much the host's own counters grow.
+    pub statuses: BTreeMap<LicenseStatus, u64>,
+    /// Answers that some check, expectation or prediction finds wrong.
+    pub wrong: u64,
+    /// Requests without an answer that can be trusted.
+    pub unanswered: u64,
+    /// What was learned of the host on the way.
+    pub remarks: Vec<Remark>,
+    /// What the first bind came to.
+    pub negotiated: Option<Negotiated>,
+    /// How long it took.
+    pub duration: Duration,
+    /// Why it ended early, if it did.
+    pub ended_early: Option<RunError>,
+}
+
+/// What became of a step.
+#[derive(Debug, Default)]
+pub struct StepResult {
+    /// Exchanges done.
+    pub exchanges: u64,
+    /// Exchanges that do not arise with this host, and are neither a pass nor a failure.
+    pub not_applicable: u64,
+    /// How often each client verdict came.
+    pub verdicts: BTreeMap<Verdict, u64>,
+    /// The least and the most any answer counted.
+    pub counts: Option<(u32, u32)>,
+    /// What became of each expectation, in the plan's order.
+    pub expectations: Vec<ExpectationResult>,
+}
+
+/// What became of an expectation.
+#[derive(Debug, Default)]
+pub struct ExpectationResult {
+    /// Exchanges it held for.
+    pub held: u64,
+    /// Exchanges it did not hold for.
+    pub failed: u64,
+    /// The first exchanges it did not hold for.
+    pub evidence: Vec<Disappointment>,
+}
+
+/// An exchange that was not as expected.
+#[derive(Debug)]
+pub struct Disappointment {
+    /// The machine.
+    pub machine: String,
+    /// What was expected of it, and what was observed.
+    pub broken: Broken,
+}
+
+/// What became of a check.
+#[derive(Debug, Default)]
+pub struct CheckResult {
+    /// How often it held.
+    pub passed: u64,
+    /// How often it failed.
+    pub failed: u64,
+    /// The first failures.
+    pub evidence: Vec<Evidence>,
+}
+
+/// One failure of a check.
+#[derive(Debug)]
+pub struct Evidence {
+    /// The machine whose answer it was.
+    pub machine: String,
+    /// The step, from 0.
+    pub step: usize,
+    /// What was found.
+    pub finding: Finding,
+}
+
+/// What became of one thing an honest host does.
+#[derive(Debug, Default)]
+pub struct DivergenceResult {
+    /// How often the host differed so that nothing but a fault of it explains it.
+    pub failed: u64,
+    /// How often it differed so that other clients of it may explain it.
+    pub doubtful: u64,
+    /// The first of them.
+    pub evidence: Vec<Difference>,
+}
+
+/// An answer that is not an honest host's.
+#[derive(Debug)]
+pub struct Difference {
+    /// Which exchange it was.
+    pub exchange: ExchangeId,
+    /// The machine whose answer it was.
+    pub machine: String,
+    /// Its client machine id.
+    pub cmid: Guid,
+    /// In what it differs.
+    pub divergence: Divergence,
+}
+
+/// Counts over a scenario.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Totals {
+    /// TCP connections opened.
+    pub connections: u64,
+    /// Activation requests sent, or meant to be.
+    pub requests: u64,
+    /// Responses that carried a return code.
+    pub responses: u64,
+    /// Bytes to the host.
+    pub bytes_sent: u64,
+    /// Bytes from the host.
+    pub bytes_received: u64,
+}
+
+/// Durations over a scenario.
+#[derive(Debug, Default, Clone)]
+pub struct Latencies {
+    /// TCP connections.
+    pub connect: Latency,
+    /// Binds.
+    pub bind: Latency,
+    /// alter_contexts.
+    pub alter: Latency,
+    /// Calls, send to reply.
+    pub service: Latency,
+    /// Whole exchanges, intended start to reply.
+    pub response: Latency,
+    /// How much later than intended exchanges started: our own doing, not the host's.
+    pub late: Latency,
+}
+
+impl ScenarioResult {
+    /// Checks of a level that failed at least once.
+    pub fn failed_checks(&self, level: Level) -> impl Iterator<Item = (CheckId, &CheckResult)> {
+        self.checks
+            .iter()
+            .filter(move |(check, result)| check.check().level == level && result.failed > 0)
+            .map(|(check, result)| (*check, result))
+    }
+
+    /// Expectations of steps that had answers, and were not met.
+    pub fn failed_expectations(&self) -> usize {
+        let planned = self.plan.steps.iter().zip(&self.steps);
+        let pairs = planned.flat_map(|(step, result)| step.expect.iter().zip(&result.expectations));
+        pairs.filter(|(expectation, result)| result.is_failed(expectation)).count()
+    }
+
+    /// Ways in which some answer was not an honest host's, and nothing but a fault of it explains that.
+    pub fn failed_predictions(&self) -> impl Iterator<Item = (DivergenceId, &DivergenceResult)> {
+        self.divergences.iter().filter(|(_, result)| result.failed > 0).map(|(id, result)| (*id, result))
+    }
+
+    /// Each threshold of the scenario, what was measured, and whether it holds.
+    pub fn thresholds(&self) -> impl Iterator<Item = (&Threshold, Measured, bool)> {
+        self.plan.thresholds.iter().map(|threshold| {
+            let measured = self.measured(threshold.metric);
+            (threshold, measured, threshold.holds(measured))
+        })
+    }
+
+    fn measured(&self, metric: Metric) -> Measured {
+        match metric {
+            Metric::Time { of, figure } => {
+                let latency = match of {
+                    Timed::Connect => &self.latency.connect,
+                    Timed::Bind => &self.latency.bind,
+                    Timed::Service => &self.latency.service,
+                    Timed::Response => &self.latency.response,
+                };
+                let ns = match figure {
+                    Figure::Quantile(thousandths) => latency.quantile_ns(f64::from(thousandths) / 1000.0),
+                    Figure::Mean => latency.mean_ns() as u64,
+                    Figure::Max => latency.max_ns(),
+                };
+                Measured::Time(Duration::from_nanos(ns))
+            }
+            Metric::Errors => Measured::Part(self.unanswered, self.totals.requests),
+            Metric::Wrong => Measured::Part(self.wrong, self.totals.requests),
+            Metric::Activated => {
+                let activated = self.verdicts.get(&Verdict::Activated).copied().unwrap_or_default();
+                Measured::Part(activated, self.totals.requests)
+            }
+            Metric::Throughput => Measured::PerSecond(self.throughput_rps()),
+        }
+    }
+
+    /// Whether every step ran and every check of the level `must`, every expectation and every
+    /// prediction held. Thresholds are judged apart.
+    pub fn passed(&self) -> bool {
+        self.ended_early.is_none()
+            && self.totals.requests > 0
+            && self.failed_expectations() == 0
+            && self.failed_predictions().next().is_none()
+            && self.failed_checks(Level::Must).next().is_none()
+    }
+
+    /// Answered calls a second.
+    pub fn throughput_rps(&self) -> f64 {
+        if self.duration.is_zero() { 0.0 } else { self.totals.responses as f64 / self.duration.as_secs_f64() }
+    }
+}
+
+impl ExpectationResult {
+    /// Whether the answers there were are not as expected.
+    pub fn is_failed(&self, expectation: &Expectation) -> bool {
+        self.held + self.failed > 0 && !expectation.what.is_met(self.held, self.failed)
+    }
+}

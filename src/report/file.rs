@@ -1,0 +1,101 @@
+//! Where output goes: files that are there whole or not at all, and standard output.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// A file that appears under its name only when it is whole.
+pub struct OutFile {
+    path: PathBuf,
+    temporary: Option<PathBuf>,
+    out: BufWriter<Box<dyn Write>>,
+}
+
+impl OutFile {
+    /// Begins a file at `path`; `-` is standard output.
+    pub fn create(path: &Path) -> io::Result<OutFile> {
+        let named = |error| in_words(path, &error);
+        let (temporary, out): (_, Box<dyn Write>) = if path == Path::new("-") {
+            (None, Box::new(Patient::new(io::stdout())))
+        } else if path.exists() && !path.is_file() {
+            // A device or a pipe is written to as it is: renaming a file over it would take it away.
+            (None, Box::new(File::options().write(true).open(path).map_err(named)?))
+        } else {
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(format!(".{}.part", std::process::id()));
+            let temporary = path.with_file_name(name);
+            let file = File::create(&temporary).map_err(named)?;
+            (Some(temporary), Box::new(file))
+        };
+        Ok(OutFile { path: path.to_owned(), temporary, out: BufWriter::new(out) })
+    }
+
+    /// Puts the whole file in its place.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        match self.temporary.take() {
+            Some(temporary) => std::fs::rename(&temporary, &self.path).map_err(|error| in_words(&self.path, &error)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Write for OutFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes).map_err(|error| in_words(&self.path, &error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush().map_err(|error| in_words(&self.path, &error))
+    }
+}
+
+impl Drop for OutFile {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            // Given up half-way: what there is would mislead.
+            let _ = std::fs::remove_file(temporary);
+        }
+    }
+}
+
+/// Standard output whose reader may leave early (`| head`): what comes after is thrown away, and
+/// whatever was to be found out is found out all the same.
+#[derive(Debug)]
+pub struct Patient<W> {
+    out: W,
+    left: bool,
+}
+
+impl<W: Write> Patient<W> {
+    /// A writer that does not mind its reader leaving.
+    pub fn new(out: W) -> Patient<W> {
+        Patient { out, left: false }
+    }
+
+    fn mind(&mut self, error: io::Error) -> io::Result<()> {
+        self.left = error.kind() == io::ErrorKind::BrokenPipe;
+        if self.left { Ok(()) } else { Err(error) }
+    }
+}
+
+impl<W: Write> Write for Patient<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.left {
+            return Ok(bytes.len());
+        }
+        self.out.write(bytes).or_else(|error| self.mind(error).map(|()| bytes.len()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.left {
+            return Ok(());
+        }
+        self.out.flush().or_else(|error| self.mind(error))
+    }
+}
+
+/// The error with the file it is about; its kind stays.
+fn in_words(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display()))
+}
