@@ -64,6 +64,26 @@ fn the_journal_and_the_record_count_alike() {
     assert_eq!(counted, events.len(), "every event belongs to a scenario");
 }
 
+#[test]
+fn arrivals_at_a_rate_were_meant_for_the_times_of_their_schedule() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("at-a-rate.toml");
+    let text = "name = \"at-a-rate\"\nquestion = \"When?\"\n[clients.pc]\ncount = 30\n\
+                product = \"Windows Server 2022 Standard\"\n\
+                [[step]]\ntitle = \"steadily\"\nclients = [\"pc\"]\narrive = { rate = \"200/s\" }\n";
+    std::fs::write(&file, text).unwrap();
+    let arguments = ["run", file.to_str().unwrap(), "--quiet", "--out", "events=-"];
+    let ran = command::run(command::command(env!("CARGO_BIN_EXE_kmsproof"), &arguments));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let events = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut exchanges: Vec<Value> = events.filter(|event| event["event"] == "exchange").collect();
+    exchanges.sort_by_key(|exchange| exchange["arrival"].as_u64());
+    let started: Vec<u64> = exchanges.iter().map(|exchange| exchange["started_ns"].as_u64().unwrap()).collect();
+    assert_eq!(started.len(), 30);
+    // However late each of them really began, which `late_ns` says.
+    assert!(started.windows(2).all(|pair| pair[1] - pair[0] == 5_000_000), "{started:?}");
+    assert!(exchanges.iter().all(|exchange| exchange["late_ns"].is_u64()));
+}
+
 /// The journal and the record of the shipped scenarios against the embedded host.
 fn run(name: &str) -> (Vec<Value>, Value) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("journal");

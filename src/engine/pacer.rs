@@ -20,6 +20,12 @@ impl Pacer {
         Pacer { gap, next: Mutex::new(Moment::default()) }
     }
 
+    /// Waits for the turn of a request that is due at `due`, and says when it was meant to start:
+    /// then, if nothing keeps requests apart, however late it has become.
+    pub async fn wait_for(&self, due: Moment, clock: Clock) -> Moment {
+        if self.gap.is_none() { due } else { self.wait(clock).await.max(due) }
+    }
+
     /// Waits for the next request's turn, and says when that was.
     pub async fn wait(&self, clock: Clock) -> Moment {
         let Some(gap) = self.gap else { return clock.now() };
@@ -49,6 +55,16 @@ mod tests {
             assert!(before.is_none_or(|before| turn >= before + gap), "{before:?} and {turn:?}");
             before = Some(turn);
         }
+    }
+
+    #[tokio::test]
+    async fn a_late_start_keeps_the_time_it_was_meant_for() {
+        let clock = Clock::start();
+        let due = clock.now();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(Pacer::new(None).wait_for(due, clock).await, due);
+        let paced = Pacer::new(Some(Duration::from_millis(1)));
+        assert!(paced.wait_for(due, clock).await > due, "its turn comes when the host may be asked again");
     }
 
     #[tokio::test]

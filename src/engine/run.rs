@@ -202,16 +202,25 @@ impl Crew {
         for (position, time) in arrivals.zip(times) {
             let due = begun + time;
             stop.sleep(due - clock.now()).await;
-            self.may_go_on()?;
-            let due = host.pacer.wait(*clock).await.max(due);
-            while under_way.try_join_next().is_some() {}
-            if under_way.len() >= IN_FLIGHT_MAX {
-                let _ = under_way.join_next().await;
+            if self.may_go_on().is_err() {
+                break;
+            }
+            let due = host.pacer.wait_for(due, *clock).await;
+            while let Some(arrived) = under_way.try_join_next() {
+                arrived.expect("an arrival does not panic");
+            }
+            if under_way.len() >= IN_FLIGHT_MAX
+                && let Some(arrived) = under_way.join_next().await
+            {
+                arrived.expect("an arrival does not panic");
             }
             let this = Arc::clone(self);
             under_way.spawn(async move { this.arrive(number, position, due).await });
         }
-        while under_way.join_next().await.is_some() {}
+        // Whatever ends the step, what is under way is finished and told of.
+        while let Some(arrived) = under_way.join_next().await {
+            arrived.expect("an arrival does not panic");
+        }
         self.may_go_on()
     }
 
