@@ -14,6 +14,10 @@ pub struct OutFile {
 impl OutFile {
     /// Begins a file at `path`; `-` is standard output.
     pub fn create(path: &Path) -> io::Result<OutFile> {
+        // A link stays one, and what it points to is written: renaming a file over the link would take
+        // it away, and `/dev/stdout` of a redirected run is a link to a file.
+        let followed = if path.is_symlink() && path != Path::new("-") { path.canonicalize().ok() } else { None };
+        let path = followed.as_deref().unwrap_or(path);
         let named = |error| in_words(path, &error);
         let (temporary, out): (_, Box<dyn Write>) = if path == Path::new("-") {
             (None, Box::new(Patient::new(io::stdout())))
@@ -98,4 +102,24 @@ impl<W: Write> Write for Patient<W> {
 /// The error with the file it is about; its kind stays.
 fn in_words(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display()))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_stays_a_link_and_its_file_is_written() {
+        let folder = std::env::temp_dir().join(format!("kmsproof-out-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (file, link) = (folder.join("run.json"), folder.join("latest.json"));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let mut out = OutFile::create(&link).unwrap();
+        out.write_all(b"new").unwrap();
+        out.finish().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }
