@@ -31,9 +31,11 @@ impl Failures {
         }
     }
 
-    /// How many came to nothing in a row, when that is too many.
-    pub fn too_many(&self) -> Option<u32> {
-        let limit = if self.answered.load(Ordering::Relaxed) { FAILURES_MAX } else { FAILURES_AT_FIRST_MAX };
+    /// How many came to nothing in a row, when that is too many. Of those `under_way` at the same
+    /// time the slow ones, which fail, come out together: they are no row.
+    pub fn too_many(&self, under_way: u64) -> Option<u32> {
+        let answered = self.answered.load(Ordering::Relaxed);
+        let limit = if answered { FAILURES_MAX + 2 * under_way } else { FAILURES_AT_FIRST_MAX };
         let in_a_row = self.in_a_row.load(Ordering::Relaxed);
         (in_a_row >= limit).then_some(in_a_row as u32)
     }

@@ -75,6 +75,7 @@ pub async fn run_plan(
                 run: Run { plan, host, terms, clock, events: events.clone(), stop },
                 fleet,
                 failures: Failures::default(),
+                under_way: AtomicU64::new(0),
                 idle: Mutex::default(),
                 asked: AtomicU64::new(0),
                 not_empty: OnceLock::new(),
@@ -105,6 +106,8 @@ struct Crew {
     run: Run,
     fleet: Fleet,
     failures: Failures,
+    /// How many requests are under way.
+    under_way: AtomicU64,
     /// Connections that wait for the next call of whoever comes first.
     idle: Mutex<Vec<Kept>>,
     /// How many requests were made.
@@ -231,7 +234,9 @@ impl Crew {
         if let Some(&count) = self.not_empty.get() {
             return Err(RunError::HostNotEmpty(count));
         }
-        self.failures.too_many().map_or(Ok(()), |failures| Err(RunError::HostSilent(failures)))
+        self.failures
+            .too_many(self.under_way.load(Ordering::Relaxed))
+            .map_or(Ok(()), |failures| Err(RunError::HostSilent(failures)))
     }
 
     /// Takes arrivals one after another until there are no more.
@@ -258,8 +263,10 @@ impl Crew {
         let arrival = Arrival { ordinal: arrival.ordinal + again, ..arrival };
         let ask = ask(plan, &arrival, &machine, attempt.wall(), self.fleet.began());
         let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        self.under_way.fetch_add(1, Ordering::Relaxed);
         tell(events, attempt.announce(&ask)).await;
         let result = self.call(step, &arrival, &ask, &mut attempt).await;
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
         let wall = clock.wall();
         let exchange = attempt.conclude(&machine, &ask, result, clock.now(), wall);
         self.fleet.conclude(arrival.activation, &machine, &exchange, wall);
@@ -315,4 +322,6 @@ struct Kept {
 }
 
 /// So many may be under way when each comes at its own time; more start late, and are counted late.
-const IN_FLIGHT_MAX: usize = 4096;
+/// No more than hosts commonly let wait to be accepted: beyond that connections are lost on the way, and
+/// not by a fault of the host.
+const IN_FLIGHT_MAX: usize = 1000;

@@ -70,11 +70,15 @@ impl Measure {
                 self.result.duration = *duration;
                 self.result.ended_early = ended_early.clone();
             }
+            Event::StepFinished { step } => {
+                if let Some(step) = self.result.steps.get_mut(*step) {
+                    step.finished = true;
+                }
+            }
             Event::ConnectionOpened { .. } => self.result.totals.connections += 1,
             Event::Exchange(exchange) => self.observe_exchange(exchange),
             Event::ScenarioStarted { .. }
             | Event::StepStarted { .. }
-            | Event::StepFinished { .. }
             | Event::ConnectionClosed { .. }
             | Event::Asked { .. }
             | Event::Pdu { .. } => {}
@@ -131,7 +135,9 @@ impl Measure {
         self.observe_checks(exchange);
         self.observe_expectations(exchange);
         self.observe_judgement(exchange);
-        self.result.wrong += u64::from(self.is_wrong(exchange));
+        let wrong = u64::from(self.is_wrong(exchange));
+        self.result.wrong += wrong;
+        self.result.steps[exchange.step].wrong += wrong;
     }
 
     fn is_wrong(&self, exchange: &Exchange) -> bool {

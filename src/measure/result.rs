@@ -63,6 +63,10 @@ pub struct StepResult {
     pub exchanges: u64,
     /// Exchanges that do not arise with this host, and are neither a pass nor a failure.
     pub not_applicable: u64,
+    /// Answers that some check, expectation or prediction finds wrong.
+    pub wrong: u64,
+    /// Whether it was gone through to its end.
+    pub finished: bool,
     /// How often each client verdict came.
     pub verdicts: BTreeMap<Verdict, u64>,
     /// The least and the most any answer counted.

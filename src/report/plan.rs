@@ -29,7 +29,7 @@ pub fn render_plan(plan: &Plan, rehearsed: Option<&ScenarioResult>, began: FileT
         row(&mut out, "holds to", &harmless(&threshold.text));
     }
     let arriving: Vec<u16> = plan.arriving().map(|(group, ..)| group).collect();
-    let _ = writeln!(out, "\n  {BOLD}machines{BOLD:#}");
+    let _ = writeln!(out, "\n  {BOLD}machines{BOLD:#}  {DIM}as of {began}{DIM:#}");
     for (_, group) in plan.population.groups().enumerate().filter(|(number, _)| arriving.contains(&(*number as u16))) {
         machines(&mut out, group, began);
     }
@@ -46,7 +46,10 @@ fn asks(plan: &Plan) -> String {
     let by_leases = plan.leased_requests();
     match (listed, by_leases) {
         (listed, 0) => format!("{machines}, {}", counted(listed, "request")),
-        (0, leased) => format!("{machines}, about {} as their leases make them", counted(leased, "request")),
+        (0, leased) => format!(
+            "{machines}, about {} as their leases make them, and more of those refused",
+            counted(leased, "request")
+        ),
         (listed, leased) => format!(
             "{machines}, {} and about {} more as their leases make them",
             counted(listed, "request"),

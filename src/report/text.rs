@@ -96,7 +96,8 @@ pub fn render_footer(results: &[ScenarioResult], skipped: &[String], exit: Exit,
 }
 
 fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcome: &StepResult, width: usize) {
-    let failed = step.expect.iter().zip(&outcome.expectations).any(|(expected, result)| result.is_failed(expected));
+    let failed = step.expect.iter().zip(&outcome.expectations).any(|(expected, result)| result.is_failed(expected))
+        || outcome.wrong > 0;
     let (style, word) = match (outcome.exchanges, failed) {
         // A step that only waits has nothing to show.
         (0, _) if step.selections.is_empty() => (DIM, "wait"),
@@ -124,7 +125,7 @@ fn render_step(out: &mut String, plan: &Plan, number: usize, step: &Step, outcom
 
 /// `24 x 0xC004F038 (count too low), count 1 to 24`
 pub(super) fn came_to(step: &Step, outcome: &StepResult) -> String {
-    if outcome.exchanges == 0 && step.host == HostState::Down {
+    if outcome.exchanges == 0 && outcome.finished && step.host == HostState::Down {
         return "left out: only the embedded host can be taken out of service".to_owned();
     }
     let mut parts: Vec<String> =
