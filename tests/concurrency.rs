@@ -41,3 +41,15 @@ fn one_lost_update_in_a_thousand_is_found() {
     assert_eq!(code, 100, "{stderr}");
     assert!(stderr.contains("oracle/count/low"), "{stderr}");
 }
+
+/// Sent faster than anybody could answer: what is lost on the way is lost to nobody's blame.
+#[test]
+fn an_honest_host_is_not_blamed_for_a_flood() {
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("flood.toml");
+    let text = "name = \"flood\"\nquestion = \"Whose fault is it?\"\n[clients.pc]\ncount = 20000\n\
+                product = \"Windows 11 Enterprise\"\n\
+                [[step]]\ntitle = \"all at once\"\nclients = [\"pc\"]\narrive = { rate = \"1000000/s\" }\n";
+    std::fs::write(&file, text).unwrap();
+    let Ran { code, stderr, .. } = run(command(PROGRAM, &["run", file.to_str().unwrap()]));
+    assert_eq!(code, 0, "{stderr}");
+}
