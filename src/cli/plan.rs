@@ -13,7 +13,7 @@ use super::carry_out::{self, Outputs};
 use super::common::{TargetArgs, runtime};
 use super::scenarios::{self, ScenarioArgs};
 use crate::checks::HostKnowledge;
-use crate::engine::{Clock, EmbeddedLab, HostUnderTest, Pacer, Settings, Stop, Terms};
+use crate::engine::{Clock, Drive, EmbeddedLab, HostUnderTest, Pacer, Settings, Stop, Terms};
 use crate::exit::Exit;
 use crate::lab::Faults;
 use crate::measure::ScenarioResult;
@@ -93,9 +93,9 @@ fn rehearse(plan: Plan, began: FileTime) -> Result<ScenarioResult, Failure> {
             connections: AtomicU64::new(0),
         };
         let connection = Settings { timeout: Duration::from_secs(5), record: false };
-        let terms = Terms { connection, lasts: Duration::ZERO };
+        let terms = Terms { connection, lasts: Duration::ZERO, drive: Drive::default() };
         let known = HostKnowledge { embedded: true, clock_uncertainty: Duration::ZERO };
-        carry_out::run_one(plan, &Arc::new(host), known, terms, clock, &Stop::default(), &mut Outputs::default()).await
+        carry_out::run_one(plan, &Arc::new(host), known, &terms, clock, &Stop::default(), &mut Outputs::default()).await
     })
 }
 

@@ -12,7 +12,7 @@ use super::carry_out::{Outputs, run_one};
 use super::common::{TargetArgs, interrupted, parse_limit, parse_span, runtime, say};
 use super::scenarios::{self, ScenarioArgs};
 use crate::checks::HostKnowledge;
-use crate::engine::{Clock, HostUnderTest, Settings, Stop, Target, Terms};
+use crate::engine::{Clock, Drive, HostUnderTest, Settings, Stop, Target, Terms};
 use crate::events::RunError;
 use crate::exit::Exit;
 use crate::measure::ScenarioResult;
@@ -115,7 +115,8 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
     let stop = stop_on_interrupt();
     let begun = clock.now();
     let record = args.out.iter().any(|spec| spec.format.wants_pdus());
-    let terms = Terms { connection: Settings { timeout: args.target.timeout, record }, lasts: args.lasts };
+    let connection = Settings { timeout: args.target.timeout, record };
+    let terms = Terms { connection, lasts: args.lasts, drive: Drive { tallies: !record, ..Drive::default() } };
     let known = HostKnowledge { embedded: host.lab.is_some(), clock_uncertainty: args.clock_uncertainty };
     let mut results = Vec::new();
     for plan in plans {
@@ -125,7 +126,7 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
         if !args.quiet {
             say(report::render_heading(&plan));
         }
-        let result = run_one(plan, &host, known, terms, clock, &stop, &mut outputs).await?;
+        let result = run_one(plan, &host, known, &terms, clock, &stop, &mut outputs).await?;
         if !args.quiet {
             say(report::render_scenario(&result));
         }

@@ -17,6 +17,7 @@ pub struct Attempt {
     position: usize,
     started: Moment,
     late: Duration,
+    held_back: Duration,
     asked: Moment,
     wall: FileTime,
     connection: Option<u64>,
@@ -32,12 +33,19 @@ impl Attempt {
             position,
             started: due,
             late: now - due,
+            held_back: Duration::ZERO,
             asked: now,
             wall,
             connection: None,
             opened: None,
             bytes: Bytes::default(),
         }
+    }
+
+    /// Notes that of the time it is late it waited so long for others, by the host's doing.
+    pub fn note_held_back(&mut self, held_back: Duration) {
+        self.held_back = held_back.min(self.late);
+        self.late -= self.held_back;
     }
 
     /// What a host's clock showed when it was put together.
@@ -96,6 +104,7 @@ impl Attempt {
             syntax,
             started: self.started,
             late: self.late,
+            held_back: self.held_back,
             asked: self.asked,
             wall: self.wall,
             sent,

@@ -18,6 +18,7 @@ mod run;
 mod srv;
 mod stop;
 mod target;
+mod terms;
 mod virtual_time;
 
 pub use attempt::Attempt;
@@ -26,8 +27,9 @@ pub use connection::{Connection, Failed, Settings};
 pub use embedded::EmbeddedLab;
 pub use pacer::Pacer;
 pub use resolve::{Unresolved, resolve};
-pub use run::{HostUnderTest, Terms, run_plan};
+pub use run::{HostUnderTest, run_plan};
 #[cfg(feature = "dns")]
 pub use srv::resolve_srv;
 pub use stop::Stop;
 pub use target::{Target, TargetParseError};
+pub use terms::{Closing, Drive, Engine, Terms};

@@ -12,12 +12,13 @@ use tokio::task::JoinSet;
 
 use super::attempt::{Attempt, ask};
 use super::clock::Clock;
-use super::connection::{Connection, Failed, Settings, connect, tell};
+use super::connection::{Connection, Failed, connect, tell};
 use super::embedded::EmbeddedLab;
 use super::failures::Failures;
 use super::fleet::Fleet;
 use super::pacer::Pacer;
 use super::stop::Stop;
+use super::terms::Terms;
 use super::virtual_time;
 use crate::events::{Event, RunError};
 use crate::proto::{Ask, Failure, Moment, Offer, Reply};
@@ -34,16 +35,6 @@ pub struct HostUnderTest {
     pub pacer: Pacer,
     /// How many connections were opened to it so far.
     pub connections: AtomicU64,
-}
-
-/// On what terms a plan is carried out.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms {
-    /// What every connection has in common.
-    pub connection: Settings,
-    /// For how long the scenario is gone through again and again; once in any case. One that goes
-    /// by a time of its own is gone through once.
-    pub lasts: Duration,
 }
 
 impl HostUnderTest {

@@ -4,20 +4,19 @@
 //! [`Measure`] takes events in, a [`ScenarioResult`] is what comes out, and [`Latency`] is
 //! how durations are kept on the way.
 
-mod latency;
 mod result;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use latency::Latency;
 pub use result::{
-    CheckResult, Difference, Disappointment, DivergenceResult, Evidence, ExpectationResult, Latencies, ScenarioResult,
-    StepResult, Totals,
+    CheckResult, Difference, Disappointment, DivergenceResult, Evidence, ExpectationResult, ScenarioResult, StepResult,
+    Totals,
 };
 
-use crate::events::{Event, Exchange};
+use crate::events::{Effort, Event, Exchange, Tally};
+pub use crate::events::{Latency, Times};
 use crate::oracle::Remark;
 use crate::proto::verify::Level;
 use crate::scenario::{HostState, Plan, TimeMode};
@@ -43,7 +42,7 @@ impl Measure {
             plan,
             steps,
             totals: Totals::default(),
-            latency: Latencies::default(),
+            latency: Times::default(),
             wire: BTreeMap::new(),
             verdicts: BTreeMap::new(),
             shown: BTreeMap::new(),
@@ -57,6 +56,7 @@ impl Measure {
             unanswered: 0,
             remarks: Vec::new(),
             negotiated: None,
+            effort: Effort::default(),
             duration: Duration::ZERO,
             ended_early: None,
         };
@@ -77,6 +77,7 @@ impl Measure {
             }
             Event::ConnectionOpened { .. } => self.result.totals.connections += 1,
             Event::Exchange(exchange) => self.observe_exchange(exchange),
+            Event::Tally(tally) => self.observe_tally(tally),
             Event::ScenarioStarted { .. }
             | Event::StepStarted { .. }
             | Event::ConnectionClosed { .. }
@@ -138,6 +139,40 @@ impl Measure {
         let wrong = u64::from(self.is_wrong(exchange));
         self.result.wrong += wrong;
         self.result.steps[exchange.step].wrong += wrong;
+    }
+
+    /// Takes in many exchanges at once that were all as they should be.
+    fn observe_tally(&mut self, tally: &Tally) {
+        let result = &mut self.result;
+        let many = tally.exchanges();
+        result.totals.requests += many;
+        result.totals.responses += many;
+        result.totals.connections += tally.connections;
+        result.totals.bytes_sent += tally.bytes.sent;
+        result.totals.bytes_received += tally.bytes.received;
+        result.latency.add(&tally.times);
+        let step = &mut result.steps[tally.step];
+        step.exchanges += many;
+        step.expectations.iter_mut().for_each(|expectation| expectation.held += many);
+        if let Some((least, most)) = tally.counts {
+            let (before_least, before_most) = step.counts.unwrap_or((least, most));
+            step.counts = Some((before_least.min(least), before_most.max(most)));
+        }
+        for (kind, times) in &tally.kinds {
+            *step.verdicts.entry(kind.outcome.verdict).or_default() += times;
+            *result.wire.entry(kind.outcome.wire).or_default() += times;
+            *result.verdicts.entry(kind.outcome.verdict).or_default() += times;
+            *result.shown.entry(kind.outcome.shown).or_default() += times;
+            *result.statuses.entry(kind.status).or_default() += times;
+            for check in kind.done.iter() {
+                result.checks.entry(check).or_default().passed += times;
+            }
+            if kind.predicted {
+                result.predicted += times;
+                result.predicted_exactly += times;
+            }
+        }
+        result.effort.add(&tally.effort);
     }
 
     fn is_wrong(&self, exchange: &Exchange) -> bool {

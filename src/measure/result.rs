@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Latency;
-use crate::events::{Broken, RunError};
+use crate::events::{Broken, Effort, RunError, Times};
 use crate::oracle::{Divergence, DivergenceId, ExchangeId, Remark};
 use crate::proto::verify::{CheckId, Finding, Level};
 use crate::proto::{Negotiated, Verdict};
@@ -23,7 +22,7 @@ pub struct ScenarioResult {
     /// Counts.
     pub totals: Totals,
     /// Durations.
-    pub latency: Latencies,
+    pub latency: Times,
     /// How often each wire code came; `None` where nothing came.
     pub wire: BTreeMap<Option<Hresult>, u64>,
     /// How often each client verdict came.
@@ -50,6 +49,8 @@ pub struct ScenarioResult {
     pub remarks: Vec<Remark>,
     /// What the first bind came to.
     pub negotiated: Option<Negotiated>,
+    /// How the generator did.
+    pub effort: Effort,
     /// How long it took.
     pub duration: Duration,
     /// Why it ended early, if it did.
@@ -154,23 +155,6 @@ pub struct Totals {
     pub bytes_sent: u64,
     /// Bytes from the host.
     pub bytes_received: u64,
-}
-
-/// Durations over a scenario.
-#[derive(Debug, Default, Clone)]
-pub struct Latencies {
-    /// TCP connections.
-    pub connect: Latency,
-    /// Binds.
-    pub bind: Latency,
-    /// alter_contexts.
-    pub alter: Latency,
-    /// Calls, send to reply.
-    pub service: Latency,
-    /// Whole exchanges, intended start to reply.
-    pub response: Latency,
-    /// How much later than intended exchanges started: our own doing, not the host's.
-    pub late: Latency,
 }
 
 impl ScenarioResult {

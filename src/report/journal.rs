@@ -50,6 +50,8 @@ impl<W: Write> Journal<W> {
             }),
             // The exchange itself says all of it.
             Event::Asked { .. } => return Ok(()),
+            // Whoever writes events is told of every exchange by itself.
+            Event::Tally(_) => return Ok(()),
             Event::Exchange(exchange) => exchange_record(scenario, exchange),
         };
         serde_json::to_writer(&mut self.out, &value)?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::events::RunError;
 use crate::exit::Exit;
-use crate::measure::{CheckResult, Difference, Latencies, Latency, ScenarioResult};
+use crate::measure::{CheckResult, Difference, Latency, ScenarioResult, Times};
 use crate::oracle::DivergenceId;
 use crate::proto::verify::{CheckId, Level};
 use crate::wire::{Guid, Hresult};
@@ -354,7 +354,7 @@ fn difference_record(difference: &Difference) -> DifferenceRecord<'_> {
     }
 }
 
-fn latencies_record(latency: &Latencies) -> LatenciesRecord {
+fn latencies_record(latency: &Times) -> LatenciesRecord {
     LatenciesRecord {
         connect: latency_record(&latency.connect),
         bind: latency_record(&latency.bind),

@@ -60,6 +60,7 @@ impl<W: Write> Recorder<W> {
             | Event::Asked { .. }
             | Event::StepStarted { .. }
             | Event::StepFinished { .. }
+            | Event::Tally(_)
             | Event::Exchange(_) => {}
         }
         Ok(())

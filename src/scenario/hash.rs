@@ -108,6 +108,7 @@ impl Sum {
         self.number(match step.connection {
             ConnectionUse::Each => 0,
             ConnectionUse::Kept => 1,
+            ConnectionUse::Calls(calls) => 1 + u64::from(calls),
         });
         self.shown(&step.arrive);
         self.number(u64::from(step.repeat.times));

@@ -65,6 +65,8 @@ pub struct Step {
     pub connection: ConnectionUse,
     /// How clients arrive.
     pub arrive: Arrive,
+    /// Where so many ask at a time: how long each of them rests after an answer, before the next one asks.
+    pub think: Duration,
     /// How often the whole list of arrivals is gone through.
     pub repeat: Repeat,
     /// In which order they arrive.
@@ -333,6 +335,7 @@ fn step(spec: &StepSpec, scenario: &Scenario, first_ordinal: u64) -> Step {
         wait: spec.wait,
         connection: spec.connection,
         arrive: spec.arrive.clone(),
+        think: spec.think,
         repeat: spec.repeat,
         order: spec.order,
         selections: spec.selections.clone(),

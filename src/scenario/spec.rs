@@ -35,6 +35,7 @@ pub(super) struct StepSpec {
     pub wait: Duration,
     pub connection: ConnectionUse,
     pub arrive: Arrive,
+    pub think: Duration,
     /// Empty in a step that only waits.
     pub selections: Vec<Selection>,
     /// Empty means each client's own.
@@ -64,6 +65,8 @@ pub struct Repeat {
     pub times: u32,
     /// With so much time between one and the next.
     pub pause: Duration,
+    /// Instead of so many times: again and again, for so long. Nobody starts after that.
+    pub lasts: Option<Duration>,
 }
 
 /// In which order the clients of a step arrive.
@@ -129,6 +132,8 @@ pub enum ConnectionUse {
     Each,
     /// One connection carries all calls of the step; of each worker, when they are concurrent.
     Kept,
+    /// A connection carries so many calls, and then is closed.
+    Calls(u32),
 }
 
 impl Scenario {
@@ -140,7 +145,7 @@ impl Scenario {
 
 impl Default for Repeat {
     fn default() -> Repeat {
-        Repeat { times: 1, pause: Duration::ZERO }
+        Repeat { times: 1, pause: Duration::ZERO, lasts: None }
     }
 }
 

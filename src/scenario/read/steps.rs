@@ -152,6 +152,7 @@ impl<'a> StepReader<'a, '_> {
                 line: self.source.line(self.table.at.start),
                 host: host?,
                 connection: connection?,
+                think: Duration::ZERO,
                 arrive: arrive?,
                 wait: wait?,
                 order: order?,
@@ -215,7 +216,7 @@ impl<'a> StepReader<'a, '_> {
         let table = Table::open(&REPEAT, entries, node.at.clone(), self.findings);
         let times = table.optional("times").and_then(|node| node.whole(TIMES, self.findings));
         let pause = table.optional("pause").map_or(Some(Duration::ZERO), |node| node.duration(self.findings));
-        Some(Repeat { times: times?, pause: pause? })
+        Some(Repeat { times: times?, pause: pause?, lasts: None })
     }
 
     fn check_kept_connection(&mut self, connection: Option<ConnectionUse>, offers: Option<&[Offer]>) {

@@ -18,8 +18,23 @@ impl Default for Latency {
 impl Latency {
     /// Notes a duration; longer than an hour counts as an hour.
     pub fn record(&mut self, took: Duration) {
-        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.0.saturating_record(nanoseconds.clamp(1, LONGEST_NS));
+        self.record_ns(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// The same, in nanoseconds.
+    pub fn record_ns(&mut self, took_ns: u64) {
+        self.0.saturating_record(took_ns.clamp(1, LONGEST_NS));
+    }
+
+    /// Adds what another one noted.
+    pub fn add(&mut self, other: &Latency) {
+        // Both have the same bounds.
+        let _ = self.0.add(&other.0);
+    }
+
+    /// Forgets everything, and keeps its memory.
+    pub fn clear(&mut self) {
+        self.0.reset();
     }
 
     /// How many were noted.

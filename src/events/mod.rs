@@ -1,8 +1,14 @@
 //! What happens in a run, as one stream of typed events. Checks, measures and
 //! reports read it, and the plan it comes of; they ask neither engine nor host.
 
+mod latency;
+mod tally;
+
 use core::net::SocketAddr;
 use std::time::Duration;
+
+pub use latency::Latency;
+pub use tally::{Effort, Kind, Tally, Times};
 
 use crate::oracle::{ExchangeId, Judgement, Question};
 use crate::proto::{Answer, Moment, Negotiated, Outcome, Sender};
@@ -75,6 +81,8 @@ pub enum Event {
     },
     /// An activation was asked for and answered, or came to nothing.
     Exchange(Box<Exchange>),
+    /// What a worker did meanwhile, but for the exchanges it told of one by one.
+    Tally(Box<Tally>),
     /// A step of the scenario is over.
     StepFinished {
         /// Its number in the scenario, from 0.
@@ -123,8 +131,10 @@ pub struct Exchange {
     pub syntax: Option<TransferSyntax>,
     /// When it was meant to start.
     pub started: Moment,
-    /// How much later than that it did.
+    /// How much later than it could have it did, by our own doing.
     pub late: Duration,
+    /// How long before that it waited because as many as may be were under way, by the host's doing.
+    pub held_back: Duration,
     /// When it was put together: the moment the machine's clock was read.
     pub asked: Moment,
     /// What the host's clock showed then, if it goes as ours does.
