@@ -25,6 +25,12 @@ impl Clock {
         Moment(self.start.elapsed())
     }
 
+    /// The time since the beginning, in nanoseconds.
+    pub fn now_ns(&self) -> u64 {
+        let elapsed = self.start.elapsed();
+        elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos())
+    }
+
     /// When the clock began, on the wall.
     pub fn wall_start(&self) -> Timestamp {
         self.wall_start

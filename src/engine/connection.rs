@@ -235,16 +235,22 @@ pub(super) async fn connect(addresses: &[SocketAddr], limit: Duration) -> Result
                 return Ok(stream);
             }
             Ok(Err(error)) => FailureKind::Connect(describe(address, &error)),
-            Err(_) => FailureKind::Connect(format!(
-                "no answer from {address} within {limit:?}: the host is down, or a firewall drops TCP {}",
-                address.port()
-            )),
+            Err(_) => no_answer(address, limit),
         };
     }
     Err(Failure::new(Phase::Connect, last))
 }
 
-fn describe(address: SocketAddr, error: &std::io::Error) -> String {
+/// A connection nobody answered, in words.
+pub(super) fn no_answer(address: SocketAddr, limit: Duration) -> FailureKind {
+    FailureKind::Connect(format!(
+        "no answer from {address} within {limit:?}: the host is down, or a firewall drops TCP {}",
+        address.port()
+    ))
+}
+
+/// Why a connection could not be made, in words.
+pub(super) fn describe(address: SocketAddr, error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::ConnectionRefused => format!(
             "{address} refused the connection: nothing listens on that port, or a firewall rejects it (KMS hosts listen on TCP 1688)"
@@ -259,7 +265,8 @@ fn describe(address: SocketAddr, error: &std::io::Error) -> String {
     }
 }
 
-fn broken(error: &std::io::Error) -> FailureKind {
+/// Why a connection broke, in words.
+pub(super) fn broken(error: &std::io::Error) -> FailureKind {
     match error.kind() {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => FailureKind::Reset,
         _ => FailureKind::Io(error.to_string()),

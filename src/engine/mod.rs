@@ -10,6 +10,8 @@ mod connection;
 mod embedded;
 mod failures;
 mod fleet;
+#[cfg(target_os = "linux")]
+mod hot;
 mod memory;
 mod pacer;
 mod resolve;

@@ -16,13 +16,17 @@ use super::connection::{Connection, Failed, connect, tell};
 use super::embedded::EmbeddedLab;
 use super::failures::Failures;
 use super::fleet::Fleet;
+#[cfg(target_os = "linux")]
+use super::hot;
 use super::pacer::Pacer;
 use super::stop::Stop;
-use super::terms::Terms;
+use super::terms::{Engine, Terms};
 use super::virtual_time;
-use crate::events::{Event, RunError};
+use crate::client::Machine;
+use crate::events::{Event, Exchange, RunError};
 use crate::proto::{Ask, Failure, Moment, Offer, Reply};
 use crate::scenario::{Arrival, Arrive, ConnectionUse, HostState, Plan, Step, TableNeeds, TimeMode};
+use crate::wire::FileTime;
 
 /// The host a run is against.
 #[derive(Debug)]
@@ -83,26 +87,26 @@ fn lost(error: std::io::Error) -> RunError {
     RunError::HostLost(error.to_string())
 }
 
-struct Run {
-    plan: Arc<Plan>,
-    host: Arc<HostUnderTest>,
-    terms: Terms,
-    clock: Clock,
-    events: Events<Event>,
-    stop: Stop,
+pub(super) struct Run {
+    pub plan: Arc<Plan>,
+    pub host: Arc<HostUnderTest>,
+    pub terms: Terms,
+    pub clock: Clock,
+    pub events: Events<Event>,
+    pub stop: Stop,
 }
 
 /// Everyone who works on a run over sockets, and what they share.
-struct Crew {
-    run: Run,
-    fleet: Fleet,
+pub(super) struct Crew {
+    pub run: Run,
+    pub fleet: Fleet,
     failures: Failures,
     /// How many requests are under way.
     under_way: AtomicU64,
     /// Connections that wait for the next call of whoever comes first.
     idle: Mutex<Vec<Kept>>,
     /// How many requests were made.
-    asked: AtomicU64,
+    pub asked: AtomicU64,
     /// A count that only a host can say which had counted others, when the scenario needs one that has not.
     not_empty: OnceLock<u32>,
     /// How often the whole scenario was gone through before.
@@ -149,6 +153,7 @@ impl Crew {
                 stop.sleep(step.repeat.pause).await;
             }
             match step.arrive {
+                _ if self.suits_workers(step) => self.by_workers(number, arrivals).await?,
                 Arrive::Turns { concurrency } => self.in_turns(number, arrivals, concurrency).await?,
                 _ => self.at_their_times(number, arrivals).await?,
             }
@@ -196,7 +201,7 @@ impl Crew {
         for (position, time) in arrivals.zip(times) {
             let due = begun + time;
             stop.sleep(due - clock.now()).await;
-            if self.may_go_on().is_err() {
+            if self.may_go_on(self.under_way.load(Ordering::Relaxed) as usize).is_err() {
                 break;
             }
             let due = host.pacer.wait_for(due, *clock).await;
@@ -215,25 +220,81 @@ impl Crew {
         while let Some(arrived) = under_way.join_next().await {
             arrived.expect("an arrival does not panic");
         }
-        self.may_go_on()
+        self.may_go_on(self.under_way.load(Ordering::Relaxed) as usize)
     }
 
-    fn may_go_on(&self) -> Result<(), RunError> {
+    /// Whether a step goes to the workers of the load engine.
+    fn suits_workers(&self, step: &Step) -> bool {
+        // A host that is kept to a pace is asked so seldom that nothing is gained.
+        let is_paced = self.run.host.pacer.is_slow();
+        let is_load = !matches!(step.arrive, Arrive::Turns { concurrency: 1 });
+        cfg!(target_os = "linux")
+            && !is_paced
+            && match self.run.terms.drive.engine {
+                Engine::Auto => is_load,
+                Engine::Epoll => true,
+                Engine::Portable => false,
+            }
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn by_workers(self: &Arc<Crew>, number: usize, arrivals: Range<usize>) -> Result<(), RunError> {
+        hot::carry(self, number, arrivals).await
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn by_workers(self: &Arc<Crew>, _number: usize, _arrivals: Range<usize>) -> Result<(), RunError> {
+        unreachable!("no step suits workers here")
+    }
+
+    /// How many workers share a step.
+    pub fn workers(&self, number: usize) -> usize {
+        let seats = self.run.plan.steps[number].concurrency().unwrap_or(usize::MAX);
+        self.run.terms.drive.workers().min(seats)
+    }
+
+    pub fn now(&self) -> Moment {
+        self.run.clock.now()
+    }
+
+    /// Whether more may start while so many are under way.
+    pub fn may_go_on(&self, under_way: usize) -> Result<(), RunError> {
         if self.run.stop.is_set() {
             return Err(RunError::Stopped);
         }
         if let Some(&count) = self.not_empty.get() {
             return Err(RunError::HostNotEmpty(count));
         }
-        self.failures
-            .too_many(self.under_way.load(Ordering::Relaxed))
-            .map_or(Ok(()), |failures| Err(RunError::HostSilent(failures)))
+        let failures = self.failures.too_many(under_way as u64);
+        failures.map_or(Ok(()), |failures| Err(RunError::HostSilent(failures)))
+    }
+
+    /// Who arrives at a place of a step. A request that is made again in another round is another request.
+    pub fn arrival(&self, number: usize, position: usize) -> Arrival {
+        let plan = &self.run.plan;
+        let arrival = plan.arrival(number, position);
+        let again = self.round.load(Ordering::Relaxed) * plan.arrivals() as u64;
+        Arrival { ordinal: arrival.ordinal + again, ..arrival }
+    }
+
+    /// Takes in what an exchange came to.
+    pub fn conclude(&self, number: usize, arrival: &Arrival, machine: &Machine, exchange: &Exchange, wall: FileTime) {
+        let plan = &self.run.plan;
+        self.fleet.conclude(plan, arrival.activation, machine, exchange, wall);
+        if plan.steps[number].host != HostState::Down {
+            self.failures.note(&exchange.answer);
+        }
+        if let (TableNeeds::Empty, Some(response)) = (plan.host.table, &exchange.answer.response)
+            && u64::from(response.count) > self.asked.load(Ordering::Relaxed)
+        {
+            let _ = self.not_empty.set(response.count);
+        }
     }
 
     /// Takes arrivals one after another until there are no more.
     async fn work(&self, number: usize, next: &AtomicUsize, end: usize) -> Result<(), RunError> {
         loop {
-            self.may_go_on()?;
+            self.may_go_on(self.under_way.load(Ordering::Relaxed) as usize)?;
             let position = next.fetch_add(1, Ordering::Relaxed);
             if position >= end {
                 return Ok(());
@@ -246,29 +307,18 @@ impl Crew {
     async fn arrive(&self, number: usize, position: usize, due: Moment) {
         let Run { plan, clock, events, .. } = &self.run;
         let step = &plan.steps[number];
-        let arrival = plan.arrival(number, position);
+        let arrival = self.arrival(number, position);
         let machine = self.fleet.machine(plan, &arrival);
         let mut attempt = Attempt::new(number, position, due, clock.now(), clock.wall());
-        // A request that is made again in another round is another request.
-        let again = self.round.load(Ordering::Relaxed) * plan.arrivals() as u64;
-        let arrival = Arrival { ordinal: arrival.ordinal + again, ..arrival };
         let ask = ask(plan, &arrival, &machine, attempt.wall(), self.fleet.began());
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.under_way.fetch_add(1, Ordering::Relaxed);
         tell(events, attempt.announce(&ask)).await;
         let result = self.call(step, &arrival, &ask, &mut attempt).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
         let wall = clock.wall();
         let exchange = attempt.conclude(&machine, &ask, result, clock.now(), wall);
-        self.fleet.conclude(arrival.activation, &machine, &exchange, wall);
-        if step.host != HostState::Down {
-            self.failures.note(&exchange.answer);
-        }
-        if let (TableNeeds::Empty, Some(response)) = (plan.host.table, &exchange.answer.response)
-            && u64::from(response.count) > self.asked.load(Ordering::Relaxed).max(asked)
-        {
-            let _ = self.not_empty.set(response.count);
-        }
+        self.conclude(number, &arrival, &machine, &exchange, wall);
         tell(events, Event::Exchange(Box::new(exchange))).await;
     }
 

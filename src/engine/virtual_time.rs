@@ -158,7 +158,7 @@ impl VirtualRun<'_> {
         tell(self.events, attempt.announce(&ask)).await;
         let result = self.call(step, arrival, &ask, &mut attempt).await;
         let exchange = attempt.conclude(&machine, &ask, result, now, wall);
-        self.fleet.conclude(arrival.activation, &machine, &exchange, wall);
+        self.fleet.conclude(self.plan, arrival.activation, &machine, &exchange, wall);
         tell(self.events, Event::Exchange(Box::new(exchange))).await;
         Ok(())
     }

@@ -105,6 +105,9 @@ pub enum RunError {
     /// The scenario goes by a time in which only the embedded host can live.
     #[error("not run: only the embedded lab host can live in a time that is not the wall's")]
     NeedsEmbeddedHost,
+    /// The system refused a worker what it needs.
+    #[error("a worker of the load engine could not go on: {0}")]
+    Worker(String),
     /// The embedded host could not be taken down or brought back.
     #[error("the embedded lab host was lost in an outage: {0}")]
     HostLost(String),

@@ -7,6 +7,13 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Moment(pub Duration);
 
+impl Moment {
+    /// So many nanoseconds after the beginning.
+    pub const fn from_nanos(nanoseconds: u64) -> Moment {
+        Moment(Duration::from_nanos(nanoseconds))
+    }
+}
+
 impl Add<Duration> for Moment {
     type Output = Moment;
 

@@ -1,0 +1,87 @@
+//! A place for one connection, and for the exchange that goes over it.
+
+use std::net::SocketAddr;
+
+use super::socket::Socket;
+use crate::client::Machine;
+use crate::events::{Bytes, Opened};
+use crate::proto::{Ask, Association, Offer};
+use crate::scenario::Arrival;
+use crate::wire::FileTime;
+
+/// A place for a connection. Small, for there may be ten thousand: whatever is long is only there while it is needed.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    pub socket: Option<Socket>,
+    pub stage: Stage,
+    /// Counts up with each connection, so that what was told of an earlier one is not taken for this one's.
+    pub generation: u32,
+    /// Which address is tried, of the host's.
+    pub address: usize,
+    pub offer: Offer,
+    /// Its number in the run.
+    pub connection: u64,
+    /// How many calls it has carried.
+    pub calls: u32,
+    /// When the stage began.
+    pub since_ns: u64,
+    pub connect_ns: u64,
+    pub association: Option<Box<Association>>,
+    /// What could not be sent at once.
+    pub outgoing: Vec<u8>,
+    pub work: Option<Work>,
+}
+
+/// What a connection is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Stage {
+    /// There is none.
+    #[default]
+    Free,
+    /// It is being made.
+    Connecting,
+    /// Something is under way on it.
+    Busy,
+    /// It waits for the next call.
+    Idle,
+}
+
+/// An exchange under way.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub position: usize,
+    pub arrival: Arrival,
+    /// When it was meant to start.
+    pub due_ns: u64,
+    /// When it could have started: there was a place for it.
+    pub able_ns: u64,
+    /// When it did.
+    pub start_ns: u64,
+    /// What a right clock showed then.
+    pub wall: FileTime,
+    pub bytes: Bytes,
+    pub sent_ns: Option<u64>,
+    /// What was agreed on the connection, when it was opened for this.
+    pub opened: Option<Box<Opened>>,
+    /// Whether the connection was opened for it.
+    pub opens: bool,
+    /// The machine and what it asks, where that was told.
+    pub told: Option<Box<(Machine, Ask)>>,
+}
+
+impl Slot {
+    /// What readiness of its socket is told with.
+    pub fn token(&self, at: usize) -> u64 {
+        u64::from(self.generation) << 32 | at as u64
+    }
+
+    /// Whether a socket that is ready with `token` is the one that is here now.
+    pub fn is_meant(&self, token: u64) -> bool {
+        self.socket.is_some() && self.generation == (token >> 32) as u32
+    }
+
+    /// The address it is connected, or being connected, to.
+    pub fn peer(&self, addresses: &[SocketAddr]) -> SocketAddr {
+        addresses[self.address.min(addresses.len() - 1)]
+    }
+}

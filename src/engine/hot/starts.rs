@@ -1,0 +1,193 @@
+//! Who is to start next, and when.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::scenario::{Arrive, Plan};
+
+/// The starts of one worker: its share of a step's arrivals.
+pub(super) struct Starts<'p> {
+    end: usize,
+    workers: usize,
+    /// Nobody starts from then on.
+    over_ns: u64,
+    way: Way<'p>,
+}
+
+enum Way<'p> {
+    /// Each at its own time, whether others are done or not.
+    Timed { times: Box<dyn Iterator<Item = Duration> + Send + 'p>, begun_ns: u64, next: Option<Start> },
+    /// So many at a time.
+    Turns {
+        next: usize,
+        /// How many may start.
+        seats: usize,
+    },
+}
+
+/// One start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Start {
+    /// Its place among the step's arrivals.
+    pub position: usize,
+    /// When it is due; `None` as soon as it can be.
+    pub due_ns: Option<u64>,
+}
+
+impl<'p> Starts<'p> {
+    /// The share of worker `worker` of `workers`, in a step whose arrivals begin at `begun_ns`: every
+    /// so-many-th arrival, so that nobody has to agree with anybody.
+    pub fn new(
+        plan: &'p Plan,
+        number: usize,
+        arrivals: Range<usize>,
+        worker: usize,
+        workers: usize,
+        begun_ns: u64,
+    ) -> Starts<'p> {
+        let step = &plan.steps[number];
+        let over_ns = step.repeat.lasts.map_or(u64::MAX, |lasts| begun_ns.saturating_add(nanoseconds(lasts)));
+        let first = arrivals.start + worker;
+        let way = match (step.arrive.clone(), plan.times(number)) {
+            (Arrive::Turns { concurrency }, _) => {
+                let seats = concurrency / workers + usize::from(worker < concurrency % workers);
+                Way::Turns { next: first, seats }
+            }
+            (_, Some(mut times)) => {
+                let next = times
+                    .nth(worker)
+                    .map(|time| Start { position: first, due_ns: Some(begun_ns.saturating_add(nanoseconds(time))) });
+                Way::Timed { times, begun_ns, next }
+            }
+            // Leases make no list; such steps go by a time of their own.
+            (_, None) => Way::Turns { next: arrivals.end, seats: 0 },
+        };
+        Starts { end: arrivals.end, workers, over_ns, way }
+    }
+
+    /// The next start, if there is one still and, where so many go at a time, a seat for it.
+    pub fn peek(&self) -> Option<Start> {
+        match &self.way {
+            Way::Timed { next, .. } => {
+                next.filter(|start| start.position < self.end && start.due_ns.is_none_or(|due| due < self.over_ns))
+            }
+            Way::Turns { next, seats } if *seats > 0 && *next < self.end => {
+                Some(Start { position: *next, due_ns: None })
+            }
+            Way::Turns { .. } => None,
+        }
+    }
+
+    /// That start was made, or given up.
+    pub fn take(&mut self) {
+        match &mut self.way {
+            Way::Timed { times, begun_ns, next } => {
+                let begun_ns = *begun_ns;
+                *next = next.and_then(|start| {
+                    let time = times.nth(self.workers - 1)?;
+                    let due_ns = Some(begun_ns.saturating_add(nanoseconds(time)));
+                    Some(Start { position: start.position + self.workers, due_ns })
+                });
+            }
+            Way::Turns { next, seats } => {
+                *next += self.workers;
+                *seats -= 1;
+            }
+        }
+    }
+
+    /// Whoever sat there is done and rested.
+    pub fn free_seat(&mut self) {
+        if let Way::Turns { seats, .. } = &mut self.way {
+            *seats += 1;
+        }
+    }
+
+    /// Whether arrivals have times of their own.
+    pub fn are_timed(&self) -> bool {
+        matches!(self.way, Way::Timed { .. })
+    }
+
+    /// Whether nobody is left to start at `now_ns`.
+    pub fn are_over(&self, now_ns: u64) -> bool {
+        match &self.way {
+            Way::Timed { .. } => self.peek().is_none(),
+            Way::Turns { next, .. } => *next >= self.end || now_ns >= self.over_ns,
+        }
+    }
+
+    /// How many are due by `now_ns` that have not started.
+    pub fn overdue(&mut self, now_ns: u64) -> u64 {
+        let mut overdue = 0;
+        while self.are_timed() && self.peek().is_some_and(|start| start.due_ns.is_some_and(|due| due <= now_ns)) {
+            overdue += 1;
+            self.take();
+        }
+        overdue
+    }
+}
+
+/// Longer than five centuries is for ever.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Ids, ShippedTables, load};
+
+    fn plan(arrive: &str) -> Plan {
+        let file = format!(
+            "name = \"starts\"\nquestion = \"Who?\"\n[clients.a]\ncount = 10\nproduct = \"Windows Server 2022 Standard\"\n\
+             [[step]]\ntitle = \"all\"\nclients = [\"a\"]\narrive = {arrive}\n"
+        );
+        load(&file, "starts.toml", &ShippedTables).unwrap().plan(1, Ids::Seeded)
+    }
+
+    fn all(plan: &Plan, worker: usize, workers: usize) -> Vec<Start> {
+        let mut starts = Starts::new(plan, 0, 0..10, worker, workers, 1_000);
+        std::iter::from_fn(|| {
+            let start = starts.peek()?;
+            starts.take();
+            starts.free_seat();
+            Some(start)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_shares_of_all_workers_are_the_whole() {
+        for arrive in
+            ["{ rate = \"1000/s\", spread = \"poisson\" }", "{ concurrency = 3 }", "{ rate = \"10/s\", burst = 4 }"]
+        {
+            let plan = plan(arrive);
+            let whole = all(&plan, 0, 1);
+            assert_eq!(whole.len(), 10, "{arrive}");
+            for workers in 2..=4 {
+                let mut shared: Vec<Start> = (0..workers).flat_map(|worker| all(&plan, worker, workers)).collect();
+                shared.sort_by_key(|start| start.position);
+                assert_eq!(shared, whole, "{arrive}, {workers} workers");
+            }
+        }
+    }
+
+    #[test]
+    fn seats_are_shared_out_and_nobody_starts_without_one() {
+        let plan = plan("{ concurrency = 5 }");
+        let seats = |worker| {
+            let mut starts = Starts::new(&plan, 0, 0..10, worker, 2, 0);
+            std::iter::from_fn(|| starts.peek().map(|_| starts.take())).count()
+        };
+        assert_eq!((seats(0), seats(1)), (3, 2));
+    }
+
+    #[test]
+    fn whoever_is_due_and_did_not_start_is_counted() {
+        let plan = plan("{ rate = \"1000/s\" }");
+        let mut starts = Starts::new(&plan, 0, 0..10, 0, 1, 0);
+        starts.take();
+        assert_eq!(starts.overdue(3_500_000), 3);
+        assert_eq!(starts.peek(), Some(Start { position: 4, due_ns: Some(4_000_000) }));
+    }
+}
