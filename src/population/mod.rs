@@ -5,6 +5,7 @@
 //! machines differ one by one come from a table of [`Rows`].
 
 mod away;
+mod bodies;
 mod group;
 pub mod import;
 mod name;
@@ -14,6 +15,7 @@ mod share;
 mod tests;
 
 pub use away::Away;
+pub use bodies::{Bodies, Written};
 pub use group::{Group, LeaseBegins, Machines};
 pub use name::{NamePattern, NamePatternError};
 pub use rows::{Row, Rows};
@@ -172,12 +174,8 @@ impl Population {
         let place = activation.machine;
         let group = self.group(place);
         let workstation = group.workstation(place.number);
-        let row = group.row(place.number);
         let wanted = group.wanted_of(place.number, activation.product);
-        let is_vm = match row.and_then(|row| row.is_vm) {
-            Some(is_vm) => is_vm,
-            None => self.draws(place).is_in(Domain::Virtual, group.vm.millionths()),
-        };
+        let is_vm = self.is_vm(place);
         Machine {
             label: group.label(place.number),
             id: self.id(place),
@@ -187,6 +185,15 @@ impl Population {
             is_vm,
             clock: group.clock_of(place.number),
             lease: self.lease(activation, began),
+        }
+    }
+
+    /// Whether a machine says it is virtual.
+    pub fn is_vm(&self, place: Place) -> bool {
+        let group = self.group(place);
+        match group.row(place.number).and_then(|row| row.is_vm) {
+            Some(is_vm) => is_vm,
+            None => self.draws(place).is_in(Domain::Virtual, group.vm.millionths()),
         }
     }
 
