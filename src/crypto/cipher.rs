@@ -11,6 +11,7 @@ use super::schedule;
 #[derive(Debug)]
 pub struct Cipher {
     forward: Rounds,
+    forward_wide: Vec<Block8>,
     backward: Rounds,
     backward_wide: Vec<Block8>,
 }
@@ -66,6 +67,38 @@ impl Cipher {
         }
     }
 
+    /// Encrypts eight messages in place in CBC mode, side by side: what one of them has to wait for,
+    /// the others hide. Where there are fewer, the rest of the lanes may carry anything.
+    pub fn encrypt_cbc_side_by_side<const BLOCKS: usize>(
+        &self,
+        ivs: &[[u8; 16]; LANES],
+        messages: &mut [[[u8; 16]; BLOCKS]; LANES],
+    ) {
+        let mut lanes = Block8::from(ivs.map(Block::from));
+        for block in 0..BLOCKS {
+            for (lane, message) in lanes.iter_mut().zip(messages.iter()) {
+                xor_block(lane, &message[block]);
+                xor(lane, &self.forward.whitening);
+            }
+            for keys in &self.forward_wide {
+                hazmat::cipher_round_par(&mut lanes, keys);
+            }
+            for (lane, message) in lanes.iter_mut().zip(messages.iter_mut()) {
+                hazmat::inv_mix_columns(lane);
+                message[block] = (*lane).into();
+            }
+        }
+    }
+
+    /// Decrypts eight blocks in place, side by side, with no chaining.
+    pub fn decrypt_side_by_side(&self, blocks: &mut [[u8; 16]; LANES]) {
+        let mut lanes = self.decrypt_wide(blocks);
+        for (block, lane) in blocks.iter_mut().zip(lanes.iter_mut()) {
+            hazmat::mix_columns(lane);
+            *block = (*lane).into();
+        }
+    }
+
     /// Decrypts blocks in place in CBC mode, eight at a time: unlike encryption
     /// no block has to wait for the one before it.
     pub fn decrypt_cbc(&self, iv: &[u8; 16], blocks: &mut [[u8; 16]]) {
@@ -98,8 +131,9 @@ impl Cipher {
         let keys: Vec<Block> = round_keys.iter().map(|key| Block::from(*key)).collect();
         let forward = Rounds::new(keys.iter(), |_| (), hazmat::mix_columns);
         let backward = Rounds::new(keys.iter().rev(), hazmat::inv_mix_columns, hazmat::inv_mix_columns);
-        let backward_wide = backward.keys.iter().map(|key| Block8::from([*key; LANES])).collect();
-        Cipher { forward, backward, backward_wide }
+        let wide = |rounds: &Rounds| rounds.keys.iter().map(|key| Block8::from([*key; LANES])).collect();
+        let (forward_wide, backward_wide) = (wide(&forward), wide(&backward));
+        Cipher { forward, forward_wide, backward, backward_wide }
     }
 }
 
@@ -133,8 +167,13 @@ fn xor<T: AsMut<[u8]> + ?Sized, U: AsRef<[u8]> + ?Sized>(block: &mut T, with: &U
     }
 }
 
+fn xor_block(block: &mut Block, with: &[u8; 16]) {
+    let sum = u128::from_ne_bytes((*block).into()) ^ u128::from_ne_bytes(*with);
+    *block = Block::from(sum.to_ne_bytes());
+}
+
 /// Blocks to one call of the crate's parallel round functions.
-const LANES: usize = 8;
+pub const LANES: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -212,6 +251,24 @@ mod tests {
                 prop_assert_ne!(turned, block);
                 cipher.decrypt_block(&mut turned);
                 prop_assert_eq!(turned, block);
+            }
+        }
+
+        #[test]
+        fn eight_side_by_side_are_eight_one_after_the_other(ivs: [[u8; 16]; 8], messages: [[[u8; 16]; 5]; 8]) {
+            for cipher in [Cipher::v4(), Cipher::v5(), Cipher::v6()] {
+                let mut side_by_side = messages;
+                cipher.encrypt_cbc_side_by_side(&ivs, &mut side_by_side);
+                let mut decrypted = ivs;
+                cipher.decrypt_side_by_side(&mut decrypted);
+                for lane in 0..LANES {
+                    let mut alone = messages[lane];
+                    cipher.encrypt_cbc(&ivs[lane], &mut alone);
+                    prop_assert_eq!(side_by_side[lane], alone);
+                    let mut block = ivs[lane];
+                    cipher.decrypt_block(&mut block);
+                    prop_assert_eq!(decrypted[lane], block);
+                }
             }
         }
 

@@ -2,8 +2,8 @@
 //!
 //! What a V4, V5 or V6 message is wrapped in, and nothing about what it says:
 //! bodies come in and go out as bytes. [`envelope`] seals and opens whole
-//! messages; [`mac`] and [`proof`] are the values a verifier recomputes;
-//! [`Cipher`] is the one engine under all of them. The keys are fixed and
+//! messages; [`mac`] and [`proof`] are the values a verifier recomputes, [`lanes`] those of
+//! eight messages at once; [`Cipher`] is the one engine under all of them. The keys are fixed and
 //! public: they keep nothing secret, they only make a message recognisable.
 //!
 //! Nothing here judges. An opened plaintext keeps its padding and its trailer,
@@ -11,9 +11,10 @@
 
 mod cipher;
 pub mod envelope;
+pub mod lanes;
 pub mod mac;
 pub mod proof;
 mod schedule;
 
-pub use cipher::Cipher;
+pub use cipher::{Cipher, LANES};
 pub use envelope::{PartialBlock, SealV5, SealV6, Sealing};

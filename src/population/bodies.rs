@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{Activation, Group, LeaseBegins, Machines, Place, Population};
 use crate::client::{ClientClock, Lease};
 use crate::proto::Verdict;
-use crate::wire::kms::{ProtocolVersion, REQUEST_LEN, WorkstationName};
 use crate::wire::FileTime;
+use crate::wire::kms::{ProtocolVersion, REQUEST_LEN, WorkstationName};
 
 /// The bodies of a population's requests.
 #[derive(Debug)]

@@ -138,7 +138,7 @@ pub struct ReplyTimes {
 }
 
 /// The client's side of one connection, from bind to the last call.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Association {
     config: AssociationConfig,
     state: State,
@@ -200,6 +200,20 @@ impl Association {
         };
         self.send(now, &bind);
         self.state = State::Binding { since: now };
+    }
+
+    /// Goes on as if so many calls had been made and answered already.
+    pub(super) fn skip_calls(&mut self, calls: u32) {
+        self.calls = self.calls.wrapping_add(calls);
+        self.next_call_id = self.next_call_id.wrapping_add(calls);
+    }
+
+    /// Goes on as if the host had named this association group.
+    pub(super) fn set_group(&mut self, group: u32) {
+        self.negotiated.assoc_group = group;
+        if let Some(ack) = &mut self.ack {
+            ack.assoc_group = group;
+        }
     }
 
     /// Calls `RequestActivation` with an enveloped request.
@@ -306,6 +320,16 @@ impl Association {
     /// Whether nothing can happen any more.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Over)
+    }
+
+    /// Whether it is ready, and nothing has come that belongs to no answer.
+    pub fn is_quiet(&self) -> bool {
+        self.is_ready() && self.frames.pending().is_empty()
+    }
+
+    /// What bind and alter_context have come to so far.
+    pub fn negotiated(&self) -> &Negotiated {
+        &self.negotiated
     }
 
     /// The syntax the next call will use.
@@ -425,9 +449,14 @@ impl Association {
 
     /// NDR32 for the first call and NDR64 for later ones, as far as both are there.
     fn next_context(&self) -> Option<(u16, TransferSyntax)> {
+        self.context_of(self.calls)
+    }
+
+    /// The context of the call after so many others.
+    pub(super) fn context_of(&self, calls: u32) -> Option<(u16, TransferSyntax)> {
         let ndr32 = self.negotiated.ndr32.map(|id| (id, TransferSyntax::Ndr32));
         let ndr64 = self.negotiated.ndr64.map(|id| (id, TransferSyntax::Ndr64));
-        if self.calls == 0 { ndr32.or(ndr64) } else { ndr64.or(ndr32) }
+        if calls == 0 { ndr32.or(ndr64) } else { ndr64.or(ndr32) }
     }
 
     fn send(&mut self, now: Moment, pdu: &Pdu<'_>) {
@@ -462,7 +491,7 @@ fn element(id: u16, transfer: SyntaxId) -> ContextElement {
 }
 
 /// A Microsoft client starts at 2 (protocol description, section 1.1).
-const FIRST_CALL_ID: u32 = 2;
+pub(super) const FIRST_CALL_ID: u32 = 2;
 const NDR32_CONTEXT: u16 = 0;
 const NDR64_CONTEXT: u16 = 1;
 const BTFN_CONTEXT: u16 = 2;

@@ -13,6 +13,7 @@
 mod answers;
 mod ask;
 mod association;
+pub mod express;
 mod failure;
 mod heard;
 mod host;

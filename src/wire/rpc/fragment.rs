@@ -22,7 +22,7 @@ pub fn fragments(stub: &[u8], max_fragment: u16) -> impl Iterator<Item = (Flags,
 }
 
 /// Joins the fragments of one call at a time, up to a bound.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Assembler {
     limit: usize,
     open: Option<u32>,

@@ -7,7 +7,7 @@ use super::{HEADER_LEN, PduView};
 ///
 /// A PDU is at most 65,535 bytes (its length is 16 bits), so a caller that takes every
 /// frame after each [`FrameBuffer::push`] holds no more than that and one piece.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct FrameBuffer {
     bytes: Vec<u8>,
     start: usize,
