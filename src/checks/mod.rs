@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::events::{Broken, Event, Exchange};
-use crate::oracle::{Heard, Host, Oracle, Remark, Serves, TableBefore};
+use crate::oracle::{Certain, Heard, Host, Oracle, Remark, Serves, Settled, TableBefore};
 use crate::proto::verify::{Checks, History};
 use crate::scenario::{HostState, Plan, TableNeeds, TimeMode};
 
@@ -36,7 +36,17 @@ pub struct Judge {
     plan: Arc<Plan>,
     history: History,
     oracle: Oracle,
+    quiet: Arc<Quiet>,
     down: bool,
+}
+
+/// What whoever carries a plan out needs to know to leave things untold.
+#[derive(Debug)]
+pub struct Quiet {
+    /// The counts that are due.
+    pub settled: Settled,
+    /// The requests that are granted for sure.
+    pub certain: Certain,
 }
 
 impl Judge {
@@ -52,7 +62,14 @@ impl Judge {
                 (false, TimeMode::Wall) => known.clock_uncertainty,
             },
         };
-        Judge { plan, history: History::default(), oracle: Oracle::new(host), down: false }
+        let quiet =
+            Arc::new(Quiet { settled: Settled::new(plan.asks_per_application()), certain: Certain::new(&host) });
+        Judge { plan, history: History::default(), oracle: Oracle::new(host), quiet, down: false }
+    }
+
+    /// What may go untold by now: it is kept up to date while the judge listens.
+    pub fn quiet(&self) -> Arc<Quiet> {
+        Arc::clone(&self.quiet)
     }
 
     /// Passes an event on, an exchange with everything that can be said of it.
@@ -64,10 +81,15 @@ impl Judge {
                 if *fresh_host {
                     self.history = History::default();
                     self.oracle.fresh_host();
+                    self.quiet.settled.clear();
                 }
             }
             Event::Asked { id, question, at, wall } if !self.down => self.oracle.asked(*id, question, *at, *wall),
-            Event::Exchange(exchange) => self.judge_exchange(exchange),
+            Event::Exchange(exchange) => {
+                self.judge_exchange(exchange);
+                self.quiet.settled.update(&mut self.oracle, exchange.received);
+            }
+            Event::Tally(tally) => self.quiet.settled.update(&mut self.oracle, tally.until),
             _ => {}
         }
         event

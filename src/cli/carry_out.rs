@@ -62,7 +62,8 @@ pub async fn run_one(
     let (events, mut received) = mpsc::channel::<Event>(EVENTS_MAX);
     let mut judge = Judge::new(Arc::clone(&plan), known);
     let mut measure = Measure::new(Arc::clone(&plan));
-    let running = tokio::spawn(run_plan(plan, Arc::clone(host), terms.clone(), clock, events, stop.clone()));
+    let running =
+        tokio::spawn(run_plan(plan, Arc::clone(host), terms.clone(), clock, judge.quiet(), events, stop.clone()));
     while let Some(event) = received.recv().await {
         let event = judge.judge(event);
         measure.observe(&event);

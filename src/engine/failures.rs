@@ -26,7 +26,17 @@ impl Failures {
         if silent {
             self.in_a_row.fetch_add(1, Ordering::Relaxed);
         } else {
+            self.note_answered();
+        }
+    }
+
+    /// An exchange came to an answer.
+    pub fn note_answered(&self) {
+        // Written only when it changes: every worker reads it all the time.
+        if self.in_a_row.load(Ordering::Relaxed) != 0 {
             self.in_a_row.store(0, Ordering::Relaxed);
+        }
+        if !self.answered.load(Ordering::Relaxed) {
             self.answered.store(true, Ordering::Relaxed);
         }
     }

@@ -22,8 +22,11 @@ use super::pacer::Pacer;
 use super::stop::Stop;
 use super::terms::{Engine, Terms};
 use super::virtual_time;
+use crate::checks::Quiet;
 use crate::client::Machine;
 use crate::events::{Event, Exchange, RunError};
+use crate::population::Bodies;
+use crate::proto::verify::Repeats;
 use crate::proto::{Ask, Failure, Moment, Offer, Reply};
 use crate::scenario::{Arrival, Arrive, ConnectionUse, HostState, Plan, Step, TableNeeds, TimeMode};
 use crate::wire::FileTime;
@@ -54,6 +57,7 @@ pub async fn run_plan(
     host: Arc<HostUnderTest>,
     terms: Terms,
     clock: Clock,
+    quiet: Arc<Quiet>,
     events: Events<Event>,
     stop: Stop,
 ) {
@@ -66,10 +70,15 @@ pub async fn run_plan(
         (TimeMode::Virtual { .. }, None) => (Err(RunError::NeedsEmbeddedHost), Duration::ZERO),
         (TimeMode::Wall, _) => {
             let fleet = Fleet::new(&plan, clock.wall());
+            let bodies = Bodies::new(&plan.population, fleet.began());
             let crew = Crew {
                 run: Run { plan, host, terms, clock, events: events.clone(), stop },
                 fleet,
                 failures: Failures::default(),
+                quiet,
+                bodies,
+                ivs: Repeats::new(),
+                randoms: Repeats::new(),
                 under_way: AtomicU64::new(0),
                 idle: Mutex::default(),
                 asked: AtomicU64::new(0),
@@ -100,7 +109,14 @@ pub(super) struct Run {
 pub(super) struct Crew {
     pub run: Run,
     pub fleet: Fleet,
-    failures: Failures,
+    pub failures: Failures,
+    /// What may go untold.
+    pub quiet: Arc<Quiet>,
+    /// The bodies of its machines' requests.
+    pub bodies: Bodies,
+    /// The IVs and randoms of the last answers.
+    pub ivs: Repeats,
+    pub randoms: Repeats,
     /// How many requests are under way.
     under_way: AtomicU64,
     /// Connections that wait for the next call of whoever comes first.

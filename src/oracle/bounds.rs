@@ -195,6 +195,14 @@ impl Bounds {
         most
     }
 
+    /// How many the table holds, when it holds as many as it ever will of so many machines that ask with N
+    /// policies up to that: all of them, or as many as there is room for.
+    pub fn full(&self, machines: u64, n_policy_max: u32) -> Option<u32> {
+        let due = capacity(n_policy_max).min(machines);
+        let is_full = |held: &Stretch| held.capacity == capacity(n_policy_max) && held.counted.len() >= due;
+        self.stretches.iter().any(is_full).then(|| u32::try_from(due).ok()).flatten()
+    }
+
     /// The host surely counted the machine. `trusted` is what it said, if it may have said that.
     pub fn counted(&mut self, taken: &Taken, trusted: Option<Sighting>) {
         if let Some(sighting) = trusted {

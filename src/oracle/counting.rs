@@ -17,6 +17,10 @@ pub(super) struct Counting {
     /// Until something happens after which the table cannot be known exactly.
     exact: Option<Exact>,
     bounds: Bounds,
+    /// Whether it was counted wrong before: then nothing is ever settled.
+    is_distrusted: bool,
+    /// The last count that was told, and how often it was in a row.
+    repeated: (u32, u32),
     /// Whether a count still tells something new of a host of which nothing is known.
     is_to_learn: bool,
 }
@@ -42,7 +46,8 @@ impl Counting {
     pub fn new(before: TableBefore, clock_uncertainty: Duration) -> Counting {
         let exact = (before == TableBefore::Empty).then(Exact::default);
         let is_to_learn = before == TableBefore::Unknown;
-        Counting { before, exact, bounds: Bounds::new(before, clock_uncertainty), is_to_learn }
+        let bounds = Bounds::new(before, clock_uncertainty);
+        Counting { before, exact, bounds, is_distrusted: false, repeated: (0, 0), is_to_learn }
     }
 
     /// Whether the count that is there now is the first of a host of which nothing is known; so once.
@@ -94,7 +99,34 @@ impl Counting {
     /// The host surely counted the machine. `trusted` is what it said, if it may have said that.
     pub fn counted(&mut self, taken: &Taken, now: Span, trusted: Option<Sighting>) {
         self.exact.take_if(|exact| exact.mirror.take(taken.cmid, taken.n_policy, now, taken.wall).is_err());
+        if let Some(sighting) = trusted {
+            let (count, times) = self.repeated;
+            self.repeated = (sighting.count, if sighting.count == count { times.saturating_add(1) } else { 1 });
+        }
         self.bounds.counted(taken, trusted);
+    }
+
+    /// The host counted wrong.
+    pub fn distrust(&mut self) {
+        self.is_distrusted = true;
+    }
+
+    /// The one count that is due from now on whichever of so many machines asks, with N policies up to that, when
+    /// there is one; see the module `settled`. What agrees with it need not be told any more, so the
+    /// table cannot be known exactly from then on.
+    pub fn settle(&mut self, machines: u64, n_policy_max: u32) -> Option<u32> {
+        if self.is_distrusted {
+            return None;
+        }
+        let due = match self.before {
+            TableBefore::Empty => self.bounds.full(machines, n_policy_max)?,
+            TableBefore::Unknown => {
+                let (count, times) = self.repeated;
+                (times >= SETTLED_AFTER).then_some(count)?
+            }
+        };
+        self.exact = None;
+        Some(due)
     }
 
     /// The host may have counted the machine, and may not.
@@ -117,6 +149,9 @@ impl Counting {
         self.bounds.machines_until(received)
     }
 }
+
+/// A count that was the same so often in a row is taken for settled where other clients may ask.
+const SETTLED_AFTER: u32 = 50;
 
 /// So many requests under way at once are no sequence any more.
 const OPEN_MAX: usize = 256;

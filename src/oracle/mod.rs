@@ -20,6 +20,7 @@ mod mirror;
 mod moments;
 mod prediction;
 mod rules;
+mod settled;
 mod values;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 pub use catalogue::{DivergenceId, Requirement};
 pub use prediction::{Codes, Prediction, Reason};
+pub use settled::{Certain, Settled};
 pub use values::{Divergence, ExchangeId, Heard, Host, Judgement, Question, Remark, Serves, Sighting, TableBefore};
 
 use bounds::Taken;
@@ -53,6 +55,8 @@ pub struct Oracle {
     generation: u32,
     /// How many things were told.
     told: u32,
+    /// When it was first asked what is settled.
+    since: Option<Moment>,
     /// Whether an N policy was asked for that some hosts' tables do not survive.
     is_overcharged: bool,
     remarks: Vec<Remark>,
@@ -83,6 +87,7 @@ impl Oracle {
             pending: HashMap::new(),
             generation: 0,
             told: 0,
+            since: None,
             is_overcharged: false,
             remarks: Vec::new(),
         }
@@ -173,6 +178,9 @@ impl Oracle {
         let divergence =
             heard.count.and_then(|got| judge_count(application, expected, got, || counting.against(taken.sent, got)));
         let level = divergence.as_ref().map(|divergence| divergence.level);
+        if level == Some(Level::Must) {
+            counting.distrust();
+        }
         // What other clients may explain is told once: from then on the new count is what is held on to.
         if level == Some(Level::Should) {
             counting.forget_counts();
@@ -207,6 +215,7 @@ impl Oracle {
                     );
                 }
                 counting.perhaps_counted();
+                counting.distrust();
                 counting.forget_counts();
             }
             _ if held.counts => self.counting(application_id).perhaps_counted(),

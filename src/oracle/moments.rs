@@ -33,6 +33,11 @@ impl Moments {
         }
     }
 
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
     /// How many are at `at` or earlier.
     pub fn until(&self, at: Tick) -> u64 {
         match self.0.last() {

@@ -115,7 +115,7 @@ impl Wrongs {
 }
 
 /// How far a client's clock may be from the host's; exactly this much passes.
-const SKEW_MAX: Duration = Duration::from_secs(4 * 3600);
+pub(super) const SKEW_MAX: Duration = Duration::from_secs(4 * 3600);
 
 /// The largest N policy no host that was tried takes for malformed data.
 const N_POLICY_MAX: u32 = 1000;

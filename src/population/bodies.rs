@@ -64,6 +64,11 @@ impl Bodies {
         Bodies { began, groups: population.groups().enumerate().map(model).collect() }
     }
 
+    /// Whether the machine need not be made to write what it asks.
+    pub fn has_model(&self, activation: Activation) -> bool {
+        self.groups[usize::from(activation.machine.group)].is_some()
+    }
+
     /// Writes what an activation asks in `version` at `now`. `activated` is when it was last granted, if
     /// it was since the scenario began. `None`, and nothing is written, where the machine has to be made for that.
     pub fn write(

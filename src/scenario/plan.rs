@@ -221,6 +221,18 @@ impl Plan {
         self.population.ids_per_application(self.arriving())
     }
 
+    /// Of each application that is asked for: how many distinct ids ask, and the largest N policy they ask with.
+    pub fn asks_per_application(&self) -> Vec<(Guid, u64, u32)> {
+        let mut largest: BTreeMap<Guid, u32> = BTreeMap::new();
+        let groups: Vec<&Group> = self.population.groups().collect();
+        for wanted in self.arriving().flat_map(|(group, ..)| &groups[usize::from(group)].wanted) {
+            let most = largest.entry(wanted.application_id).or_default();
+            *most = (*most).max(wanted.n_policy);
+        }
+        let ids = self.ids_per_application();
+        largest.into_iter().map(|(id, n)| (id, ids.get(&id).map_or(0, |ids| *ids as u64), n)).collect()
+    }
+
     /// How many distinct machines arrive.
     pub fn machines(&self) -> u64 {
         self.arriving().map(|(_, first, last)| u64::from(last - first) + 1).sum()

@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 
 use super::socket::Socket;
+use super::worker::Opening;
 use crate::client::Machine;
 use crate::events::{Bytes, Opened};
+use crate::proto::express::Asked;
+use crate::proto::verify::CheckId;
 use crate::proto::{Ask, Association, Offer};
 use crate::scenario::Arrival;
 use crate::wire::FileTime;
+use crate::wire::kms::LicenseStatus;
 
 /// A place for a connection. Small, for there may be ten thousand: whatever is long is only there while it is needed.
 #[derive(Debug, Default)]
@@ -26,7 +30,21 @@ pub(super) struct Slot {
     /// When the stage began.
     pub since_ns: u64,
     pub connect_ns: u64,
+    /// Whether it is on its way to be accepted.
+    pub is_opening: bool,
     pub association: Option<Box<Association>>,
+    /// How far it has come where no association drives it.
+    pub opening: Opening,
+    /// Its association group.
+    pub group: u32,
+    pub bind_ns: u64,
+    pub alter_ns: u64,
+    /// Whether it was opened as the others were, so that it can do without an association.
+    pub is_like_others: bool,
+    /// What the host said that nobody has looked at, or, of an association, what opened it.
+    pub heard: Vec<u8>,
+    /// What is asked where no association drives it.
+    pub asked: Option<Asked>,
     /// What could not be sent at once.
     pub outgoing: Vec<u8>,
     pub work: Option<Work>,
@@ -65,8 +83,17 @@ pub(super) struct Work {
     pub opened: Option<Box<Opened>>,
     /// Whether the connection was opened for it.
     pub opens: bool,
-    /// The machine and what it asks, where that was told.
-    pub told: Option<Box<(Machine, Ask)>>,
+    /// The machine and what it asks, once they had to be made.
+    pub asking: Option<Box<(Machine, Ask)>>,
+    /// Whether it was told that it is asked.
+    pub is_told: bool,
+    /// The count it is due, when it may go untold.
+    pub due: Option<u32>,
+    /// The license status it says.
+    pub status: LicenseStatus,
+    /// Whether its answer's random values are remembered, and which one had been met before.
+    pub is_noted: bool,
+    pub repeated: Option<CheckId>,
 }
 
 impl Slot {

@@ -1,8 +1,13 @@
 //! The loop of one worker.
 
+mod express;
+
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use express::Express;
+pub(super) use express::Opening;
 
 use super::pace::{Pace, thread_time};
 use super::poll::{Poll, Ready};
@@ -14,10 +19,12 @@ use crate::engine::clock::Clock;
 use crate::engine::connection::{Failed, Settings};
 use crate::engine::run::Crew;
 use crate::engine::terms::{Closing, Drive};
-use crate::events::{Event, Opened, RunError, Tally};
+use crate::events::{Event, Exchange, Opened, RunError, Tally};
+use crate::proto::verify::CheckId;
 use crate::proto::{Association, AssociationConfig, AssociationEvent, Failure, FailureKind, Moment, Phase, Reply};
-use crate::scenario::{Arrival, ConnectionUse, Plan, Step};
+use crate::scenario::{Arrival, ConnectionUse, HostState, Plan, Step};
 use crate::wire::FileTime;
+use crate::wire::kms::LicenseStatus;
 
 /// One worker of a step.
 pub(super) struct Worker<'c> {
@@ -52,6 +59,10 @@ pub(super) struct Worker<'c> {
     busy: Duration,
     sources: usize,
     scratch: Vec<u8>,
+    /// Whether whoever is due may start.
+    may_start: bool,
+    /// Where exchanges may go untold.
+    express: Option<Express>,
 }
 
 impl<'c> Worker<'c> {
@@ -103,6 +114,8 @@ impl<'c> Worker<'c> {
             busy: thread_time(),
             sources: index,
             scratch: vec![0; READ_SIZE],
+            may_start: true,
+            express: (drive.tallies && step.host != HostState::Down).then(|| Express::new(crew)),
         })
     }
 
@@ -115,13 +128,15 @@ impl<'c> Worker<'c> {
             if result.is_ok() {
                 result = self.crew.may_go_on(self.under_way * self.workers);
             }
-            if result.is_ok() {
+            self.may_start = result.is_ok();
+            if self.may_start {
                 self.start_due(now_ns);
             }
+            self.send_drafts();
             if self.under_way == 0 && self.resting.is_empty() && (result.is_err() || self.starts.are_over(now_ns)) {
                 break;
             }
-            self.wait(result.is_ok())?;
+            self.wait()?;
             self.look_after_timers();
         }
         self.tally.effort.missed += self.starts.overdue(self.clock.now_ns());
@@ -190,11 +205,19 @@ impl<'c> Worker<'c> {
             sent_ns: None,
             opened: None,
             opens: false,
-            told: None,
+            asking: None,
+            is_told: false,
+            due: self.settled(&arrival, wall),
+            status: LicenseStatus::UNLICENSED,
+            is_noted: false,
+            repeated: None,
         };
-        let (machine, ask) = self.asking(&arrival, wall);
-        self.tell(attempt(self.number, &work).announce(&ask));
-        work.told = Some(Box::new((machine, ask)));
+        if work.due.is_none() {
+            let asking = Box::new(self.asking(&arrival, wall));
+            self.tell(attempt(self.number, &work).announce(&asking.1));
+            work.asking = Some(asking);
+            work.is_told = true;
+        }
         self.crew.asked.fetch_add(1, Ordering::Relaxed);
         self.under_way += 1;
         effort_max(&mut self.tally, self.under_way);
@@ -209,6 +232,7 @@ impl<'c> Worker<'c> {
             slot.offer = arrival.offer;
             slot.address = 0;
             slot.connection = self.crew.run.host.connections.fetch_add(1, Ordering::Relaxed);
+            slot.is_opening = true;
             self.opening += 1;
             self.open(at, start_ns);
         }
@@ -238,6 +262,10 @@ impl Worker<'_> {
         slot.stage = Stage::Connecting;
         slot.since_ns = now_ns;
         slot.calls = 0;
+        slot.opening = Opening::Bind;
+        slot.is_like_others = false;
+        slot.heard.clear();
+        slot.asked = None;
         let address = slot.peer(&self.crew.run.host.addresses);
         match Socket::open(address, source) {
             Ok(socket) => {
@@ -265,52 +293,74 @@ impl Worker<'_> {
     /// Sends the bind, if the connection is there by now; whether anything came of it.
     fn bind(&mut self, at: usize) -> bool {
         let now_ns = self.clock.now_ns();
-        let Slot { socket: Some(socket), offer, .. } = &self.slots[at] else { return true };
-        let address = self.slots[at].peer(&self.crew.run.host.addresses);
-        let mut association = Association::new(AssociationConfig {
-            offer: *offer,
-            bind_timeout: self.settings.timeout,
-            call_timeout: self.settings.timeout,
-            port: Some(address.port()),
-            record: self.settings.record,
-            ..AssociationConfig::default()
-        });
-        association.begin(Moment::from_nanos(now_ns));
-        let bytes = association.poll_transmit().unwrap_or_default();
-        match socket.send(&bytes) {
-            Done::NotYet => false,
+        let slot = &self.slots[at];
+        let Some(socket) = &slot.socket else { return true };
+        let address = slot.peer(&self.crew.run.host.addresses);
+        let is_express = slot.work.as_ref().is_some_and(|work| work.due.is_some());
+        let script = self.express.as_ref().filter(|_| is_express).and_then(|express| express.bind(slot.offer));
+        let (association, sent) = match script {
+            Some(bind) => (None, (socket.send(bind), bind.len(), Vec::new())),
+            None => {
+                let mut association = Association::new(self.config(at));
+                association.begin(Moment::from_nanos(now_ns));
+                let bind = association.poll_transmit().unwrap_or_default();
+                (Some(Box::new(association)), (socket.send(&bind), bind.len(), bind))
+            }
+        };
+        let (done, len, bind) = sent;
+        let sent = match done {
+            Done::NotYet => return false,
             Done::Broken(error) => {
                 self.not_connected(at, not_connected(address, error));
-                true
+                return true;
             }
-            Done::Bytes(sent) => {
-                let was_waited_for = self.slots[at].since_ns;
-                let slot = &mut self.slots[at];
-                slot.connect_ns = now_ns - was_waited_for;
-                slot.association = Some(Box::new(association));
-                slot.stage = Stage::Busy;
-                self.tally.connections += 1;
-                self.tally.effort.syn_retries += u64::from(slot.connect_ns >= SYN_RETRY_NS);
-                self.connected(at, &bytes, sent);
-                true
-            }
-        }
-    }
-
-    /// A connection is there, and so many bytes of the bind are gone.
-    fn connected(&mut self, at: usize, bytes: &[u8], sent: usize) {
+            Done::Bytes(sent) => sent,
+        };
+        // Whatever does not take so few bytes at once is no connection worth going on with quickly.
+        let rest = if sent < len && bind.is_empty() {
+            self.express.as_ref().and_then(|express| express.bind(self.slots[at].offer)).unwrap_or_default().to_vec()
+        } else {
+            bind
+        };
         let slot = &mut self.slots[at];
+        slot.connect_ns = now_ns - slot.since_ns;
+        slot.since_ns = now_ns;
+        slot.association = association;
+        slot.stage = Stage::Busy;
         if let Some(work) = &mut slot.work {
             work.bytes.sent += sent as u64;
         }
-        slot.outgoing.extend_from_slice(&bytes[sent..]);
+        if sent < len {
+            slot.outgoing.extend_from_slice(&rest[sent..]);
+        }
+        self.tally.connections += 1;
+        self.tally.effort.syn_retries += u64::from(slot.connect_ns >= SYN_RETRY_NS);
+        self.connected(at);
+        true
+    }
+
+    fn config(&self, at: usize) -> AssociationConfig {
+        let slot = &self.slots[at];
+        AssociationConfig {
+            offer: slot.offer,
+            bind_timeout: self.settings.timeout,
+            call_timeout: self.settings.timeout,
+            port: Some(slot.peer(&self.crew.run.host.addresses).port()),
+            record: self.settings.record,
+            ..AssociationConfig::default()
+        }
+    }
+
+    /// A connection is there, and its bind is out.
+    fn connected(&mut self, at: usize) {
+        let slot = &self.slots[at];
         let (token, wants_to_write) = (slot.token(at), !slot.outgoing.is_empty());
         let Some(socket) = &slot.socket else { return };
-        let local = if self.drive.tallies { None } else { socket.local() };
-        // Registered again where it was waited for, which may fail: it is registered then.
+        // Where it was waited for it is registered already, and stays so.
         let _ = self.poll.add(socket.as_fd(), token, wants_to_write);
+        let local = if self.drive.tallies { None } else { socket.local() };
         if let Some(local) = local {
-            let (id, peer) = (self.slots[at].connection, self.slots[at].peer(&self.crew.run.host.addresses));
+            let (id, peer) = (slot.connection, slot.peer(&self.crew.run.host.addresses));
             self.tell(Event::ConnectionOpened { id, local, peer, at: self.clock.now() });
         }
         self.pump(at);
@@ -348,7 +398,13 @@ impl Worker<'_> {
             self.send(at, &rest);
         }
         if ready.readable {
-            self.read(at, ready);
+            if self.slots[at].association.is_none() {
+                self.read_express(at, ready);
+            }
+            // It may have been taken over, with more to read.
+            if self.slots[at].is_meant(ready.token) && self.slots[at].association.is_some() {
+                self.read(at, ready);
+            }
         }
     }
 
@@ -359,9 +415,7 @@ impl Worker<'_> {
             let Some(socket) = &slot.socket else { break };
             let done = socket.receive(&mut scratch);
             if slot.stage == Stage::Idle && matches!(done, Done::Bytes(0) | Done::Broken(_)) {
-                // A host may close a connection that nothing is under way on.
-                self.idle.retain(|idle| *idle != at as u32);
-                self.close(at);
+                self.close_idle(at);
                 break;
             }
             let Some(association) = &mut slot.association else { break };
@@ -373,6 +427,9 @@ impl Worker<'_> {
                 Done::Bytes(received) => {
                     if let Some(work) = &mut slot.work {
                         work.bytes.received += received as u64;
+                    }
+                    if slot.calls == 0 && self.express.is_some() {
+                        slot.heard.extend_from_slice(&scratch[..received]);
                     }
                     // Less than there was room for is all there is, unless its end is there too.
                     more = received == scratch.len() || ready.ended;
@@ -416,12 +473,13 @@ impl Worker<'_> {
                     self.tell(Event::Pdu { connection, sender, at: when, bytes });
                 }
                 Some(AssociationEvent::Bound(negotiated)) => {
+                    self.learn_opening(at);
                     let slot = &mut self.slots[at];
                     let connect = Duration::from_nanos(slot.connect_ns);
                     if let Some(work) = &mut slot.work {
                         work.opened = Some(Box::new(Opened { connect, negotiated }));
                     }
-                    self.opened();
+                    self.opened(at);
                     self.call(at);
                 }
                 Some(AssociationEvent::Replied(reply)) => return self.conclude(at, Ok(reply)),
@@ -437,66 +495,122 @@ impl Worker<'_> {
         }
     }
 
-    /// One connection less is on its way.
-    fn opened(&mut self) {
-        self.opening -= 1;
-        self.unblock();
+    /// A connection is not on its way any more, if it was.
+    fn opened(&mut self, at: usize) {
+        if std::mem::take(&mut self.slots[at].is_opening) {
+            self.opening -= 1;
+            self.unblock();
+        }
+    }
+
+    /// Finds out whether a connection was opened as the others were.
+    fn learn_opening(&mut self, at: usize) {
+        let config = self.config(at);
+        let slot = &mut self.slots[at];
+        let heard = std::mem::take(&mut slot.heard);
+        let group = self.express.as_mut().and_then(|express| express.learn_opening(config, &heard));
+        slot.is_like_others = group.is_some();
+        slot.group = group.unwrap_or_default();
     }
 
     /// Makes the call the connection is there for.
     fn call(&mut self, at: usize) {
+        let slot = &self.slots[at];
+        let Some(work) = &slot.work else { return };
+        if work.due.is_some() && slot.association.is_none() && slot.heard.is_empty() {
+            return self.draft(at);
+        }
+        let asking = if work.asking.is_none() { Some(Box::new(self.asking(&work.arrival, work.wall))) } else { None };
+        let resumed = if slot.association.is_none() { self.resume(at) } else { None };
         let now_ns = self.clock.now_ns();
         let slot = &mut self.slots[at];
+        let heard = if resumed.is_some() { std::mem::take(&mut slot.heard) } else { Vec::new() };
+        slot.association = slot.association.take().or(resumed);
         let (Some(association), Some(work)) = (&mut slot.association, &mut slot.work) else { return };
-        let Some(told) = &work.told else { return };
-        if association.call(Moment::from_nanos(now_ns), told.1.payload()).is_err() {
+        work.asking = work.asking.take().or(asking);
+        let Some(asking) = &work.asking else { return };
+        if association.call(Moment::from_nanos(now_ns), asking.1.payload()).is_err() {
             let failure = Failure::new(Phase::Call, FailureKind::Closed);
             return self.conclude(at, Err(Failed::unsent(failure)));
         }
         work.sent_ns = Some(now_ns);
         slot.since_ns = now_ns;
         slot.calls += 1;
+        if !heard.is_empty() {
+            association.handle_bytes(Moment::from_nanos(now_ns), &heard);
+        }
         self.pump(at);
     }
 
     /// An exchange is over: tells of it, and lets go of its connection.
     fn conclude(&mut self, at: usize, result: Result<Reply, Failed>) {
         let Some(mut work) = self.slots[at].work.take() else { return };
-        let was_opening = work.opens && work.opened.is_none();
         let succeeded = result.is_ok();
-        let (machine, ask) = match work.told.take() {
-            Some(told) => *told,
+        let (machine, ask) = match work.asking.take() {
+            Some(asking) => *asking,
             None => self.asking(&work.arrival, work.wall),
         };
         let now = self.clock.now();
         let wall = self.wall.at(now.0.as_nanos() as u64);
         let mut attempt = attempt(self.number, &work);
+        if !work.is_told {
+            self.tell(attempt.announce(&ask));
+        }
         if let Some(opened) = work.opened.take() {
             attempt.note_opened(*opened);
         }
         if self.slots[at].socket.is_some() {
             attempt.note_carried(self.slots[at].connection, work.bytes);
         }
-        let exchange = attempt.conclude(&machine, &ask, result, now, wall);
+        let mut exchange = attempt.conclude(&machine, &ask, result, now, wall);
+        self.note_repeats(&work, &mut exchange);
+        if let Some(express) = &mut self.express {
+            express.learn_answer(&exchange);
+        }
         self.crew.conclude(self.number, &work.arrival, &machine, &exchange, wall);
         self.tell(Event::Exchange(Box::new(exchange)));
-        if was_opening {
-            self.opened();
-        }
+        self.opened(at);
         self.release(at, succeeded);
+    }
+
+    /// Remembers an answer's random values, and finds those met before: the judge remembers only those of answers it is told of.
+    fn note_repeats(&self, work: &Work, exchange: &mut Exchange) {
+        if self.express.is_none() {
+            return;
+        }
+        let answer = &mut exchange.answer;
+        let mut repeated = work.repeated;
+        if !work.is_noted && answer.checks.is_trusted() {
+            if answer.random.is_some_and(|random| !self.crew.randoms.insert(&random)) {
+                repeated = Some(CheckId::HistoryRandom);
+            }
+            if let (Some(iv), Some(_)) = (answer.iv, answer.hwid)
+                && !self.crew.ivs.insert(&iv)
+            {
+                repeated = Some(CheckId::HistoryIv);
+            }
+        }
+        if let Some(check) = repeated {
+            let words = || ("a value not seen before".to_owned(), "one that another answer had".to_owned());
+            answer.checks.judge(check, false, words);
+        }
     }
 
     /// Lets go of a connection: keeps it where it may carry more, closes it else.
     fn release(&mut self, at: usize, succeeded: bool) {
         self.under_way -= 1;
         let slot = &mut self.slots[at];
-        let usable = succeeded && slot.association.as_ref().is_some_and(|association| association.is_ready());
+        let usable = succeeded && slot.association.as_ref().is_none_or(|association| association.is_ready());
         let kept = match self.step.connection {
             ConnectionUse::Each => false,
             ConnectionUse::Kept => true,
             ConnectionUse::Calls(calls) => slot.calls < calls,
         };
         if usable && kept {
+            if slot.is_like_others && slot.association.as_ref().is_some_and(|association| association.is_quiet()) {
+                slot.association = None;
+                slot.opening = Opening::Done;
+            }
             slot.stage = Stage::Idle;
             self.idle.push(at as u32);
         } else {
@@ -509,6 +623,18 @@ impl Worker<'_> {
             let think_ns = u64::try_from(self.step.think.as_nanos()).unwrap_or(u64::MAX);
             self.resting.push_back(self.clock.now_ns().saturating_add(think_ns));
         }
+    }
+
+    /// A host closed a connection that nothing was under way on, which it may.
+    fn close_idle(&mut self, at: usize) {
+        self.idle.retain(|idle| *idle != at as u32);
+        self.close(at);
+    }
+
+    /// The association of a connection that has done without one.
+    fn resume(&self, at: usize) -> Option<Box<Association>> {
+        let slot = &self.slots[at];
+        self.express.as_ref()?.resume_ready(slot.offer, slot.group, slot.calls).map(Box::new)
     }
 
     /// Closes a connection, and makes room for another.
@@ -540,13 +666,13 @@ impl Worker<'_> {
 /// Time.
 impl Worker<'_> {
     /// Waits for something to do, at most until the next start is due or a timer is.
-    fn wait(&mut self, may_start: bool) -> Result<(), RunError> {
+    fn wait(&mut self) -> Result<(), RunError> {
         let lost = |error: std::io::Error| RunError::Worker(error.to_string());
         let now_ns = self.clock.now_ns();
         let next_ns = self
             .starts
             .peek()
-            .filter(|_| may_start && !self.is_blocked && !self.starts.are_over(now_ns))
+            .filter(|_| self.may_start && !self.is_blocked && !self.starts.are_over(now_ns))
             .map(|start| start.due_ns.unwrap_or(now_ns));
         let rested_ns = self.resting.front().copied().unwrap_or(u64::MAX);
         let timer_ns = self.tally_due_ns.min(rested_ns).min(now_ns + TIMERS_EVERY_NS);
@@ -567,6 +693,7 @@ impl Worker<'_> {
                 let ready = self.poll.ready(index);
                 self.on_ready(ready);
             }
+            self.verify_answers();
             if found < EVENTS_AT_A_TIME {
                 break;
             }
@@ -611,12 +738,14 @@ impl Worker<'_> {
                     let address = slot.peer(&self.crew.run.host.addresses);
                     self.not_connected(at, crate::engine::connection::no_answer(address, timeout));
                 }
-                Stage::Busy => {
-                    if let Some(association) = &mut slot.association {
+                Stage::Busy => match &mut slot.association {
+                    Some(association) => {
                         association.handle_timeout(Moment::from_nanos(now_ns));
                         self.pump(at);
                     }
-                }
+                    None if now_ns - slot.since_ns >= timeout.as_nanos() as u64 => self.time_out_express(at),
+                    None => {}
+                },
                 _ => {}
             }
         }

@@ -114,6 +114,16 @@ impl Script {
         association
     }
 
+    /// An association of this group whose alter_context went out at `sent`, and which has heard this since.
+    pub fn resume_altering(&self, sent: Moment, group: u32, heard: &[u8], now: Moment) -> Association {
+        let mut ack = self.ack.clone();
+        ack[GROUP].copy_from_slice(&group.to_le_bytes());
+        let mut association = self.resume_opening(sent, &ack, sent);
+        let _ = association.poll_transmit();
+        association.handle_bytes(now, heard);
+        association
+    }
+
     /// An association that is ready after so many calls.
     pub fn resume_ready(&self, group: u32, calls: u32) -> Association {
         let mut association = self.ready.clone();

@@ -20,6 +20,12 @@ impl CheckSet {
         self.0 |= bit(check);
     }
 
+    /// What is in one of the two.
+    #[must_use]
+    pub fn union(self, other: CheckSet) -> CheckSet {
+        CheckSet(self.0 | other.0)
+    }
+
     /// Whether nothing is in it.
     pub fn is_empty(self) -> bool {
         self.0 == 0

@@ -6,11 +6,13 @@ mod checks;
 mod history;
 mod kms;
 mod ndr;
+mod repeats;
 mod rpc;
 
 pub use catalogue::{Check, CheckId, Level};
 pub use checks::{CheckSet, Checks, Finding, Place};
 pub use history::History;
+pub use repeats::Repeats;
 
 pub(super) use kms::{check_response, open_unjudged};
 pub(super) use ndr::check_stub;

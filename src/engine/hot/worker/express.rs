@@ -1,0 +1,472 @@
+//! The express lane of a worker: exchanges that may go untold, eight at a time.
+//!
+//! An exchange goes this way when the count it is due is settled and everything else about it is
+//! ordinary, over a connection that was opened like one found right before. Anything else that
+//! shows, at any point, and the connection is taken over by an association in the state it is in
+//! ([`Worker::take_over`]), with what was heard so far: from there on it goes the ordinary way, and is told.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::checks::Quiet;
+use crate::client::Randomness;
+use crate::events::Kind;
+use crate::oracle::Question;
+use crate::proto::express::{AT_A_TIME, Asked, Draft, Known, Plain, Script, Sealed, Verifier, checks_done, seal};
+use crate::proto::verify::CheckId;
+use crate::proto::{Offer, Outcome, Verdict};
+use crate::wire::kms::{LicenseStatus, ProtocolVersion, REQUEST_LEN};
+use crate::wire::rpc::PduView;
+use crate::wire::{Guid, Hresult};
+
+/// What the express lane has at hand.
+pub(super) struct Express {
+    quiet: Arc<Quiet>,
+    scripts: Vec<(Offer, Script)>,
+    known: Known,
+    verifier: Verifier,
+    randomness: Randomness,
+    /// Whether requests are granted, of each group and product.
+    granted: Vec<Vec<bool>>,
+    /// Slots whose request is to be sealed and sent.
+    drafts: Vec<u32>,
+    /// Slots whose answer is there: each with when it was, and how long it is.
+    answers: Vec<(u32, u64, usize)>,
+    frames: Vec<[u8; FRAME_MAX]>,
+}
+
+/// How far an express connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::engine::hot) enum Opening {
+    /// The bind is out.
+    #[default]
+    Bind,
+    /// The alter_context is out.
+    Alter,
+    /// It is open.
+    Done,
+}
+
+/// What ended the express way of a connection.
+enum Cause {
+    /// What was heard of it.
+    Heard,
+    /// It was closed, or broke.
+    Over(FailureKind),
+}
+
+impl Express {
+    pub fn new(crew: &Crew) -> Express {
+        let plan = &crew.run.plan;
+        let granted = plan.population.groups().map(|group| {
+            let wanted = group.wanted.iter().map(|wanted| {
+                crew.quiet.certain.is_granted(&Question {
+                    version: ProtocolVersion::V6,
+                    application_id: wanted.application_id,
+                    kms_counted_id: wanted.kms_counted_id,
+                    cmid: Guid::NIL,
+                    n_policy: wanted.n_policy,
+                    client_time: FileTime(0),
+                })
+            });
+            wanted.collect()
+        });
+        Express {
+            quiet: Arc::clone(&crew.quiet),
+            scripts: Vec::new(),
+            known: Known::default(),
+            verifier: Verifier::default(),
+            randomness: Randomness::new(plan.seed),
+            granted: granted.collect(),
+            drafts: Vec::with_capacity(AT_A_TIME),
+            answers: Vec::with_capacity(AT_A_TIME),
+            frames: vec![[0; FRAME_MAX]; AT_A_TIME],
+        }
+    }
+
+    fn script(&self, offer: Offer) -> Option<&Script> {
+        self.scripts.iter().find(|(known, _)| *known == offer).map(|(_, script)| script)
+    }
+
+    /// Learns how a connection is opened from one that was, and says which group it is of when
+    /// it was opened like the others.
+    pub fn learn_opening(&mut self, config: AssociationConfig, heard: &[u8]) -> Option<u32> {
+        if self.script(config.offer).is_none() {
+            let script = Script::learn(config, heard)?;
+            self.scripts.push((config.offer, script));
+        }
+        self.script(config.offer)?.fits(heard)
+    }
+
+    /// Learns what the host says in every answer.
+    pub fn learn_answer(&mut self, exchange: &crate::events::Exchange) {
+        self.known.learn(&exchange.request, &exchange.answer);
+    }
+
+    /// An association for a connection of this group that has carried so many calls without one.
+    pub fn resume_ready(&self, offer: Offer, group: u32, calls: u32) -> Option<Association> {
+        self.script(offer).map(|script| script.resume_ready(group, calls))
+    }
+
+    /// The bind of a connection that goes this way.
+    pub fn bind(&self, offer: Offer) -> Option<&[u8]> {
+        self.script(offer).map(Script::bind)
+    }
+}
+
+impl Worker<'_> {
+    /// The count an arrival is due for sure, when its exchange may go untold.
+    pub(super) fn settled(&self, arrival: &Arrival, wall: FileTime) -> Option<u32> {
+        let express = self.express.as_ref()?;
+        let activation = arrival.activation;
+        let group = self.plan.population.group(activation.machine);
+        let bodies = &self.crew.bodies;
+        let granted = express.granted[usize::from(activation.machine.group)][usize::from(activation.product)];
+        if !granted || !ProtocolVersion::ALL.contains(&arrival.version) || !bodies.has_model(activation) {
+            return None;
+        }
+        let is_near = group.clock.is_right()
+            || express.quiet.certain.is_near(group.clock.read(wall, self.crew.fleet.began()), wall);
+        let application = group.wanted[usize::from(activation.product)].application_id;
+        express.quiet.settled.count(application).filter(|_| is_near && express.script(arrival.offer).is_some())
+    }
+
+    /// Puts a call aside until eight can be made.
+    pub(super) fn draft(&mut self, at: usize) {
+        let Some(express) = &mut self.express else { return };
+        express.drafts.push(at as u32);
+        if express.drafts.len() == AT_A_TIME {
+            self.send_drafts();
+        }
+    }
+
+    /// Seals and sends the requests put aside.
+    pub(super) fn send_drafts(&mut self) {
+        let Some(express) = &mut self.express else { return };
+        if express.drafts.is_empty() {
+            return;
+        }
+        let (population, fleet) = (&self.plan.population, &self.crew.fleet);
+        let mut drafts = [BLANK; AT_A_TIME];
+        let mut slots = [0_u32; AT_A_TIME];
+        let mut statuses = [LicenseStatus(0); AT_A_TIME];
+        let mut many = 0;
+        for at in express.drafts.drain(..) {
+            let slot = &self.slots[at as usize];
+            let Some(work) = &slot.work else { continue };
+            let script = express.scripts.iter().find(|(offer, _)| *offer == slot.offer).map(|(_, script)| script);
+            let Some((call_id, context_id, syntax)) = script.and_then(|script| script.call(slot.calls)) else {
+                continue;
+            };
+            let Arrival { activation, version, ordinal, .. } = work.arrival;
+            let activated = fleet.activated(population.number_of(activation));
+            let draft = &mut drafts[many];
+            let written =
+                self.crew.bodies.write(population, activation, version, activated, work.wall, &mut draft.body);
+            let Some(written) = written else { continue };
+            statuses[many] = LicenseStatus(written.status);
+            (draft.version, draft.syntax, draft.call_id, draft.context_id) = (version, syntax, call_id, context_id);
+            draft.iv = express.randomness.iv(ordinal);
+            slots[many] = at;
+            many += 1;
+        }
+        let mut sealed = [Sealed::default(); AT_A_TIME];
+        let asked = seal(&drafts[..many], &mut sealed);
+        for (lane, asked) in asked.into_iter().enumerate().take(many) {
+            let at = slots[lane] as usize;
+            let now_ns = self.clock.now_ns();
+            let slot = &mut self.slots[at];
+            slot.calls += 1;
+            slot.since_ns = now_ns;
+            slot.asked = asked;
+            if let Some(work) = &mut slot.work {
+                work.sent_ns = Some(now_ns);
+                work.status = statuses[lane];
+            }
+            self.send(at, sealed[lane].bytes());
+        }
+    }
+
+    /// Something can be read on a connection that goes this way.
+    pub(super) fn read_express(&mut self, at: usize, ready: Ready) {
+        while self.slots[at].is_meant(ready.token) && self.slots[at].association.is_none() {
+            let Some(express) = &mut self.express else { return };
+            let slot = &mut self.slots[at];
+            let Some(socket) = &slot.socket else { return };
+            // Room for one more answer is there always: a full batch is verified at once.
+            let lane = express.answers.len();
+            let frame = &mut express.frames[lane];
+            let done = socket.receive(frame);
+            let now_ns = self.clock.now_ns();
+            let received = match done {
+                Done::NotYet => return,
+                Done::Bytes(received @ 1..) => received,
+                Done::Bytes(_) | Done::Broken(_) if slot.stage == Stage::Idle => {
+                    return self.close_idle(at);
+                }
+                done => {
+                    // What came before the end has its turn first.
+                    if express.answers.iter().any(|(queued, ..)| *queued == at as u32) {
+                        self.verify_answers();
+                        if !self.slots[at].is_meant(ready.token) {
+                            return;
+                        }
+                    }
+                    let kind = if let Done::Broken(error) = done { broken(error) } else { FailureKind::Closed };
+                    return self.take_over(at, Cause::Over(kind));
+                }
+            };
+            let more = received == FRAME_MAX || ready.ended;
+            if let Some(work) = &mut slot.work {
+                work.bytes.received += received as u64;
+            }
+            if slot.stage == Stage::Busy
+                && slot.opening == Opening::Done
+                && slot.heard.is_empty()
+                && is_whole(&frame[..received])
+                && slot.asked.is_some()
+            {
+                express.answers.push((at as u32, now_ns, received));
+                if express.answers.len() == AT_A_TIME || ready.ended {
+                    self.verify_answers();
+                }
+            } else {
+                slot.heard.extend_from_slice(&frame[..received]);
+                // What comes while nothing is asked is held against the next answer.
+                if slot.stage == Stage::Busy {
+                    self.go_on(at, now_ns);
+                }
+            }
+            if !more {
+                return;
+            }
+        }
+    }
+
+    /// Looks at what has been heard on a connection, when it is enough to go on by.
+    fn go_on(&mut self, at: usize, now_ns: u64) {
+        let Some(express) = &mut self.express else { return };
+        let slot = &mut self.slots[at];
+        let heard = &slot.heard;
+        if heard.first() == Some(&5)
+            && PduView(heard).frag_length().is_none_or(|length| heard.len() < usize::from(length).max(16))
+        {
+            return;
+        }
+        let Some(script) = express.scripts.iter().find(|(offer, _)| *offer == slot.offer).map(|(_, script)| script)
+        else {
+            return;
+        };
+        match slot.opening {
+            Opening::Bind => {
+                let Some(group) = script.group_of(heard) else { return self.take_over(at, Cause::Heard) };
+                slot.group = group;
+                slot.bind_ns = now_ns - slot.since_ns;
+                slot.heard.clear();
+                slot.since_ns = now_ns;
+                match script.alter() {
+                    Some(alter) => {
+                        slot.opening = Opening::Alter;
+                        let (bytes, len) = short(alter);
+                        self.send(at, &bytes[..len]);
+                    }
+                    None => self.open_express(at),
+                }
+            }
+            Opening::Alter => {
+                if !script.fits_alter(heard, slot.group) {
+                    return self.take_over(at, Cause::Heard);
+                }
+                slot.alter_ns = now_ns - slot.since_ns;
+                slot.heard.clear();
+                self.open_express(at);
+            }
+            Opening::Done if is_whole(heard) && heard.len() <= FRAME_MAX && slot.asked.is_some() => {
+                let lane = express.answers.len();
+                express.frames[lane][..heard.len()].copy_from_slice(heard);
+                express.answers.push((at as u32, now_ns, heard.len()));
+                slot.heard.clear();
+                self.verify_answers();
+            }
+            Opening::Done => self.take_over(at, Cause::Heard),
+        }
+    }
+
+    fn open_express(&mut self, at: usize) {
+        self.slots[at].opening = Opening::Done;
+        self.opened(at);
+        self.call(at);
+    }
+
+    /// Verifies the answers that are there, and lets those that are next start.
+    pub(super) fn verify_answers(&mut self) {
+        let Some(express) = &mut self.express else { return };
+        let many = express.answers.len();
+        if many == 0 {
+            return;
+        }
+        let queued: [(u32, u64, usize); AT_A_TIME] =
+            std::array::from_fn(|lane| express.answers.get(lane).copied().unwrap_or_default());
+        express.answers.clear();
+        let batch: [(Asked, &[u8]); AT_A_TIME] = std::array::from_fn(|lane| {
+            let (at, _, len) = queued[lane];
+            // A lane without an answer is not looked at.
+            let asked = if lane < many { self.slots[at as usize].asked } else { None };
+            (asked.unwrap_or(UNASKED), &express.frames[lane][..len])
+        });
+        let results = express.verifier.verify(&express.known, &batch[..many]);
+        for (lane, &(at, received_ns, len)) in queued[..many].iter().enumerate() {
+            let at = at as usize;
+            match results[lane] {
+                Some(plain) if self.conclude_quietly(at, plain, received_ns) => {}
+                _ => {
+                    let Some(express) = &self.express else { return };
+                    self.slots[at].heard.extend_from_slice(&express.frames[lane][..len]);
+                    self.take_over(at, Cause::Heard);
+                }
+            }
+        }
+        if self.may_start {
+            self.start_due(self.clock.now_ns());
+        }
+        self.send_drafts();
+    }
+
+    /// Ends an exchange that is as it should be; whether it is.
+    fn conclude_quietly(&mut self, at: usize, plain: Plain, received_ns: u64) -> bool {
+        let slot = &mut self.slots[at];
+        let (Some(work), Some(asked)) = (&mut slot.work, slot.asked) else { return false };
+        let Some(due) = work.due else { return false };
+        let verdict =
+            if plain.count < asked.n_policy { Verdict::Refused(Hresult::NOT_ENOUGH_COUNT) } else { Verdict::Activated };
+        let outcome = Outcome { wire: Some(Hresult::OK), verdict, shown: verdict.shown() };
+        let position = work.position;
+        if plain.count != due
+            || !self.step.expect.iter().all(|expected| expected.holds(position, &outcome, Some(due)).is_ok())
+        {
+            return false;
+        }
+        for (value, check) in [(plain.iv, CheckId::HistoryIv), (plain.random, CheckId::HistoryRandom)] {
+            let of = if check == CheckId::HistoryIv { &self.crew.ivs } else { &self.crew.randoms };
+            if value.is_some_and(|value| !of.insert(&value)) {
+                work.repeated = Some(check);
+            }
+        }
+        work.is_noted = true;
+        if work.repeated.is_some() {
+            return false;
+        }
+        let mut done = checks_done(asked.version);
+        if work.opens
+            && let Some(script) = self.express.as_ref().and_then(|express| express.script(slot.offer))
+        {
+            done = done.union(script.checks());
+            let times = &mut self.tally.times;
+            times.connect.record_ns(slot.connect_ns);
+            times.bind.record_ns(slot.bind_ns);
+            if script.alter().is_some() {
+                times.alter.record_ns(slot.alter_ns);
+            }
+        }
+        let times = &mut self.tally.times;
+        times.service.record_ns(received_ns.saturating_sub(work.sent_ns.unwrap_or(received_ns)));
+        times.response.record_ns(received_ns.saturating_sub(work.due_ns));
+        times.late.record_ns(work.start_ns.saturating_sub(work.able_ns));
+        let kind = Kind { outcome, status: work.status, done, predicted: self.step.oracle };
+        self.tally.count(kind, plain.count);
+        self.tally.bytes.sent += work.bytes.sent;
+        self.tally.bytes.received += work.bytes.received;
+        if verdict == Verdict::Activated {
+            let number = self.plan.population.number_of(work.arrival.activation);
+            self.crew.fleet.note_activated(number, self.wall.at(received_ns));
+        }
+        self.crew.failures.note_answered();
+        slot.work = None;
+        slot.asked = None;
+        self.release(at, true);
+        true
+    }
+
+    /// Gives a connection to an association in the state it is in, with what was heard so far.
+    fn take_over(&mut self, at: usize, cause: Cause) {
+        let now = self.clock.now();
+        let slot = &self.slots[at];
+        let asking = match &slot.work {
+            Some(work) if work.asking.is_none() => Some(Box::new(self.asking(&work.arrival, work.wall))),
+            _ => None,
+        };
+        let Some(express) = &self.express else { return };
+        let slot = &mut self.slots[at];
+        let Some(script) = express.script(slot.offer) else { return };
+        let heard = std::mem::take(&mut slot.heard);
+        let since = Moment::from_nanos(slot.since_ns);
+        slot.asked = None;
+        let Some(work) = &mut slot.work else { return };
+        work.asking = work.asking.take().or(asking);
+        let payload = work.asking.as_ref().map_or(&[][..], |asking| asking.1.payload());
+        let mut association = match slot.opening {
+            Opening::Bind => script.resume_opening(since, &heard, now),
+            Opening::Alter => script.resume_altering(since, slot.group, &heard, now),
+            Opening::Done => {
+                let mut association = script.resume_call(slot.group, slot.calls.saturating_sub(1), since, payload);
+                if slot.connect_ns > 0 && work.opens {
+                    let connect = Duration::from_nanos(slot.connect_ns);
+                    let [bind, alter] = [slot.bind_ns, slot.alter_ns].map(Duration::from_nanos);
+                    let negotiated = script.negotiated(slot.group, bind, alter);
+                    work.opened = Some(Box::new(Opened { connect, negotiated }));
+                }
+                association.handle_bytes(now, &heard);
+                association
+            }
+        };
+        match cause {
+            Cause::Heard => association.handle_timeout(now),
+            Cause::Over(kind) => association.handle_close(kind),
+        }
+        slot.is_like_others = false;
+        slot.association = Some(Box::new(association));
+        self.pump(at);
+    }
+
+    /// Gives up waiting on a connection that goes this way.
+    pub(super) fn time_out_express(&mut self, at: usize) {
+        self.take_over(at, Cause::Heard);
+    }
+}
+
+/// Whether these bytes are one PDU, all of it and nothing more.
+fn is_whole(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&5) && PduView(bytes).frag_length().is_some_and(|length| usize::from(length) == bytes.len())
+}
+
+/// A copy of an alter_context, which is short.
+fn short(bytes: &[u8]) -> ([u8; ALTER_MAX], usize) {
+    let mut copy = [0; ALTER_MAX];
+    let len = bytes.len().min(ALTER_MAX);
+    copy[..len].copy_from_slice(&bytes[..len]);
+    (copy, len)
+}
+
+/// Longer than any answer to a KMS request in one fragment.
+const FRAME_MAX: usize = 1024;
+const ALTER_MAX: usize = 128;
+const BLANK: Draft = Draft {
+    version: ProtocolVersion::V6,
+    syntax: crate::wire::rpc::TransferSyntax::Ndr32,
+    call_id: 0,
+    context_id: 0,
+    body: [0; REQUEST_LEN],
+    iv: [0; 16],
+};
+const UNASKED: Asked = Asked {
+    version: ProtocolVersion::V6,
+    syntax: crate::wire::rpc::TransferSyntax::Ndr32,
+    call_id: 0,
+    context_id: 0,
+    n_policy: 0,
+    product: [0; 16],
+    cmid: [0; 16],
+    client_time: 0,
+    iv: [0; 16],
+    salt: [0; 16],
+};
