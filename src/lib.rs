@@ -41,6 +41,8 @@ pub mod safety;
 pub mod scenario;
 pub mod text;
 pub mod wire;
+#[cfg(target_os = "linux")]
+pub mod yardstick;
 
 #[cfg(test)]
 #[path = "../tests/support/cases.rs"]

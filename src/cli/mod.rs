@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod bench;
 mod carry_out;
 mod catalog;
 mod common;
@@ -51,6 +52,7 @@ enum Command {
     Whose(whose::WhoseArgs),
     Catalog(catalog::CatalogArgs),
     Schema(schema::SchemaArgs),
+    Bench(bench::BenchArgs),
 }
 
 /// Runs the command this process was asked for.
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::execute(&args).map(ExitCode::from),
         Command::Whose(args) => whose::execute(&args, &mut out).map(ExitCode::from),
         Command::Catalog(args) => catalog::execute(&args, &mut out).map(ExitCode::from),
+        Command::Bench(args) => bench::execute(&args, &mut out).map(ExitCode::from),
         Command::Schema(args) => schema::execute(&args, &mut out).map(ExitCode::from),
     };
     drop(out);

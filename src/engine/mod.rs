@@ -27,6 +27,8 @@ pub use attempt::Attempt;
 pub use clock::Clock;
 pub use connection::{Connection, Failed, Settings};
 pub use embedded::EmbeddedLab;
+#[cfg(target_os = "linux")]
+pub(crate) use hot::{Poll, Ready, thread_time};
 pub use pacer::Pacer;
 pub use resolve::{Unresolved, resolve};
 pub use run::{HostUnderTest, run_plan};
@@ -34,4 +36,4 @@ pub use run::{HostUnderTest, run_plan};
 pub use srv::resolve_srv;
 pub use stop::Stop;
 pub use target::{Target, TargetParseError};
-pub use terms::{Closing, Drive, Engine, Terms};
+pub use terms::{CannedAnswers, Closing, Drive, Engine, Terms};

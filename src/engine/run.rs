@@ -290,7 +290,9 @@ impl Crew {
         let plan = &self.run.plan;
         let arrival = plan.arrival(number, position);
         let again = self.round.load(Ordering::Relaxed) * plan.arrivals() as u64;
-        Arrival { ordinal: arrival.ordinal + again, ..arrival }
+        let ordinal = arrival.ordinal + again;
+        let of_table = self.run.terms.drive.canned.map(|canned| ordinal % canned.ordinals.max(1));
+        Arrival { ordinal: of_table.unwrap_or(ordinal), ..arrival }
     }
 
     /// Takes in what an exchange came to.

@@ -38,6 +38,20 @@ pub struct Drive {
     pub late_max: Option<Duration>,
     /// Whether exchanges that show nothing new may be told of together.
     pub tallies: bool,
+    /// The core each worker stays on; those without one go where the system puts them.
+    pub pin: Vec<usize>,
+    /// For a host that answers from a table: see [`crate::yardstick`].
+    pub canned: Option<CannedAnswers>,
+}
+
+/// What is so of a host that answers from a table, and of no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CannedAnswers {
+    /// It has answers to so many requests: after these the first ones are made again, and the same random
+    /// values in their answers are no finding.
+    pub ordinals: u64,
+    /// Requests are not sealed and answers not opened: for what carrying alone costs.
+    pub plain: bool,
 }
 
 /// What carries load.
@@ -74,6 +88,8 @@ impl Default for Drive {
             spin: None,
             late_max: None,
             tallies: true,
+            pin: Vec::new(),
+            canned: None,
         }
     }
 }

@@ -21,6 +21,8 @@ use tokio::sync::oneshot;
 
 use super::run::Crew;
 use crate::events::RunError;
+pub(crate) use pace::thread_time;
+pub(crate) use poll::{Poll, Ready};
 use worker::Worker;
 
 /// Lets the arrivals of a step arrive, and comes back when all of them are done.

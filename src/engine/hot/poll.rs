@@ -9,14 +9,14 @@ use rustix::io::Errno;
 use rustix::time::Timespec;
 
 /// An epoll of one worker.
-pub(super) struct Poll {
+pub(crate) struct Poll {
     epoll: OwnedFd,
     events: Vec<Event>,
 }
 
 /// What a socket is ready for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ready {
+pub(crate) struct Ready {
     /// What it was registered with.
     pub token: u64,
     /// Whether bytes, an end or an error can be read.

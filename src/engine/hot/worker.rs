@@ -122,6 +122,10 @@ impl<'c> Worker<'c> {
     /// Goes on until every arrival is done, or nobody may start any more and what is under way is done.
     pub fn run(mut self) -> Result<(), RunError> {
         self.pace.settle();
+        if let Some(&core) = self.drive.pin.get(self.tally.worker) {
+            crate::yardstick::pin(core);
+        }
+        self.busy = thread_time();
         let mut result = Ok(());
         loop {
             let now_ns = self.clock.now_ns();

@@ -1,0 +1,122 @@
+//! The load engine itself, against a host from the yardstick.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::Sample;
+use crate::checks::{HostKnowledge, Judge};
+use crate::engine::{CannedAnswers, Clock, Drive, Engine, HostUnderTest, Pacer, Settings, Stop, Terms, run_plan};
+use crate::events::Event;
+use crate::measure::{Measure, ScenarioResult};
+use crate::scenario::{Ids, Plan, ShippedTables, load};
+use crate::wire::FileTime;
+
+/// Plans for the engine, whose requests a [`super::FixedHost`] has answers to.
+#[derive(Debug, Clone)]
+pub struct Harness {
+    /// How many requests there are answers to.
+    pub answers: u64,
+    now: FileTime,
+}
+
+/// One run of the engine.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// `arrive`, as a scenario says it.
+    pub arrive: String,
+    /// Whether connections are kept.
+    pub kept: bool,
+    /// How many machines there are.
+    pub clients: u32,
+    /// For how long.
+    pub lasts: Duration,
+    /// How many workers.
+    pub workers: usize,
+    /// On which cores.
+    pub pin: Vec<usize>,
+    /// Whether nothing is sealed and nothing opened: for what carrying alone costs.
+    pub plain: bool,
+    /// What carries it.
+    pub engine: Engine,
+}
+
+/// What a run of the engine came to.
+#[derive(Debug)]
+pub struct Bout {
+    /// What counts in a series.
+    pub sample: Sample,
+    /// All of it.
+    pub result: ScenarioResult,
+}
+
+impl Harness {
+    /// For a host with so many answers, asked at `now`.
+    pub fn new(answers: u64, now: FileTime) -> Harness {
+        Harness { answers, now }
+    }
+
+    /// The plan of a load.
+    pub fn plan(&self, load_of: &Load) -> Plan {
+        let Load { arrive, kept, clients, lasts, .. } = load_of;
+        let connection = if *kept { "kept" } else { "each" };
+        let file = format!(
+            "name = \"bench\"\nquestion = \"How fast?\"\n[clients.pc]\ncount = {clients}\n\
+             product = \"Windows 11 Enterprise\"\nclock = {{ filetime = {} }}\n\
+             [[step]]\ntitle = \"load\"\nclients = [\"pc\"]\nsyntax = \"ndr32\"\nconnection = \"{connection}\"\n\
+             arrive = {arrive}\nrepeat = {}\n",
+            self.now.0,
+            (9_000_000 / clients).max(1),
+        );
+        let scenario = load(&file, "bench.toml", &ShippedTables);
+        let scenario = scenario.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let mut plan = scenario.plan(1, Ids::Seeded);
+        plan.steps[0].repeat.lasts = Some(*lasts);
+        plan
+    }
+
+    /// Carries a load out against the host at `address`.
+    pub fn run(&self, address: SocketAddr, load_of: &Load) -> std::io::Result<Bout> {
+        let plan = Arc::new(self.plan(load_of));
+        let canned = CannedAnswers { ordinals: self.answers, plain: load_of.plain };
+        let terms = Terms {
+            connection: Settings { timeout: Duration::from_secs(5), record: false },
+            lasts: Duration::ZERO,
+            drive: Drive {
+                engine: load_of.engine,
+                workers: Some(load_of.workers),
+                open_max: 10_000,
+                sources: (1..=64).map(|last| IpAddr::V4(Ipv4Addr::new(127, 0, 1, last))).collect(),
+                pin: load_of.pin.clone(),
+                canned: Some(canned),
+                ..Drive::default()
+            },
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let result = runtime.block_on(async {
+            let clock = Clock::start();
+            let host = HostUnderTest {
+                addresses: vec![address],
+                lab: None,
+                pacer: Pacer::new(None),
+                connections: AtomicU64::new(0),
+            };
+            let known = HostKnowledge { embedded: false, clock_uncertainty: Duration::from_secs(30) };
+            let mut judge = Judge::new(Arc::clone(&plan), known);
+            let mut measure = Measure::new(Arc::clone(&plan));
+            let (events, mut received) = mpsc::channel::<Event>(1024);
+            let quiet = judge.quiet();
+            let running = tokio::spawn(run_plan(plan, Arc::new(host), terms, clock, quiet, events, Stop::default()));
+            while let Some(event) = received.recv().await {
+                measure.observe(&judge.judge(event));
+            }
+            let _ = running.await;
+            measure.finish(judge.remarks())
+        });
+        let sample = Sample { exchanges: result.totals.requests, wall: result.duration, cpu: result.effort.busy };
+        Ok(Bout { sample, result })
+    }
+}

@@ -1,0 +1,29 @@
+//! What the load engine is measured by: a host that answers from a table, a client that does
+//! nothing but what it must, and the engine itself, in turn.
+//!
+//! A figure of one run says little on a machine that others use too. So contestants run one after
+//! the other, again and again, and only ratios of one round count: [`Series`] keeps them.
+//! `kmsproof bench` prints them; anyone can repeat it.
+
+mod fixed;
+mod harness;
+mod pacer;
+mod raw;
+mod series;
+
+pub use fixed::{Canned, FixedHost};
+pub use harness::{Bout, Harness, Load};
+pub use pacer::{StartErrors, tokio_pacer};
+pub use raw::{Raw, RawClient};
+pub use series::{Sample, Series, median};
+
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+/// Keeps this thread on one core. Where that is not allowed it stays where it is.
+pub fn pin(core: usize) {
+    let mut cores = CpuSet::new();
+    if core < CpuSet::MAX_CPU {
+        cores.set(core);
+        let _ = sched_setaffinity(None, &cores);
+    }
+}
