@@ -99,7 +99,9 @@ fn answered(offer: Offer, version: ProtocolVersion, number: u32) -> Answered {
     let script = Script::learn(config(offer), &line.opening).unwrap();
     let ask = ask(number, version);
     let (_, frame) = line.call(&ask);
-    let asked = seal(&[draft(&ask, script.call(0).unwrap())], &mut [Sealed::default(); 8])[0].unwrap();
+    let mut asked = [Asked::NOTHING; 8];
+    seal(&[draft(&ask, script.call(0).unwrap())], &mut [Sealed::default(); 8], &mut asked);
+    let [asked, ..] = asked;
     Answered { asked, ask, waiting: line.association, frame }
 }
 
@@ -128,12 +130,13 @@ fn requests_are_the_same_to_the_byte() {
             let call = script.call(calls).unwrap();
             let drafts: Vec<Draft> = asks.iter().map(|ask| draft(ask, call)).collect();
             let mut sealed = [Sealed::default(); 8];
-            let asked = seal(&drafts, &mut sealed);
+            let mut asked = [Asked::NOTHING; 8];
+            seal(&drafts, &mut sealed, &mut asked);
             for ((ask, sealed), asked) in asks.iter().zip(&sealed).zip(asked) {
                 let request = line.association.clone();
                 let (right, _) = Line { association: request, ..Line::open(offer, 7) }.call(ask);
                 assert_eq!(sealed.bytes(), right, "{offer:?}, call {calls}");
-                assert_eq!(asked.unwrap().cmid, ask.request().cmid.to_wire());
+                assert_eq!(asked.cmid, ask.request().cmid.to_wire());
             }
             let (_, answer) = line.call(&asks[0]);
             line.association.handle_bytes(Moment::default(), &answer);
@@ -150,7 +153,7 @@ fn honest_answers_pass_with_the_checks_of_the_ordinary_way() {
         for version in ProtocolVersion::ALL {
             let all: Vec<Answered> = (1..=8).map(|number| answered(offer, version, number)).collect();
             for many in 1..=8 {
-                let batch: Vec<(Asked, &[u8])> = all[..many].iter().map(|one| (one.asked, &one.frame[..])).collect();
+                let batch: Vec<(&Asked, &[u8])> = all[..many].iter().map(|one| (&one.asked, &one.frame[..])).collect();
                 let results = verifier.verify(&known, &batch);
                 for (one, result) in all.iter().zip(results).take(many) {
                     let answer = the_ordinary_way(&one.waiting, &one.ask, &one.frame).unwrap();
@@ -185,8 +188,8 @@ fn no_single_wrong_bit_passes_that_the_ordinary_way_finds() {
                 frame[bit / 8] ^= 1 << (bit % 8);
                 // In a lane of its own, beside answers that are right.
                 let lane = bit % 8;
-                let batch: [(Asked, &[u8]); 8] =
-                    std::array::from_fn(|at| (right.asked, if at == lane { &frame[..] } else { &right.frame[..] }));
+                let batch: [(&Asked, &[u8]); 8] =
+                    std::array::from_fn(|at| (&right.asked, if at == lane { &frame[..] } else { &right.frame[..] }));
                 let results = verifier.verify(&known, &batch);
                 assert!(results.iter().enumerate().all(|(at, result)| at == lane || result.is_some()));
                 if results[lane].is_some() {
@@ -224,7 +227,7 @@ proptest! {
             frame.truncate(cut.index(frame.len()));
         }
         frame.extend(more);
-        let result = Verifier::default().verify(&known, &[(right.asked, &frame)])[0];
+        let result = Verifier::default().verify(&known, &[(&right.asked, &frame)])[0];
         if result.is_some() {
             let checks: Option<Checks> = the_ordinary_way(&right.waiting, &right.ask, &frame).map(|answer| answer.checks);
             prop_assert!(checks.is_some_and(|checks| checks.failed.is_empty()));
@@ -235,7 +238,7 @@ proptest! {
 #[test]
 fn what_is_not_known_is_not_passed() {
     let answer = answered(Offer::Windows, ProtocolVersion::V6, 1);
-    let batch = [(answer.asked, &answer.frame[..])];
+    let batch = [(&answer.asked, &answer.frame[..])];
     let mut verifier = Verifier::default();
     assert_eq!(verifier.verify(&Known::default(), &batch)[0], None);
     // Of V4 alone no hardware id is known.

@@ -9,12 +9,16 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 pub struct Randomness {
     generator: ChaCha8Rng,
     ordinal: u64,
+    /// The IVs of sixteen requests, which the generator gives in one go, and of which sixteen.
+    sixteen: [[u8; 16]; 16],
+    of: Option<u64>,
 }
 
 impl Randomness {
     /// The randomness of a run with this seed, from its first request on.
     pub fn new(seed: u64) -> Randomness {
-        Randomness { generator: ChaCha8Rng::seed_from_u64(seed), ordinal: 0 }
+        let generator = ChaCha8Rng::seed_from_u64(seed);
+        Randomness { generator, ordinal: 0, sixteen: [[0; 16]; 16], of: None }
     }
 
     /// The IV of the next request.
@@ -26,12 +30,16 @@ impl Randomness {
 
     /// The IV of the request with this ordinal, below `u64::MAX`.
     pub fn iv(&mut self, ordinal: u64) -> [u8; 16] {
-        // The generator goes back to the beginning of the stream it is given.
-        self.generator.set_stream(ordinal);
-        self.generator.set_word_pos(0);
-        let mut iv = [0; 16];
-        self.generator.fill_bytes(&mut iv);
-        iv
+        // Sixteen requests share a stream: the generator makes as many bytes at a time, used or not.
+        let of = ordinal >> 4;
+        if self.of != Some(of) {
+            // It goes back to the beginning of the stream it is given.
+            self.generator.set_stream(of);
+            self.generator.set_word_pos(0);
+            self.generator.fill_bytes(self.sixteen.as_flattened_mut());
+            self.of = Some(of);
+        }
+        self.sixteen[(ordinal & 15) as usize]
     }
 }
 

@@ -99,6 +99,26 @@ impl Cipher {
         }
     }
 
+    /// Decrypts an IV, with no chaining, and the blocks it began, in CBC mode: one after the other into `out`,
+    /// which has room for one more than there are blocks.
+    pub fn decrypt_cbc_and_iv(&self, iv: &[u8; 16], blocks: &[[u8; 16]], out: &mut [[u8; 16]]) {
+        let block = |at: usize| if at == 0 { iv } else { &blocks[at - 1] };
+        for (first, out) in (0..).step_by(LANES).zip(out[..=blocks.len()].chunks_mut(LANES)) {
+            let mut lanes = [[0; 16]; LANES];
+            for (at, lane) in (first..first + out.len()).zip(&mut lanes) {
+                *lane = *block(at);
+            }
+            let turned = self.decrypt_wide(&lanes);
+            for ((at, out), mut turned) in (first..).zip(out).zip(turned) {
+                hazmat::mix_columns(&mut turned);
+                if at > 0 {
+                    xor_block(&mut turned, block(at - 1));
+                }
+                *out = turned.into();
+            }
+        }
+    }
+
     /// Decrypts blocks in place in CBC mode, eight at a time: unlike encryption
     /// no block has to wait for the one before it.
     pub fn decrypt_cbc(&self, iv: &[u8; 16], blocks: &mut [[u8; 16]]) {
@@ -280,7 +300,13 @@ mod tests {
                     cipher.decrypt_cbc(&iv, &mut wide);
                     prop_assert_eq!(&wide, &one_by_one(cipher, &iv, &blocks[..len]));
                     cipher.encrypt_cbc(&iv, &mut wide);
-                    prop_assert_eq!(&wide, &blocks[..len]);
+                        prop_assert_eq!(&wide, &blocks[..len]);
+                    let mut beside = [[0; 16]; 21];
+                    cipher.decrypt_cbc_and_iv(&iv, &blocks[..len], &mut beside);
+                    let mut turned = iv;
+                    cipher.decrypt_block(&mut turned);
+                    prop_assert_eq!(beside[0], turned);
+                    prop_assert_eq!(&beside[1..=len], &one_by_one(cipher, &iv, &blocks[..len])[..]);
                 }
             }
         }

@@ -31,7 +31,7 @@ impl SlotKey {
         key[..16].copy_from_slice(&proof::hmac_key(slot));
         let midstate = |pad: u8| {
             let mut state = INITIAL.map(|word| [word; LANES]);
-            compress(&mut state, &blocks_of([&key.map(|byte| byte ^ pad); LANES]));
+            run(&mut state, &[key.map(|byte| byte ^ pad); LANES], 1);
             state.map(|word| word[0])
         };
         SlotKey { slot, keyed: Hmac::new(&key.into()), inner: midstate(0x36), outer: midstate(0x5c) }
@@ -51,55 +51,47 @@ pub fn side_by_side_pays() -> bool {
 
 /// SHA-256 of each of eight randoms ([`proof::sha256`]).
 pub fn sha256(randoms: &[[u8; 16]; LANES]) -> [[u8; 32]; LANES] {
+    let mut blocks = [[0; 64]; LANES];
+    for (block, random) in blocks.iter_mut().zip(randoms) {
+        block[..16].copy_from_slice(random);
+        finish(block, 16, 16);
+    }
     let mut state = INITIAL.map(|word| [word; LANES]);
-    let padded: [[u8; 64]; LANES] = std::array::from_fn(|lane| {
-        let mut block = [0; 64];
-        block[..16].copy_from_slice(&randoms[lane]);
-        finish(&mut block, 16, 16);
-        block
-    });
-    run(&mut state, &blocks_of(std::array::from_fn(|lane| &padded[lane][..])));
+    run(&mut state, &blocks, 1);
     digests(&state)
 }
 
-/// The HMAC of each of eight V6 answers whose plaintexts have one length up to their HMAC
-/// ([`proof::hmac`]). `None` when that is longer than any answer's.
-pub fn hmac(
-    keys: [&SlotKey; LANES],
-    ivs_decrypted: &[[u8; 16]; LANES],
-    plaintexts: [&[u8]; LANES],
-) -> Option<[[u8; 16]; LANES]> {
-    let len = 16 + plaintexts[0].len();
-    if len + 9 > MESSAGE_MAX || plaintexts.iter().any(|plaintext| 16 + plaintext.len() != len) {
+/// Room for what the HMAC of an answer is taken over: the block decryption of its IV, its plaintext up to the
+/// HMAC, and padding.
+pub type Message = [u8; MESSAGE_MAX];
+
+/// The HMAC of each of eight V6 answers of one length ([`proof::hmac`]), taken over the first `len` bytes of
+/// each message; what follows these is written over. `None` when that is longer than any answer's.
+pub fn hmac(keys: [&SlotKey; LANES], messages: &mut [Message; LANES], len: usize) -> Option<[[u8; 16]; LANES]> {
+    let blocks = (len + 9).div_ceil(64);
+    if 64 * blocks > MESSAGE_MAX {
         return None;
     }
-    let mut padded = [[0; MESSAGE_MAX]; LANES];
-    let blocks = (len + 9).div_ceil(64);
-    for (lane, message) in padded.iter_mut().enumerate() {
-        message[..16].copy_from_slice(&ivs_decrypted[lane]);
-        message[16..len].copy_from_slice(plaintexts[lane]);
+    for message in messages.iter_mut() {
+        message[len..64 * blocks].fill(0);
         finish(&mut message[..64 * blocks], len, 64 + len);
     }
     let mut state = std::array::from_fn(|word| std::array::from_fn(|lane| keys[lane].inner[word]));
-    for block in 0..blocks {
-        run(&mut state, &blocks_of(std::array::from_fn(|lane| &padded[lane][64 * block..64 * block + 64])));
-    }
+    run(&mut state, messages, blocks);
     let inner = digests(&state);
-    let outer: [[u8; 64]; LANES] = std::array::from_fn(|lane| {
-        let mut block = [0; 64];
-        block[..32].copy_from_slice(&inner[lane]);
-        finish(&mut block, 32, 64 + 32);
-        block
-    });
+    let mut outer = [[0; 64]; LANES];
+    for (block, digest) in outer.iter_mut().zip(&inner) {
+        block[..32].copy_from_slice(digest);
+        finish(block, 32, 64 + 32);
+    }
     let mut state = std::array::from_fn(|word| std::array::from_fn(|lane| keys[lane].outer[word]));
-    run(&mut state, &blocks_of(std::array::from_fn(|lane| &outer[lane][..])));
+    run(&mut state, &outer, 1);
     Some(digests(&state).map(|digest| std::array::from_fn(|byte| digest[16 + byte])))
 }
 
-/// The HMAC of one V6 answer, under a key that is ready.
-pub fn hmac_alone(key: &SlotKey, iv_decrypted: &[u8; 16], plaintext_before_hmac: &[u8]) -> [u8; 16] {
-    let mac = key.keyed.clone().chain_update(iv_decrypted).chain_update(plaintext_before_hmac);
-    let digest: [u8; 32] = mac.finalize().into_bytes().into();
+/// The HMAC of one V6 answer, taken over this message, under a key that is ready.
+pub fn hmac_alone(key: &SlotKey, message: &[u8]) -> [u8; 16] {
+    let digest: [u8; 32] = key.keyed.clone().chain_update(message).finalize().into_bytes().into();
     std::array::from_fn(|byte| digest[16 + byte])
 }
 
@@ -113,15 +105,6 @@ fn finish(blocks: &mut [u8], len: usize, total: usize) {
 /// One word of each lane.
 type Words = [u32; LANES];
 
-fn blocks_of(messages: [&[u8]; LANES]) -> [Words; 16] {
-    std::array::from_fn(|word| {
-        std::array::from_fn(|lane| {
-            let at = 4 * word;
-            u32::from_be_bytes(std::array::from_fn(|byte| messages[lane][at + byte]))
-        })
-    })
-}
-
 fn digests(state: &[Words; 8]) -> [[u8; 32]; LANES] {
     std::array::from_fn(|lane| {
         let mut digest = [0; 32];
@@ -132,50 +115,76 @@ fn digests(state: &[Words; 8]) -> [[u8; 32]; LANES] {
     })
 }
 
-/// The compression, by the best instructions there are.
-fn run(state: &mut [Words; 8], block: &[Words; 16]) {
-    struct Compress<'a>(&'a mut [Words; 8], &'a [Words; 16]);
-    impl WithSimd for Compress<'_> {
+/// Compresses the first so many blocks of each message, by the best instructions there are.
+fn run<const LEN: usize>(state: &mut [Words; 8], messages: &[[u8; LEN]; LANES], blocks: usize) {
+    struct Compress<'a, const LEN: usize>(&'a mut [Words; 8], &'a [[u8; LEN]; LANES], usize);
+    impl<const LEN: usize> WithSimd for Compress<'_, LEN> {
         type Output = ();
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, _simd: S) {
-            compress(self.0, self.1);
+            let Compress(state, messages, blocks) = self;
+            for block in 0..blocks {
+                compress(state, &words_of(messages, 64 * block));
+            }
         }
     }
     static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
-    ARCH.dispatch(Compress(state, block));
+    ARCH.dispatch(Compress(state, messages, blocks));
 }
 
-/// FIPS 180-4, section 6.2.2, over eight lanes.
+/// The sixteen words of each lane that begin at `at`.
+#[inline(always)]
+fn words_of<const LEN: usize>(messages: &[[u8; LEN]; LANES], at: usize) -> [Words; 16] {
+    let mut words = [[0; LANES]; 16];
+    for (lane, message) in messages.iter().enumerate() {
+        let block = message[at..at + 64].as_chunks::<4>().0;
+        for (word, bytes) in words.iter_mut().zip(block) {
+            word[lane] = u32::from_be_bytes(*bytes);
+        }
+    }
+    words
+}
+
+/// FIPS 180-4, section 6.2.2, over eight lanes. Eight rounds at a time: then nothing has to move from
+/// one variable to the next, and all of them stay in registers.
 #[inline(always)]
 fn compress(state: &mut [Words; 8], block: &[Words; 16]) {
-    let mut schedule = *block;
+    let mut w = *block;
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
-    for (t, &constant) in CONSTANTS.iter().enumerate() {
-        if t >= 16 {
-            let (near, far) = (schedule[(t + 1) & 15], schedule[(t + 14) & 15]);
-            let small0 = each(near, |x| x.rotate_right(7) ^ x.rotate_right(18) ^ (x >> 3));
-            let small1 = each(far, |x| x.rotate_right(17) ^ x.rotate_right(19) ^ (x >> 10));
-            schedule[t & 15] = add(add(schedule[t & 15], small0), add(schedule[(t + 9) & 15], small1));
-        }
-        let big1 = each(e, |x| x.rotate_right(6) ^ x.rotate_right(11) ^ x.rotate_right(25));
-        let choice: Words = std::array::from_fn(|lane| (e[lane] & f[lane]) ^ (!e[lane] & g[lane]));
-        let first = add(add(h, big1), add(choice, each(schedule[t & 15], |x| x.wrapping_add(constant))));
-        let big0 = each(a, |x| x.rotate_right(2) ^ x.rotate_right(13) ^ x.rotate_right(22));
-        let majority: Words =
-            std::array::from_fn(|lane| (a[lane] & b[lane]) ^ (a[lane] & c[lane]) ^ (b[lane] & c[lane]));
-        (h, g, f, e) = (g, f, e, add(d, first));
-        (d, c, b, a) = (c, b, a, add(first, add(big0, majority)));
+    macro_rules! round {
+        ($a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident, $t:expr) => {
+            let t = $t;
+            if t >= 16 {
+                let small0 = w[(t + 1) & 15].map(|x| x.rotate_right(7) ^ x.rotate_right(18) ^ (x >> 3));
+                let small1 = w[(t + 14) & 15].map(|x| x.rotate_right(17) ^ x.rotate_right(19) ^ (x >> 10));
+                w[t & 15] = add(add(w[t & 15], small0), add(w[(t + 9) & 15], small1));
+            }
+            let big1 = $e.map(|x| x.rotate_right(6) ^ x.rotate_right(11) ^ x.rotate_right(25));
+            let choice: Words = std::array::from_fn(|lane| ($e[lane] & $f[lane]) ^ (!$e[lane] & $g[lane]));
+            let constant = CONSTANTS[t];
+            let first = add(add($h, big1), add(choice, w[t & 15].map(|x| x.wrapping_add(constant))));
+            let big0 = $a.map(|x| x.rotate_right(2) ^ x.rotate_right(13) ^ x.rotate_right(22));
+            let majority: Words =
+                std::array::from_fn(|lane| ($a[lane] & $b[lane]) ^ ($a[lane] & $c[lane]) ^ ($b[lane] & $c[lane]));
+            $d = add($d, first);
+            $h = add(first, add(big0, majority));
+        };
+    }
+    for eight in 0..8 {
+        let t = 8 * eight;
+        round!(a b c d e f g h, t);
+        round!(h a b c d e f g, t + 1);
+        round!(g h a b c d e f, t + 2);
+        round!(f g h a b c d e, t + 3);
+        round!(e f g h a b c d, t + 4);
+        round!(d e f g h a b c, t + 5);
+        round!(c d e f g h a b, t + 6);
+        round!(b c d e f g h a, t + 7);
     }
     for (word, change) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
         *word = add(*word, change);
     }
-}
-
-#[inline(always)]
-fn each(words: Words, change: impl Fn(u32) -> u32) -> Words {
-    words.map(change)
 }
 
 #[inline(always)]
@@ -192,8 +201,9 @@ fn has_sha_instructions() -> bool {
     false
 }
 
-/// The longest message, padding included: an answer with the longest ePID has 280 bytes.
-const MESSAGE_MAX: usize = 320;
+/// The longest message, padding included, in bytes: an answer with the longest ePID needs five blocks. The rest is
+/// room for a whole answer, decrypted.
+pub const MESSAGE_MAX: usize = 448;
 
 #[rustfmt::skip]
 const INITIAL: [u32; 8] = [
@@ -235,21 +245,22 @@ mod tests {
             len in 0_usize..=290,
         ) {
             let keys = slots.map(SlotKey::new);
-            let texts: [&[u8]; 8] = std::array::from_fn(|lane| &text[lane..lane + len]);
-            let right = std::array::from_fn(|lane| proof::hmac(slots[lane], &ivs[lane], texts[lane]));
-            prop_assert_eq!(hmac(keys.each_ref(), &ivs, texts), Some(right));
-            prop_assert_eq!(hmac_alone(&keys[3], &ivs[3], texts[3]), right[3]);
+            let mut messages = [[0xEE; MESSAGE_MAX]; 8];
+            for (lane, message) in messages.iter_mut().enumerate() {
+                message[..16].copy_from_slice(&ivs[lane]);
+                message[16..16 + len].copy_from_slice(&text[lane..lane + len]);
+            }
+            let right = std::array::from_fn(|lane| proof::hmac(slots[lane], &ivs[lane], &text[lane..lane + len]));
+            prop_assert_eq!(hmac_alone(&keys[3], &messages[3][..16 + len]), right[3]);
+            prop_assert_eq!(hmac(keys.each_ref(), &mut messages, 16 + len), Some(right));
         }
     }
 
     #[test]
-    fn messages_of_several_lengths_or_too_long_are_left_alone() {
+    fn a_message_that_is_too_long_is_left_alone() {
         let key = SlotKey::new(7);
-        let long = [0; 400];
-        let mut texts: [&[u8]; 8] = [&long[..200]; 8];
-        assert!(hmac([&key; 8], &[[0; 16]; 8], texts).is_some());
-        texts[5] = &long[..199];
-        assert_eq!(hmac([&key; 8], &[[0; 16]; 8], texts), None);
-        assert_eq!(hmac([&key; 8], &[[0; 16]; 8], [&long; 8]), None);
+        let mut messages = [[0; MESSAGE_MAX]; 8];
+        assert!(hmac([&key; 8], &mut messages, MESSAGE_MAX - 9).is_some());
+        assert_eq!(hmac([&key; 8], &mut messages, MESSAGE_MAX - 8), None);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::socket::Socket;
+use super::poll::Poll;
+use super::socket::{Done, Socket};
 use super::worker::Opening;
 use crate::client::Machine;
 use crate::events::{Bytes, Opened};
@@ -97,6 +98,23 @@ pub(super) struct Work {
 }
 
 impl Slot {
+    /// Sends, now or when it can be: then `poll` says when that is.
+    pub fn send(&mut self, at: usize, poll: &Poll, bytes: &[u8]) {
+        let Some(socket) = &self.socket else { return };
+        let sent = match if self.outgoing.is_empty() { socket.send(bytes) } else { Done::NotYet } {
+            Done::Bytes(sent) => sent,
+            Done::NotYet => 0,
+            Done::Broken(_) => return,
+        };
+        if let Some(work) = &mut self.work {
+            work.bytes.sent += sent as u64;
+        }
+        if sent < bytes.len() {
+            self.outgoing.extend_from_slice(&bytes[sent..]);
+            let _ = poll.want_writable(socket.as_fd(), self.token(at));
+        }
+    }
+
     /// What readiness of its socket is told with.
     pub fn token(&self, at: usize) -> u64 {
         u64::from(self.generation) << 32 | at as u64

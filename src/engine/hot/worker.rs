@@ -62,7 +62,7 @@ pub(super) struct Worker<'c> {
     /// Whether whoever is due may start.
     may_start: bool,
     /// Where exchanges may go untold.
-    express: Option<Express>,
+    express: Option<Box<Express>>,
 }
 
 impl<'c> Worker<'c> {
@@ -115,7 +115,7 @@ impl<'c> Worker<'c> {
             sources: index,
             scratch: vec![0; READ_SIZE],
             may_start: true,
-            express: (drive.tallies && step.host != HostState::Down).then(|| Express::new(crew)),
+            express: (drive.tallies && step.host != HostState::Down).then(|| Box::new(Express::new(crew))),
         })
     }
 
@@ -189,7 +189,8 @@ impl<'c> Worker<'c> {
     fn begin(&mut self, at: usize, start: Start, due_ns: u64) {
         let position = start.position;
         let arrival = self.crew.arrival(self.number, position);
-        let start_ns = self.clock.now_ns();
+        // Of those with a time of their own it counts to the nanosecond how late they are.
+        let start_ns = if start.due_ns.is_some() { self.clock.now_ns() } else { due_ns };
         // Whoever had to wait for a place was held back until there was one.
         let able_ns = if due_ns < self.unblocked_ns { self.unblocked_ns } else { due_ns };
         let effort = &mut self.tally.effort;
@@ -451,20 +452,7 @@ impl Worker<'_> {
     /// Sends, now or when it can be. What the host said before it closed is worth more than that it
     /// did: a connection that cannot be written to is read on.
     fn send(&mut self, at: usize, bytes: &[u8]) {
-        let slot = &mut self.slots[at];
-        let Some(socket) = &slot.socket else { return };
-        let sent = match if slot.outgoing.is_empty() { socket.send(bytes) } else { Done::NotYet } {
-            Done::Bytes(sent) => sent,
-            Done::NotYet => 0,
-            Done::Broken(_) => return,
-        };
-        if let Some(work) = &mut slot.work {
-            work.bytes.sent += sent as u64;
-        }
-        if sent < bytes.len() {
-            slot.outgoing.extend_from_slice(&bytes[sent..]);
-            let _ = self.poll.want_writable(socket.as_fd(), slot.token(at));
-        }
+        self.slots[at].send(at, &self.poll, bytes);
     }
 
     /// Takes what an association has to say and to send.
@@ -691,14 +679,14 @@ impl Worker<'_> {
             }
             _ => self.poll.wait(Duration::from_nanos(timer_ns.saturating_sub(now_ns))).map_err(lost)?,
         };
-        // As many as fit may not be all.
-        for _ in 0..ROUNDS_MAX {
+        // As many as fit may not be all; whatever is found is looked at, for it is told of only once.
+        for round in 1..=ROUNDS_MAX {
             for index in 0..found {
                 let ready = self.poll.ready(index);
                 self.on_ready(ready);
             }
             self.verify_answers();
-            if found < EVENTS_AT_A_TIME {
+            if found < EVENTS_AT_A_TIME || round == ROUNDS_MAX {
                 break;
             }
             found = self.poll.wait(Duration::ZERO).map_err(lost)?;

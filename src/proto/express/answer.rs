@@ -1,7 +1,7 @@
 //! Answers, verified eight at a time.
 
 use super::request::Asked;
-use crate::crypto::lanes::{self, SlotKey};
+use crate::crypto::lanes::{self, MESSAGE_MAX, Message, SlotKey};
 use crate::crypto::{LANES, mac, proof};
 use crate::proto::verify::{CheckId, CheckSet};
 use crate::proto::{Answer, sealing};
@@ -49,10 +49,18 @@ impl Known {
     }
 }
 
-/// Verifies answers. It keeps what can be used again: the keys of time slots.
-#[derive(Debug, Default)]
+/// Verifies answers. It keeps what can be used again: room, and the keys of time slots.
+#[derive(Debug)]
 pub struct Verifier {
     keys: Vec<SlotKey>,
+    /// What each answer's HMAC is taken over, and what follows it.
+    messages: Box<[Message; LANES]>,
+}
+
+impl Default for Verifier {
+    fn default() -> Verifier {
+        Verifier { keys: Vec::with_capacity(KEYS_MAX), messages: Box::new([[0; MESSAGE_MAX]; LANES]) }
+    }
 }
 
 impl Verifier {
@@ -61,86 +69,64 @@ impl Verifier {
     ///
     /// # Panics
     /// When there are more than eight.
-    pub fn verify(&mut self, known: &Known, answers: &[(Asked, &[u8])]) -> [Option<Plain>; LANES] {
+    pub fn verify(&mut self, known: &Known, answers: &[(&Asked, &[u8])]) -> [Option<Plain>; LANES] {
         assert!(answers.len() <= LANES, "at most {LANES} at a time");
         let mut results = [None; LANES];
-        let mut opened: [Option<Opened>; LANES] = [const { None }; LANES];
+        let mut opened = [None; LANES];
         for (lane, (asked, frame)) in answers.iter().enumerate() {
             let Some(payload) = payload(asked, frame) else { continue };
             if asked.version == ProtocolVersion::V4 {
                 results[lane] = verify_v4(known, asked, payload);
             } else {
-                opened[lane] = Opened::of(known, asked, payload);
+                opened[lane] = Opened::of(known, asked, payload, &mut self.messages[lane]);
             }
         }
-        self.prove(answers, &opened, &mut results);
+        let hashes = hashes(&opened);
+        let macs = self.macs(answers, &opened);
+        for (lane, opened) in opened.iter().enumerate() {
+            let Some(opened) = opened else { continue };
+            let mac_holds = opened.hmac.is_none_or(|hmac| hmac == macs[lane]);
+            if opened.hash == hashes[lane] && mac_holds {
+                results[lane] = Some(opened.plain);
+            }
+        }
         results
     }
 
-    /// Passes those whose hashes are right.
-    fn prove(
-        &mut self,
-        answers: &[(Asked, &[u8])],
-        opened: &[Option<Opened>; LANES],
-        results: &mut [Option<Plain>; LANES],
-    ) {
-        let hashes = self.hashes(opened);
-        for ((asked, _), opened) in answers.iter().zip(opened) {
-            if opened.as_ref().is_some_and(|opened| opened.proof.is_v6) {
+    /// The right HMAC of each answer that has one.
+    fn macs(&mut self, answers: &[(&Asked, &[u8])], opened: &[Option<Opened>; LANES]) -> [[u8; 16]; LANES] {
+        let mut macs = [[0; 16]; LANES];
+        let v6 = |lane: usize| opened[lane].filter(|opened| opened.hmac.is_some());
+        let Some(first) = (0..answers.len()).find(|&lane| v6(lane).is_some()) else { return macs };
+        let many = (first..answers.len()).filter(|&lane| v6(lane).is_some()).count();
+        for (lane, (asked, _)) in answers.iter().enumerate() {
+            if v6(lane).is_some() {
                 self.make_key(asked.client_time);
             }
         }
-        let macs = self.macs(answers, opened);
-        for (lane, opened) in opened.iter().enumerate() {
-            let Some(opened) = opened else { continue };
-            let Proof { is_v6, plain, .. } = opened.proof;
-            let hash_holds = hashes[lane] == opened.hash();
-            let mac_holds = !is_v6 || macs[lane] == opened.hmac();
-            results[lane] = (hash_holds && mac_holds).then_some(plain);
-        }
-    }
-
-    fn hashes(&self, opened: &[Option<Opened>; LANES]) -> [[u8; 32]; LANES] {
-        let randoms: [Option<[u8; 16]>; LANES] =
-            std::array::from_fn(|lane| opened[lane].as_ref().and_then(|opened| opened.proof.plain.random));
-        if pays(randoms.iter().flatten().count()) {
-            return lanes::sha256(&randoms.map(Option::unwrap_or_default));
-        }
-        randoms.map(|random| random.map_or([0; 32], |random| proof::sha256(&random)))
-    }
-
-    fn macs(&self, answers: &[(Asked, &[u8])], opened: &[Option<Opened>; LANES]) -> [[u8; 16]; LANES] {
-        let v6 = |lane: usize| opened[lane].as_ref().filter(|opened| opened.proof.is_v6);
-        let key = |lane: usize| self.key(answers[lane].0.client_time);
-        let Some(first) = (0..answers.len()).find(|&lane| v6(lane).is_some()) else { return [[0; 16]; LANES] };
-        let many = (0..answers.len()).filter(|&lane| v6(lane).is_some()).count();
-        if pays(many) {
+        let Verifier { keys, messages } = self;
+        let key = |lane: usize| key_of(keys, answers[lane].0.client_time);
+        let len = v6(first).map_or(0, |opened| opened.hmac_at);
+        let same = (first..answers.len()).all(|lane| v6(lane).is_none_or(|opened| opened.hmac_at == len));
+        if pays(many)
+            && same
             // A lane without an answer does another's work again.
-            let busy: [usize; LANES] = std::array::from_fn(|lane| if v6(lane).is_some() { lane } else { first });
-            let ivs = busy.map(|lane| v6(lane).map_or([0; 16], |opened| opened.iv_decrypted));
-            let texts = busy.map(|lane| v6(lane).map_or(&[][..], Opened::text));
-            if let Some(keys) = all(busy.map(key))
-                && let Some(macs) = lanes::hmac(keys, &ivs, texts)
-            {
-                return macs;
+            && let Some(keys) = all(std::array::from_fn(|lane| key(if v6(lane).is_some() { lane } else { first })))
+            && let Some(side_by_side) = lanes::hmac(keys, messages, len)
+        {
+            return side_by_side;
+        }
+        for lane in first..answers.len() {
+            if let (Some(opened), Some(key)) = (v6(lane), key(lane)) {
+                macs[lane] = lanes::hmac_alone(key, &messages[lane][..opened.hmac_at]);
             }
         }
-        std::array::from_fn(|lane| match (v6(lane), lane < answers.len()) {
-            (Some(opened), true) => {
-                key(lane).map_or([0; 16], |key| lanes::hmac_alone(key, &opened.iv_decrypted, opened.text()))
-            }
-            _ => [0; 16],
-        })
-    }
-
-    fn key(&self, client_time: u64) -> Option<&SlotKey> {
-        let slot = proof::time_slot(client_time);
-        self.keys.iter().find(|key| key.slot() == slot)
+        macs
     }
 
     /// Has the key of a client's time ready. The oldest of several gives way: a slot lasts four hours.
     fn make_key(&mut self, client_time: u64) {
-        if self.key(client_time).is_none() {
+        if key_of(&self.keys, client_time).is_none() {
             if self.keys.len() == KEYS_MAX {
                 // A batch uses eight at most, which are the newest.
                 self.keys.remove(0);
@@ -148,6 +134,20 @@ impl Verifier {
             self.keys.push(SlotKey::new(proof::time_slot(client_time)));
         }
     }
+}
+
+fn key_of(keys: &[SlotKey], client_time: u64) -> Option<&SlotKey> {
+    let slot = proof::time_slot(client_time);
+    keys.iter().find(|key| key.slot() == slot)
+}
+
+/// The right hash of each answer's random.
+fn hashes(opened: &[Option<Opened>; LANES]) -> [[u8; 32]; LANES] {
+    let randoms = opened.map(|opened| opened.and_then(|opened| opened.plain.random));
+    if pays(randoms.iter().flatten().count()) {
+        return lanes::sha256(&randoms.map(Option::unwrap_or_default));
+    }
+    randoms.map(|random| random.map_or([0; 32], |random| proof::sha256(&random)))
 }
 
 /// Whether so many are worth doing side by side: as much as all lanes cost.
@@ -216,22 +216,19 @@ fn verify_v4(known: &Known, asked: &Asked, payload: &[u8]) -> Option<Plain> {
 }
 
 /// A V5 or V6 answer that is open and right but for its hashes.
-struct Opened {
-    plaintext: [u8; PLAINTEXT_MAX],
-    /// Where the proof begins.
-    proof_at: usize,
-    iv_decrypted: [u8; 16],
-    proof: Proof,
-}
-
 #[derive(Clone, Copy)]
-struct Proof {
-    is_v6: bool,
+struct Opened {
+    /// The hash it claims for its random.
+    hash: [u8; 32],
+    /// The HMAC it claims, in V6, and where that stands in its message.
+    hmac: Option<[u8; 16]>,
+    hmac_at: usize,
     plain: Plain,
 }
 
 impl Opened {
-    fn of(known: &Known, asked: &Asked, payload: &[u8]) -> Option<Opened> {
+    /// Decrypts an answer into `message` and looks at all of it.
+    fn of(known: &Known, asked: &Asked, payload: &[u8], message: &mut Message) -> Option<Opened> {
         let is_v6 = asked.version == ProtocolVersion::V6;
         let (version, sealed) = payload.split_first_chunk::<4>()?;
         let (iv, ciphertext) = sealed.split_first_chunk::<16>()?;
@@ -239,63 +236,32 @@ impl Opened {
         if *version != asked.version.to_wire() || (*iv == asked.iv) == is_v6 {
             return None;
         }
-        let (plaintext, iv_decrypted) = decrypt(asked.version, iv, ciphertext)?;
-        let (proof_at, count) = body(known, asked, &plaintext[..ciphertext.len()])?;
+        let (blocks, rest) = ciphertext.as_chunks::<16>();
+        if !rest.is_empty() || blocks.is_empty() || blocks.len() > BLOCKS_MAX {
+            return None;
+        }
+        sealing(asked.version).cipher().decrypt_cbc_and_iv(iv, blocks, message.as_chunks_mut().0);
+        let text = &message[16..16 + ciphertext.len()];
+        let (proof_at, count) = body(known, asked, text)?;
         let proof_len = if is_v6 { 16 + 32 + 8 + 16 + 16 } else { 16 + 32 };
-        let end = proof_at + proof_len;
-        let padding = plaintext.get(end..ciphertext.len())?;
-        let due = 16 - end % 16;
+        let (proof, padding) = text.get(proof_at..)?.split_at_checked(proof_len)?;
+        let due = 16 - (proof_at + proof_len) % 16;
         if padding.len() != due || padding.iter().any(|&byte| usize::from(byte) != due) {
             return None;
         }
-        let salted: [u8; 16] = std::array::from_fn(|byte| plaintext[proof_at + byte]);
-        if is_v6 {
-            let told = &plaintext[proof_at + 48..proof_at + 72];
-            if known.hwid.is_none_or(|hwid| told[..8] != hwid) || told[8..] != asked.salt {
+        let hmac = if is_v6 {
+            if known.hwid.is_none_or(|hwid| proof[48..56] != hwid) || proof[56..72] != asked.salt {
                 return None;
             }
-        }
-        let random = proof::salted_random(&salted, &asked.salt);
+            Some(std::array::from_fn(|byte| proof[72 + byte]))
+        } else {
+            None
+        };
+        let random = proof::salted_random(&std::array::from_fn(|byte| proof[byte]), &asked.salt);
         let plain = Plain { count, iv: is_v6.then_some(*iv), random: Some(random) };
-        Some(Opened { plaintext, proof_at, iv_decrypted, proof: Proof { is_v6, plain } })
+        let hash = std::array::from_fn(|byte| proof[16 + byte]);
+        Some(Opened { hash, hmac, hmac_at: 16 + proof_at + 72, plain })
     }
-
-    /// What the HMAC is taken over.
-    fn text(&self) -> &[u8] {
-        &self.plaintext[..self.proof_at + 72]
-    }
-
-    fn hash(&self) -> [u8; 32] {
-        std::array::from_fn(|byte| self.plaintext[self.proof_at + 16 + byte])
-    }
-
-    fn hmac(&self) -> [u8; 16] {
-        std::array::from_fn(|byte| self.plaintext[self.proof_at + 72 + byte])
-    }
-}
-
-/// The plaintext of whole blocks, and the block decryption of the IV.
-fn decrypt(version: ProtocolVersion, iv: &[u8; 16], ciphertext: &[u8]) -> Option<([u8; PLAINTEXT_MAX], [u8; 16])> {
-    let (blocks, rest) = ciphertext.as_chunks::<16>();
-    if !rest.is_empty() || blocks.is_empty() || blocks.len() >= BLOCKS_MAX {
-        return None;
-    }
-    let cipher = sealing(version).cipher();
-    // The IV is decrypted with the others: there is room for it beside fifteen blocks, which most answers have.
-    let mut turned = [[0; 16]; BLOCKS_MAX];
-    turned[0] = *iv;
-    turned[1..=blocks.len()].copy_from_slice(blocks);
-    for eight in turned[..(blocks.len() + 1).next_multiple_of(LANES)].as_chunks_mut::<LANES>().0 {
-        cipher.decrypt_side_by_side(eight);
-    }
-    let mut plaintext = [0; PLAINTEXT_MAX];
-    let mut before = iv;
-    for (at, (block, turned)) in blocks.iter().zip(&turned[1..]).enumerate() {
-        let sum = u128::from_ne_bytes(*turned) ^ u128::from_ne_bytes(*before);
-        plaintext[16 * at..16 * at + 16].copy_from_slice(&sum.to_ne_bytes());
-        before = block;
-    }
-    Some((plaintext, turned[0]))
 }
 
 /// The checks a plain answer of that version and syntax has passed: those of its PDU, of its stub, of
@@ -355,6 +321,5 @@ pub fn checks_done(version: ProtocolVersion) -> CheckSet {
 
 /// More time slots than clients with skewed clocks are in at a time.
 const KEYS_MAX: usize = 16;
-/// The longest ePID gives 17 blocks; three times eight are worked on, the IV being one of them.
-const BLOCKS_MAX: usize = 3 * LANES;
-const PLAINTEXT_MAX: usize = 16 * BLOCKS_MAX;
+/// The longest ePID gives 17 blocks.
+const BLOCKS_MAX: usize = 17;

@@ -72,57 +72,50 @@ impl Default for Sealed {
 ///
 /// # Panics
 /// When there are more than eight, or one of a version that does not exist.
-pub fn seal(drafts: &[Draft], out: &mut [Sealed; LANES]) -> [Option<Asked>; LANES] {
+pub fn seal(drafts: &[Draft], out: &mut [Sealed; LANES], asked: &mut [Asked; LANES]) {
     assert!(drafts.len() <= LANES, "at most {LANES} at a time");
+    let Some(first) = drafts.first() else { return };
+    let mut salts = [[0; 16]; LANES];
+    // Mostly all speak one version; what is of another is done in another go.
+    for version in ProtocolVersion::ALL {
+        if drafts.iter().any(|draft| draft.version == version) {
+            seal_all(drafts, version, out, &mut salts);
+        }
+    }
+    assert!(
+        drafts.iter().all(|draft| ProtocolVersion::ALL.contains(&draft.version)),
+        "{} does not exist",
+        first.version
+    );
+    for ((draft, asked), salt) in drafts.iter().zip(asked).zip(salts) {
+        *asked = draft.asked(salt);
+    }
+}
+
+/// Those of one version; the other lanes carry what is not used.
+fn seal_all(drafts: &[Draft], version: ProtocolVersion, out: &mut [Sealed; LANES], salts: &mut [[u8; 16]; LANES]) {
+    let is_v4 = version == ProtocolVersion::V4;
+    let cipher = if is_v4 { Cipher::v4() } else { sealing(version).cipher() };
     let mut ivs = [[0; 16]; LANES];
-    let mut plaintexts = [[[0; 16]; BLOCKS]; LANES];
+    let mut messages = [[[0; 16]; BLOCKS]; LANES];
     for (lane, draft) in drafts.iter().enumerate() {
-        let padded = plaintexts[lane].as_flattened_mut();
+        let padded = messages[lane].as_flattened_mut();
         padded[..REQUEST_LEN].copy_from_slice(&draft.body);
-        if draft.version == ProtocolVersion::V4 {
+        if is_v4 {
             padded[REQUEST_LEN] = 0x80;
         } else {
             ivs[lane] = draft.iv;
             padded[REQUEST_LEN..].fill((BLOCKS * 16 - REQUEST_LEN) as u8);
         }
     }
-    let salts = salts(drafts, &ivs);
-    for version in ProtocolVersion::ALL {
-        if !drafts.iter().any(|draft| draft.version == version) {
-            continue;
-        }
-        let mut messages = plaintexts;
-        cipher(version).encrypt_cbc_side_by_side(&ivs, &mut messages);
-        for (lane, draft) in drafts.iter().enumerate().filter(|(_, draft)| draft.version == version) {
-            out[lane].write(draft, &messages[lane]);
-        }
+    cipher.encrypt_cbc_side_by_side(&ivs, &mut messages);
+    if !is_v4 {
+        cipher.decrypt_side_by_side(&mut ivs);
     }
-    std::array::from_fn(|lane| drafts.get(lane).map(|draft| draft.asked(salts[lane])))
-}
-
-fn cipher(version: ProtocolVersion) -> &'static Cipher {
-    match version {
-        ProtocolVersion::V4 => Cipher::v4(),
-        version => {
-            assert!(ProtocolVersion::ALL.contains(&version), "{version} does not exist");
-            sealing(version).cipher()
-        }
+    for (lane, draft) in drafts.iter().enumerate().filter(|(_, draft)| draft.version == version) {
+        out[lane].write(draft, &messages[lane]);
+        salts[lane] = if is_v4 { [0; 16] } else { ivs[lane] };
     }
-}
-
-/// The block decryption of each IV.
-fn salts(drafts: &[Draft], ivs: &[[u8; 16]; LANES]) -> [[u8; 16]; LANES] {
-    let mut salts = [[0; 16]; LANES];
-    for version in [ProtocolVersion::V5, ProtocolVersion::V6] {
-        if drafts.iter().any(|draft| draft.version == version) {
-            let mut blocks = *ivs;
-            cipher(version).decrypt_side_by_side(&mut blocks);
-            for (lane, _) in drafts.iter().enumerate().filter(|(_, draft)| draft.version == version) {
-                salts[lane] = blocks[lane];
-            }
-        }
-    }
-    salts
 }
 
 impl Draft {
@@ -175,6 +168,34 @@ impl Sealed {
             payload[20..].copy_from_slice(encrypted.as_flattened());
         }
     }
+}
+
+impl Draft {
+    /// One that asks for nothing.
+    pub const EMPTY: Draft = Draft {
+        version: ProtocolVersion::V6,
+        syntax: TransferSyntax::Ndr32,
+        call_id: 0,
+        context_id: 0,
+        body: [0; REQUEST_LEN],
+        iv: [0; 16],
+    };
+}
+
+impl Asked {
+    /// Of a request nobody made.
+    pub const NOTHING: Asked = Asked {
+        version: ProtocolVersion::V6,
+        syntax: TransferSyntax::Ndr32,
+        call_id: 0,
+        context_id: 0,
+        n_policy: 0,
+        product: [0; 16],
+        cmid: [0; 16],
+        client_time: 0,
+        iv: [0; 16],
+        salt: [0; 16],
+    };
 }
 
 /// A body and its padding, in blocks of the cipher.

@@ -15,7 +15,7 @@ use crate::oracle::Question;
 use crate::proto::express::{AT_A_TIME, Asked, Draft, Known, Plain, Script, Sealed, Verifier, checks_done, seal};
 use crate::proto::verify::CheckId;
 use crate::proto::{Offer, Outcome, Verdict};
-use crate::wire::kms::{LicenseStatus, ProtocolVersion, REQUEST_LEN};
+use crate::wire::kms::{LicenseStatus, ProtocolVersion};
 use crate::wire::rpc::PduView;
 use crate::wire::{Guid, Hresult};
 
@@ -33,8 +33,11 @@ pub(super) struct Express {
     /// Slots whose answer is there: each with when it was, and how long it is.
     answers: Vec<(u32, u64, usize)>,
     frames: Vec<[u8; FRAME_MAX]>,
-    /// Requests to be sent again as they are, where nothing is to be sealed.
-    pattern: Option<([Sealed; AT_A_TIME], [Option<Asked>; AT_A_TIME])>,
+    sketches: [Draft; AT_A_TIME],
+    sealed: [Sealed; AT_A_TIME],
+    asked: [Asked; AT_A_TIME],
+    /// Whether eight requests are there to be sent again as they are, where nothing is to be sealed.
+    has_pattern: bool,
 }
 
 /// How far an express connection has come.
@@ -83,7 +86,10 @@ impl Express {
             drafts: Vec::with_capacity(AT_A_TIME),
             answers: Vec::with_capacity(AT_A_TIME),
             frames: vec![[0; FRAME_MAX]; AT_A_TIME],
-            pattern: None,
+            sketches: [Draft::EMPTY; AT_A_TIME],
+            sealed: [Sealed::default(); AT_A_TIME],
+            asked: [Asked::NOTHING; AT_A_TIME],
+            has_pattern: false,
         }
     }
 
@@ -150,47 +156,49 @@ impl Worker<'_> {
             return;
         }
         let (population, fleet) = (&self.plan.population, &self.crew.fleet);
-        let mut drafts = [BLANK; AT_A_TIME];
-        let mut slots = [0_u32; AT_A_TIME];
-        let mut statuses = [LicenseStatus(0); AT_A_TIME];
+        let Express { drafts, sketches, sealed, asked, scripts, randomness, has_pattern, .. } = &mut **express;
+        let is_plain = *has_pattern && self.drive.canned.is_some_and(|canned| canned.plain);
+        let mut slots = [(0_u32, LicenseStatus::UNLICENSED); AT_A_TIME];
         let mut many = 0;
-        for at in express.drafts.drain(..) {
+        for at in drafts.drain(..) {
             let slot = &self.slots[at as usize];
             let Some(work) = &slot.work else { continue };
-            let script = express.scripts.iter().find(|(offer, _)| *offer == slot.offer).map(|(_, script)| script);
+            slots[many].0 = at;
+            if is_plain {
+                many += 1;
+                continue;
+            }
+            let script = scripts.iter().find(|(offer, _)| *offer == slot.offer).map(|(_, script)| script);
             let Some((call_id, context_id, syntax)) = script.and_then(|script| script.call(slot.calls)) else {
                 continue;
             };
             let Arrival { activation, version, ordinal, .. } = work.arrival;
             let activated = fleet.activated(population.number_of(activation));
-            let draft = &mut drafts[many];
+            let sketch = &mut sketches[many];
             let written =
-                self.crew.bodies.write(population, activation, version, activated, work.wall, &mut draft.body);
+                self.crew.bodies.write(population, activation, version, activated, work.wall, &mut sketch.body);
             let Some(written) = written else { continue };
-            statuses[many] = LicenseStatus(written.status);
-            (draft.version, draft.syntax, draft.call_id, draft.context_id) = (version, syntax, call_id, context_id);
-            draft.iv = express.randomness.iv(ordinal);
-            slots[many] = at;
+            (sketch.version, sketch.syntax, sketch.call_id, sketch.context_id) = (version, syntax, call_id, context_id);
+            sketch.iv = randomness.iv(ordinal);
+            slots[many].1 = LicenseStatus(written.status);
             many += 1;
         }
-        let is_plain = self.drive.canned.is_some_and(|canned| canned.plain) && express.pattern.is_some();
-        let (mut sealed, mut asked) = express.pattern.unwrap_or_default();
         if !is_plain {
-            asked = seal(&drafts[..many], &mut sealed);
-            express.pattern = self.drive.canned.filter(|_| many == AT_A_TIME).map(|_| (sealed, asked));
+            seal(&sketches[..many], sealed, asked);
+            *has_pattern = many == AT_A_TIME;
         }
-        for (lane, asked) in asked.into_iter().enumerate().take(many) {
-            let at = slots[lane] as usize;
+        for (lane, &(at, status)) in slots[..many].iter().enumerate() {
+            let at = at as usize;
             let now_ns = self.clock.now_ns();
             let slot = &mut self.slots[at];
             slot.calls += 1;
             slot.since_ns = now_ns;
-            slot.asked = asked;
+            slot.asked = Some(express.asked[lane]);
             if let Some(work) = &mut slot.work {
                 work.sent_ns = Some(now_ns);
-                work.status = statuses[lane];
+                work.status = status;
             }
-            self.send(at, sealed[lane].bytes());
+            slot.send(at, &self.poll, express.sealed[lane].bytes());
         }
     }
 
@@ -315,13 +323,13 @@ impl Worker<'_> {
         let queued: [(u32, u64, usize); AT_A_TIME] =
             std::array::from_fn(|lane| express.answers.get(lane).copied().unwrap_or_default());
         express.answers.clear();
-        let batch: [(Asked, &[u8]); AT_A_TIME] = std::array::from_fn(|lane| {
+        let batch: [(&Asked, &[u8]); AT_A_TIME] = std::array::from_fn(|lane| {
             let (at, _, len) = queued[lane];
             // A lane without an answer is not looked at.
-            let asked = if lane < many { self.slots[at as usize].asked } else { None };
-            (asked.unwrap_or(UNASKED), &express.frames[lane][..len])
+            let asked = if lane < many { self.slots[at as usize].asked.as_ref() } else { None };
+            (asked.unwrap_or(&Asked::NOTHING), &express.frames[lane][..len])
         });
-        let results = if self.drive.canned.is_some_and(|canned| canned.plain) && express.pattern.is_some() {
+        let results = if self.drive.canned.is_some_and(|canned| canned.plain) && express.has_pattern {
             let due = |lane: usize| self.slots[queued[lane].0 as usize].work.as_ref().and_then(|work| work.due);
             std::array::from_fn(|lane| due(lane).map(|count| Plain { count, iv: None, random: None }))
         } else {
@@ -462,23 +470,3 @@ fn short(bytes: &[u8]) -> ([u8; ALTER_MAX], usize) {
 /// Longer than any answer to a KMS request in one fragment.
 const FRAME_MAX: usize = 1024;
 const ALTER_MAX: usize = 128;
-const BLANK: Draft = Draft {
-    version: ProtocolVersion::V6,
-    syntax: crate::wire::rpc::TransferSyntax::Ndr32,
-    call_id: 0,
-    context_id: 0,
-    body: [0; REQUEST_LEN],
-    iv: [0; 16],
-};
-const UNASKED: Asked = Asked {
-    version: ProtocolVersion::V6,
-    syntax: crate::wire::rpc::TransferSyntax::Ndr32,
-    call_id: 0,
-    context_id: 0,
-    n_policy: 0,
-    product: [0; 16],
-    cmid: [0; 16],
-    client_time: 0,
-    iv: [0; 16],
-    salt: [0; 16],
-};
