@@ -291,6 +291,7 @@ mod linux {
             kept: true,
             clients: ANSWERS as u32,
             lasts,
+            rounds: None,
             workers: 1,
             pin: Vec::new(),
             plain: false,

@@ -34,6 +34,8 @@ pub struct Load {
     pub clients: u32,
     /// For how long.
     pub lasts: Duration,
+    /// How often each machine asks, at most; `None` is as often as there is time for.
+    pub rounds: Option<u32>,
     /// How many workers.
     pub workers: usize,
     /// On which cores.
@@ -69,7 +71,7 @@ impl Harness {
              [[step]]\ntitle = \"load\"\nclients = [\"pc\"]\nsyntax = \"ndr32\"\nconnection = \"{connection}\"\n\
              arrive = {arrive}\nrepeat = {}\n",
             self.now.0,
-            (9_000_000 / clients).max(1),
+            load_of.rounds.unwrap_or(9_000_000 / clients).max(1),
         );
         let scenario = load(&file, "bench.toml", &ShippedTables);
         let scenario = scenario.unwrap_or_else(|problems| panic!("{}", problems.render(false)));

@@ -1,0 +1,239 @@
+//! Both engines carry a plan out alike: the same requests, answers, verdicts and checks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use kmsproof::checks::{HostKnowledge, Judge};
+use kmsproof::engine::{Clock, Drive, EmbeddedLab, Engine, HostUnderTest, Pacer, Settings, Stop, Terms, run_plan};
+use kmsproof::events::Event;
+use kmsproof::lab::Faults;
+use kmsproof::measure::{Measure, ScenarioResult};
+use kmsproof::scenario::{Ids, Plan, ShippedTables, load, shipped};
+use tokio::sync::mpsc;
+
+/// What an exchange came to, as far as it does not depend on when it was made.
+type Outcome = String;
+
+struct Carried {
+    exchanges: BTreeMap<(usize, usize), Outcome>,
+    opened: u64,
+    closed: u64,
+    pdus: u64,
+    result: ScenarioResult,
+}
+
+fn carry(plan: &Arc<Plan>, faults: &str, drive: Drive) -> Carried {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let clock = Clock::start();
+        let faults = if faults.is_empty() { Faults::default() } else { faults.parse().unwrap() };
+        let lab = EmbeddedLab::start(1, clock, faults).await.unwrap();
+        let host = HostUnderTest {
+            addresses: vec![lab.address()],
+            lab: Some(lab),
+            pacer: Pacer::new(None),
+            connections: AtomicU64::new(0),
+        };
+        let known = HostKnowledge { embedded: true, clock_uncertainty: Duration::ZERO };
+        let mut judge = Judge::new(Arc::clone(plan), known);
+        let mut measure = Measure::new(Arc::clone(plan));
+        let (events, mut received) = mpsc::channel(1024);
+        let connection = Settings { timeout: Duration::from_secs(20), record: !drive.tallies };
+        let terms = Terms { connection, lasts: Duration::ZERO, drive };
+        let run = run_plan(Arc::clone(plan), Arc::new(host), terms, clock, judge.quiet(), events, Stop::default());
+        let running = tokio::spawn(run);
+        let mut exchanges = BTreeMap::new();
+        let (mut opened, mut closed, mut pdus) = (0, 0, 0);
+        while let Some(event) = received.recv().await {
+            let event = judge.judge(event);
+            match &event {
+                Event::Exchange(exchange) => {
+                    let steps = &plan.steps[exchange.step];
+                    // Whose turn it was among those who ask at a time is up to chance, and so is their count.
+                    let in_order = steps.concurrency() == Some(1);
+                    let count = exchange.answer.response.as_ref().map(|response| response.count).filter(|_| in_order);
+                    let request = &exchange.request;
+                    let words = format!(
+                        "{} {} {} {} {:?} {:02x?} {:?} {:?} count {count:?} {:?} {:?} {:?} syntax {:?} opened {}",
+                        exchange.machine,
+                        request.version,
+                        request.cmid,
+                        request.license_status,
+                        request.workstation,
+                        exchange.request_iv,
+                        exchange.outcome.wire,
+                        in_order.then_some(exchange.outcome.verdict),
+                        exchange.answer.checks.failed,
+                        exchange.answer.failure.as_ref().map(|failure| (failure.phase, failure.class())),
+                        exchange.judgement.as_ref().map(|judgement| judgement.divergences.len()),
+                        exchange.syntax,
+                        exchange.opened.is_some() || !in_order,
+                    );
+                    assert!(exchanges.insert((exchange.step, exchange.position), words).is_none());
+                }
+                Event::ConnectionOpened { .. } => opened += 1,
+                Event::ConnectionClosed { .. } => closed += 1,
+                Event::Pdu { .. } => pdus += 1,
+                _ => {}
+            }
+            measure.observe(&event);
+        }
+        running.await.unwrap();
+        Carried { exchanges, opened, closed, pdus, result: measure.finish(judge.remarks()) }
+    })
+}
+
+fn drive(engine: Engine, tallies: bool) -> Drive {
+    Drive { engine, tallies, workers: Some(1), ..Drive::default() }
+}
+
+fn plan(source: &str) -> Arc<Plan> {
+    let scenario = load(source, "engines.toml", &ShippedTables);
+    Arc::new(scenario.unwrap_or_else(|problems| panic!("{}", problems.render(false))).plan(1, Ids::Seeded))
+}
+
+/// Everything a step can be, in a second or two.
+const ALL_KINDS: &str = r#"
+name = "engines"
+question = "Do both do the same?"
+[clients.pc]
+count = 120
+product = "Windows 11 Enterprise"
+[clients.office]
+count = 8
+products = ["Windows Server 2022 Standard", "Office Professional Plus 2019"]
+vm = "30%"
+[clients.off]
+count = 3
+product = "Windows 11 Enterprise"
+clock = { skew = "5h" }
+[[step]]
+title = "one by one"
+clients = ["office", "off"]
+protocol = ["4.0", "5.0", "6.0"]
+syntax = ["windows", "ndr32", "ndr64"]
+[[step]]
+title = "one connection for all"
+clients = ["office"]
+connection = "kept"
+repeat = 3
+[[step]]
+title = "many at a time"
+clients = ["pc", "off"]
+arrive = { concurrency = 16 }
+repeat = 3
+[[step]]
+title = "many at a time, kept"
+clients = ["pc"]
+arrive = { concurrency = 8 }
+connection = "kept"
+repeat = 5
+[[step]]
+title = "at a rate"
+clients = ["pc", "office"]
+arrive = { rate = "2000/s", spread = "poisson" }
+[[step]]
+title = "nobody is there"
+host = "down"
+clients = ["off"]
+arrive = { concurrency = 3 }
+[[step]]
+title = "a fresh host"
+host = "fresh"
+clients = ["pc"]
+arrive = { rate = "2000/s", burst = 10 }
+"#;
+
+#[test]
+fn every_exchange_comes_to_the_same() {
+    let plan = plan(ALL_KINDS);
+    let [one, other] = [Engine::Portable, Engine::Epoll].map(|engine| carry(&plan, "", drive(engine, false)));
+    assert_eq!(one.exchanges.len(), plan.arrivals());
+    for (place, outcome) in &one.exchanges {
+        assert_eq!(other.exchanges.get(place), Some(outcome), "step and position {place:?}");
+    }
+    assert_eq!(other.exchanges.len(), one.exchanges.len());
+    // How often connections can be kept where several ask at a time is up to chance, but each is told of.
+    assert_eq!((one.opened, other.opened), (one.closed, other.closed));
+    assert!(one.pdus > 1000 && other.pdus > 1000);
+    for carried in [&one, &other] {
+        assert!(carried.result.failed_predictions().next().is_none());
+        assert_eq!(carried.result.totals.requests, plan.arrivals() as u64);
+    }
+}
+
+#[test]
+fn what_is_told_together_comes_to_the_same_sums() {
+    let plan = plan(ALL_KINDS);
+    let [single, together] = [false, true].map(|tallies| carry(&plan, "", drive(Engine::Epoll, tallies)));
+    assert!(together.exchanges.len() < single.exchanges.len() * 3 / 4, "{}", together.exchanges.len());
+    let (single, together) = (single.result, together.result);
+    assert_eq!(together.totals.requests, single.totals.requests);
+    assert_eq!(together.totals.responses, single.totals.responses);
+    assert_eq!(together.wire, single.wire);
+    assert_eq!(together.predicted, single.predicted);
+    assert_eq!(together.latency.service.count(), single.latency.service.count());
+    assert_eq!(together.latency.late.count(), single.latency.late.count());
+    assert_eq!(together.statuses.values().sum::<u64>(), single.statuses.values().sum::<u64>());
+    for (step, (one, other)) in together.steps.iter().zip(&single.steps).enumerate() {
+        assert_eq!((one.exchanges, one.wrong), (other.exchanges, other.wrong), "step {step}");
+    }
+    let failed = |result: &ScenarioResult| -> Vec<_> {
+        result
+            .checks
+            .iter()
+            .map(|(check, outcome)| (*check, outcome.failed))
+            .filter(|(_, failed)| *failed > 0)
+            .collect()
+    };
+    assert_eq!(failed(&together), failed(&single));
+    for (check, outcome) in &single.checks {
+        assert!(together.checks.contains_key(check), "{check}");
+        // Checks of the history bind only answers that came after others were sent.
+        if !check.check().id.starts_with("history")
+            && !check.check().id.contains("bind")
+            && !check.check().id.contains("alter")
+        {
+            let sums = |outcome: &kmsproof::measure::CheckResult| outcome.passed + outcome.failed;
+            let (one, other) = (sums(&together.checks[check]), sums(outcome));
+            assert!(one.abs_diff(other) * 20 <= other, "{check}: {one} and {other}");
+        }
+    }
+    assert!(together.effort.started as usize <= plan.arrivals() && together.effort.started > 0);
+}
+
+#[test]
+fn faults_are_found_by_both_and_where_much_is_told_together() {
+    let plan = plan(
+        "name = \"faulty\"\nquestion = \"Is it found?\"\n[clients.pc]\ncount = 300\nproduct = \"Windows 11 Enterprise\"\n\
+         [[step]]\ntitle = \"all\"\nclients = [\"pc\"]\narrive = { concurrency = 16 }\nconnection = \"kept\"\nrepeat = 10\n\
+         [[step]]\ntitle = \"again\"\nclients = [\"pc\"]\narrive = { concurrency = 16 }\nrepeat = 2\n",
+    );
+    for fault in ["mixes-up-connections", "drops-one-in-fifty", "caps-at-ten-for-ever"] {
+        let of = |engine, tallies| {
+            let result = carry(&plan, fault, drive(engine, tallies)).result;
+            let checks: Vec<_> =
+                result.checks.iter().filter(|(_, outcome)| outcome.failed > 0).map(|(id, _)| *id).collect();
+            let failures: Vec<_> = result.failures.keys().copied().collect();
+            let differs: Vec<_> = result.failed_predictions().map(|(id, _)| id).collect();
+            (checks, failures, differs)
+        };
+        let portable = of(Engine::Portable, false);
+        assert!(portable != (vec![], vec![], vec![]), "{fault}");
+        assert_eq!(of(Engine::Epoll, false), portable, "{fault}");
+        assert_eq!(of(Engine::Epoll, true), portable, "{fault}");
+    }
+}
+
+#[test]
+fn shipped_scenarios_end_alike() {
+    for name in ["smoke", "versions", "unsupported-product", "cloned-images"] {
+        let (_, file, source) = shipped().iter().find(|(shipped, ..)| *shipped == name).unwrap();
+        let plan = Arc::new(load(source, file, &ShippedTables).unwrap().plan(7, Ids::Seeded));
+        let [one, other] = [Engine::Portable, Engine::Epoll].map(|engine| carry(&plan, "", drive(engine, false)));
+        assert!(one.result.passed() && other.result.passed(), "{name}");
+        assert_eq!(one.exchanges, other.exchanges, "{name}");
+    }
+}
