@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::lab::Faults;
 use crate::measure::ScenarioResult;
 use crate::report;
-use crate::scenario::{Plan, TimeMode};
+use crate::scenario::{Plan, Step, TimeMode};
 use crate::wire::FileTime;
 
 /// Print what a run would do: counts, clients, duration, what it leaves behind on the host
@@ -67,7 +67,9 @@ pub fn execute(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
 fn list(plan: &Plan, began: FileTime, out: &mut dyn Write) -> Result<(), Failure> {
     for (number, step) in plan.steps.iter().enumerate() {
         let mut times = plan.times(number);
-        for position in 0..step.arrivals() {
+        // Of one that goes on as long as it is answered: until the first one arrives again.
+        let listed = if step.is_open_ended() { step.round_len() } else { step.arrivals() };
+        for position in 0..listed {
             let due = times.as_mut().and_then(Iterator::next);
             writeln!(out, "{}", report::arrival_line(plan, number, position, due, began))?;
         }
@@ -77,7 +79,8 @@ fn list(plan: &Plan, began: FileTime, out: &mut dyn Write) -> Result<(), Failure
 
 /// Whether it can be gone through in memory while somebody waits for it.
 fn is_short(plan: &Plan) -> bool {
-    plan.arrivals() as u64 + plan.leased_requests() <= REHEARSED_MAX
+    let of = |step: &Step| if step.is_open_ended() { step.round_len() } else { step.arrivals() } as u64;
+    plan.steps.iter().map(of).sum::<u64>() + plan.leased_requests() <= REHEARSED_MAX
 }
 
 /// Goes through the plan in memory, against an honest host that has counted nobody.

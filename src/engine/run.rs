@@ -28,7 +28,7 @@ use crate::events::{Event, Exchange, RunError};
 use crate::population::Bodies;
 use crate::proto::verify::Repeats;
 use crate::proto::{Ask, Failure, Moment, Offer, Reply};
-use crate::scenario::{Arrival, Arrive, ConnectionUse, HostState, Plan, Step, TableNeeds, TimeMode};
+use crate::scenario::{Arrival, Arrive, HostState, Plan, Step, TableNeeds, TimeMode};
 use crate::wire::FileTime;
 
 /// The host a run is against.
@@ -193,13 +193,14 @@ impl Crew {
     ) -> Result<(), RunError> {
         let next = Arc::new(AtomicUsize::new(arrivals.start));
         let workers = concurrency.min(arrivals.len());
+        let until = self.run.plan.steps[number].repeat.lasts.map(|lasts| self.run.clock.now() + lasts);
         if workers <= 1 {
-            return self.work(number, &next, arrivals.end).await;
+            return self.work(number, &next, arrivals.end, until).await;
         }
         let mut crew = JoinSet::new();
         for _ in 0..workers {
             let (this, next) = (Arc::clone(self), Arc::clone(&next));
-            crew.spawn(async move { this.work(number, &next, arrivals.end).await });
+            crew.spawn(async move { this.work(number, &next, arrivals.end, until).await });
         }
         let mut result = Ok(());
         while let Some(worker) = crew.join_next().await {
@@ -309,16 +310,22 @@ impl Crew {
         }
     }
 
-    /// Takes arrivals one after another until there are no more.
-    async fn work(&self, number: usize, next: &AtomicUsize, end: usize) -> Result<(), RunError> {
+    /// Takes arrivals one after another until there are no more, or their time is over.
+    async fn work(&self, number: usize, next: &AtomicUsize, end: usize, until: Option<Moment>) -> Result<(), RunError> {
+        let Run { plan, host, clock, stop, .. } = &self.run;
         loop {
             self.may_go_on(self.under_way.load(Ordering::Relaxed) as usize)?;
             let position = next.fetch_add(1, Ordering::Relaxed);
             if position >= end {
                 return Ok(());
             }
-            let due = self.run.host.pacer.wait(self.run.clock).await;
+            let due = host.pacer.wait(*clock).await;
+            if until.is_some_and(|until| due >= until) {
+                return Ok(());
+            }
             self.arrive(number, position, due).await;
+            let left = until.map_or(Duration::MAX, |until| until - clock.now());
+            stop.sleep(plan.steps[number].think.min(left)).await;
         }
     }
 
@@ -342,29 +349,27 @@ impl Crew {
 
     async fn call(&self, step: &Step, arrival: &Arrival, ask: &Ask, attempt: &mut Attempt) -> Result<Reply, Failed> {
         let events = &self.run.events;
-        let mut connection = match self.take_idle(arrival.offer).await {
-            Some(connection) => connection,
+        let (mut connection, calls) = match self.take_idle(arrival.offer).await {
+            Some(kept) => (kept.connection, kept.calls + 1),
             None => {
                 let connection = self.open(arrival.offer).await?;
                 attempt.note_opened(connection.opened());
-                connection
+                (connection, 1)
             }
         };
         let result = connection.call(ask.payload(), events).await;
         attempt.note_carried(connection.id(), connection.take_bytes());
-        match step.connection {
-            ConnectionUse::Kept if result.is_ok() && connection.is_usable() => {
-                self.idle.lock().await.push(Kept { connection, offer: arrival.offer });
-            }
-            _ => connection.close(events).await,
+        match step.connection.carries_on_after(calls) && result.is_ok() && connection.is_usable() {
+            true => self.idle.lock().await.push(Kept { connection, calls, offer: arrival.offer }),
+            false => connection.close(events).await,
         }
         result
     }
 
-    async fn take_idle(&self, offer: Offer) -> Option<Connection> {
+    async fn take_idle(&self, offer: Offer) -> Option<Kept> {
         let mut idle = self.idle.lock().await;
         let fit = idle.iter().rposition(|kept| kept.offer == offer)?;
-        Some(idle.swap_remove(fit).connection)
+        Some(idle.swap_remove(fit))
     }
 
     async fn open(&self, offer: Offer) -> Result<Connection, Failed> {
@@ -377,6 +382,8 @@ impl Crew {
 /// A connection that waits for the next call.
 struct Kept {
     connection: Connection,
+    /// How many calls it has carried.
+    calls: u32,
     offer: Offer,
 }
 

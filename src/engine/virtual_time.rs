@@ -18,7 +18,7 @@ use super::stop::Stop;
 use crate::events::{Event, RunError};
 use crate::population::Activation;
 use crate::proto::{Ask, Failure, FailureKind, Moment, Phase, Reply};
-use crate::scenario::{Arrival, Arrive, ConnectionUse, HostState, Plan, Step};
+use crate::scenario::{Arrival, Arrive, HostState, Plan, Step};
 use crate::wire::FileTime;
 
 /// Carries out every step of `plan` in a time that begins at `begins`; says how it ended and how
@@ -42,6 +42,7 @@ pub(super) async fn run(
         now: Moment::default(),
         links: 0,
         kept: None,
+        calls_kept: 0,
         attempts: 0,
     };
     let ended = run.steps().await;
@@ -59,6 +60,8 @@ struct VirtualRun<'a> {
     now: Moment,
     links: u64,
     kept: Option<Link>,
+    /// How many calls it has carried.
+    calls_kept: u32,
     /// How many requests were made as leases made them.
     attempts: u64,
 }
@@ -86,7 +89,9 @@ impl VirtualRun<'_> {
     }
 
     async fn by_the_list(&mut self, number: usize, step: &Step) -> Result<(), RunError> {
-        for (round, arrivals) in step.rounds().enumerate() {
+        // No time goes by, so what has no other end is gone through once.
+        let rounds = step.rounds().map(|round| if step.is_open_ended() { 0..step.round_len() } else { round });
+        for (round, arrivals) in rounds.enumerate() {
             if round > 0 {
                 self.now = self.now + step.repeat.pause;
             }
@@ -98,6 +103,7 @@ impl VirtualRun<'_> {
                 }
                 let arrival = self.plan.arrival(number, position);
                 self.arrive(number, step, position, &arrival).await?;
+                self.now = self.now + step.think;
             }
         }
         Ok(())
@@ -194,6 +200,7 @@ impl VirtualRun<'_> {
                     }
                 };
                 attempt.note_opened(opened);
+                self.calls_kept = 0;
                 link
             }
         };
@@ -208,9 +215,10 @@ impl VirtualRun<'_> {
         };
         self.tell_pdus(&mut link).await;
         attempt.note_carried(link.id(), link.take_bytes());
-        match step.connection {
-            ConnectionUse::Kept if result.is_ok() && link.is_usable() => self.kept = Some(link),
-            _ => tell(self.events, Event::ConnectionClosed { id: link.id(), at: now }).await,
+        self.calls_kept += 1;
+        match step.connection.carries_on_after(self.calls_kept) && result.is_ok() && link.is_usable() {
+            true => self.kept = Some(link),
+            false => tell(self.events, Event::ConnectionClosed { id: link.id(), at: now }).await,
         }
         result
     }

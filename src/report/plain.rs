@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::explain;
 use crate::proto::Verdict;
+use crate::text::counted;
 use crate::wire::Hresult;
 
 /// A duration as a person reads it.
@@ -42,6 +43,15 @@ pub fn span(time: Duration) -> String {
         return "0 s".to_owned();
     }
     if parts.is_empty() { duration(time) } else { parts.join(" ") }
+}
+
+/// How many requests are made: so many, and as many as are answered in a time where that decides it.
+pub fn requests(known: usize, open_ended: Option<Duration>) -> String {
+    match (known, open_ended) {
+        (known, None) => counted(known, "request"),
+        (0, Some(time)) => format!("as many requests as are answered in {}", span(time)),
+        (known, Some(time)) => format!("{} and as many as are answered in {}", counted(known, "request"), span(time)),
+    }
 }
 
 /// Minutes as a person reads them: `10080 min (7 days)`.

@@ -1,10 +1,11 @@
 //! What a run would do, in words and numbers, before it does it.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use anstyle::Style;
 
-use super::plain::span;
+use super::plain::{requests, span};
 use super::text::came_to;
 use crate::catalog;
 use crate::measure::ScenarioResult;
@@ -42,10 +43,10 @@ pub fn render_plan(plan: &Plan, rehearsed: Option<&ScenarioResult>, began: FileT
 
 fn asks(plan: &Plan) -> String {
     let machines = counted(plan.machines(), "machine");
-    let listed = plan.arrivals();
+    let listed = plan.arrivals_known();
     let by_leases = plan.leased_requests();
     match (listed, by_leases) {
-        (listed, 0) => format!("{machines}, {}", counted(listed, "request")),
+        (listed, 0) => format!("{machines}, {}", requests(listed, plan.open_ended_for())),
         (0, leased) => format!(
             "{machines}, about {} as their leases make them, and more of those refused",
             counted(leased, "request")
@@ -95,7 +96,7 @@ fn leaves(plan: &Plan) -> String {
     format!(
         "{} for 30 days, {} in the log and the counters, a client table of {} for good",
         ids.join(", "),
-        counted(plan.requests_left(), "request"),
+        requests(plan.requests_left(), plan.open_ended_for()),
         grouped(2 * u64::from(n_policy)),
     )
 }
@@ -154,7 +155,7 @@ fn machines(out: &mut String, group: &Group, began: FileTime) {
 }
 
 fn days(minutes: u64) -> String {
-    span(std::time::Duration::from_secs(minutes * 60))
+    span(Duration::from_secs(minutes * 60))
 }
 
 fn render_step(out: &mut String, number: usize, step: &Step, rehearsed: Option<&ScenarioResult>) {
@@ -178,23 +179,25 @@ fn render_step(out: &mut String, number: usize, step: &Step, rehearsed: Option<&
     }
     if let Some(outcome) = rehearsed.and_then(|rehearsed| rehearsed.steps.get(number)).filter(|step| step.exchanges > 0)
     {
-        detail(out, &format!("an honest host: {}", came_to(step, outcome)));
+        let once = if step.is_open_ended() { ", the first time" } else { "" };
+        detail(out, &format!("an honest host{once}: {}", came_to(step, outcome)));
     }
 }
 
 fn arrivals(step: &Step) -> String {
+    let lasts = step.repeat.lasts;
     let mut text = match &step.arrive {
-        Arrive::Turns { concurrency: 1 } => format!("{} one by one", counted(step.arrivals(), "request")),
+        Arrive::Turns { concurrency: 1 } => format!("{} one by one", requests(step.arrivals_known(), open_ended(step))),
         Arrive::Turns { concurrency } => {
-            format!("{}, {} at a time", counted(step.arrivals(), "request"), grouped(*concurrency as u64))
+            let asked = requests(step.arrivals_known(), open_ended(step));
+            format!("{asked}, {} at a time", grouped(*concurrency as u64))
         }
         Arrive::Open(schedule) => {
-            format!(
-                "{}, {}, in about {}",
-                counted(step.arrivals(), "request"),
-                rate(schedule),
-                span(schedule.duration(step.arrivals() as u64))
-            )
+            let time = match lasts {
+                Some(lasts) => format!("in {}", span(lasts)),
+                None => format!("in about {}", span(schedule.duration(step.arrivals() as u64))),
+            };
+            format!("{}, {}, {time}", counted(step.arrivals(), "request"), rate(schedule))
         }
         Arrive::Recorded { speed: 1 } => format!("{} at the recorded pace", counted(step.arrivals(), "request")),
         Arrive::Recorded { speed } => {
@@ -210,10 +213,21 @@ fn arrivals(step: &Step) -> String {
     if step.repeat.times > 1 && !step.repeat.pause.is_zero() {
         let _ = write!(text, ", in {} rounds with {} between", step.repeat.times, span(step.repeat.pause));
     }
-    if step.connection == ConnectionUse::Kept {
-        text.push_str(", over kept connections");
+    if !step.think.is_zero() {
+        let _ = write!(text, ", each resting {} after an answer", span(step.think));
+    }
+    match step.connection {
+        ConnectionUse::Each => {}
+        ConnectionUse::Kept => text.push_str(", over kept connections"),
+        ConnectionUse::Calls(calls) => {
+            let _ = write!(text, ", over connections for {} each", counted(calls, "call"));
+        }
     }
     text
+}
+
+fn open_ended(step: &Step) -> Option<Duration> {
+    step.repeat.lasts.filter(|_| step.is_open_ended())
 }
 
 fn rate(schedule: &Schedule) -> String {
@@ -260,13 +274,7 @@ fn detail(out: &mut String, text: &str) {
 }
 
 /// One arrival as a line of JSON, without its line feed.
-pub fn arrival_line(
-    plan: &Plan,
-    step: usize,
-    position: usize,
-    due: Option<std::time::Duration>,
-    began: FileTime,
-) -> String {
+pub fn arrival_line(plan: &Plan, step: usize, position: usize, due: Option<Duration>, began: FileTime) -> String {
     let arrival = plan.arrival(step, position);
     let machine = plan.machine(&arrival, began);
     let (status, minutes_left) = machine.lease.standing(began);

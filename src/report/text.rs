@@ -1,10 +1,11 @@
 //! The report a person reads when a run is over.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::plain::{duration, nanoseconds, span, verdict};
+use super::plain::{duration, nanoseconds, requests, span, verdict};
 use crate::exit::Exit;
 use crate::measure::{Latency, ScenarioResult, StepResult};
 use crate::oracle::ExchangeId;
@@ -23,14 +24,15 @@ pub fn render_header(target: &str, seed: u64, plans: &[&Plan], embedded: bool) -
     } else {
         let ids: usize =
             plans.iter().flat_map(|plan| plan.ids_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
-        let requests: usize = plans.iter().map(|plan| plan.requests_left()).sum();
+        let known: usize = plans.iter().map(|plan| plan.requests_left()).sum();
+        let open_ended = plans.iter().filter_map(|plan| plan.open_ended_for()).reduce(Duration::saturating_add);
         let n_policy = plans.iter().map(|plan| plan.largest_n_policy()).max().unwrap_or(0);
         let _ = writeln!(
             out,
             "{DIM}left on the host: up to {} per application for 30 days (find them with `kmsproof whose`), \
              {} in its log and counters, a client table for an N policy of {n_policy}{DIM:#}",
             counted(ids, "synthetic client id"),
-            counted(requests, "request"),
+            requests(known, open_ended),
         );
         for plan in plans {
             if let Some(leaves) = &plan.leaves {
@@ -69,7 +71,7 @@ pub fn render_scenario(result: &ScenarioResult) -> String {
 }
 
 /// The last lines: what it all came to.
-pub fn render_footer(results: &[ScenarioResult], skipped: &[String], exit: Exit, took: std::time::Duration) -> String {
+pub fn render_footer(results: &[ScenarioResult], skipped: &[String], exit: Exit, took: Duration) -> String {
     let mut out = String::from("\n");
     for skip in skipped {
         let _ = writeln!(out, "{YELLOW}skipped{YELLOW:#}  {skip}");

@@ -111,8 +111,17 @@ impl Sum {
             ConnectionUse::Calls(calls) => 1 + u64::from(calls),
         });
         self.shown(&step.arrive);
+        // What came to the language later goes in only where it is said: plans that do not say it keep their hash.
+        if !step.think.is_zero() {
+            self.bytes(b"think");
+            self.shown(&step.think);
+        }
         self.number(u64::from(step.repeat.times));
         self.shown(&step.repeat.pause);
+        if let Some(lasts) = step.repeat.lasts {
+            self.bytes(b"lasts");
+            self.shown(&lasts);
+        }
         self.number(match step.order {
             Order::Listed => 0,
             Order::Shuffled => 1,

@@ -67,7 +67,7 @@
 //! clients = ["campus-pc[1..24]"]          # "group", "group[3]", "group[1..24]"
 //! arrive = { one-by-one = true }          # the default
 //! order = "listed"                        # the default; or "shuffled"
-//! connection = "each"                     # the default; or "kept"
+//! connection = "each"                     # the default; or "kept"; or { calls = 10 }, and then a new one
 //! expect = { wire = "0x00000000", verdict = "0xC004F038", count = { from = 1, to = 24 } }
 //!
 //! [[step]]
@@ -75,13 +75,14 @@
 //! clients = ["campus-pc[25]"]
 //! protocol = ["4.0", "5.0", "6.0"]        # default: the product's own; any major.minor, 7.0 as well
 //! syntax = ["ndr32", "ndr64"]             # default: "windows"
-//! repeat = { times = 2, pause = "1s" }    # default: 1; or repeat = 2: the whole list of arrivals that often
+//! repeat = { times = 2, pause = "1s" }    # default: 1; or repeat = 2: the whole list of arrivals that often;
+//!                                         # or { for = "30s" }: again and again, and nobody starts after that
 //! expect = { verdict = "activated", shown = "activated", count = 25 }
 //!
 //! [[step]]
 //! title = "so many at a time; the oracle alone says what must come"
 //! clients = ["campus-pc"]
-//! arrive = { concurrency = 8 }
+//! arrive = { concurrency = 8, think = "500ms" }  # each of the eight rests so long after an answer; default: 0s
 //! expect = "oracle"                       # the default
 //!
 //! [[step]]
@@ -172,7 +173,7 @@ pub use schedule::{Arrive, Schedule, Spread, Stage};
 pub use shipped::{ShippedTables, shipped};
 pub use spec::{
     ARRIVALS_MAX, CLIENTS_MAX, ConnectionUse, FILE_BYTES_MAX, HostNeeds, HostState, Order, POPULATION_BYTES_MAX,
-    Repeat, STEPS_MAX, Scenario, Selection, TableNeeds, TimeMode,
+    Repeat, STEPS_MAX, Scenario, Selection, TIMED_ARRIVALS_MAX, TableNeeds, TimeMode,
 };
 pub use threshold::{Bound, Comparison, Figure, Measured, Metric, Threshold, Timed};
 

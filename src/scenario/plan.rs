@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::expectation::Expectation;
 use super::order::Shuffle;
 use super::schedule::Arrive;
-use super::spec::{ConnectionUse, HostNeeds, HostState, Order, Repeat, Scenario, Selection, StepSpec, TimeMode};
+use super::spec::{
+    ConnectionUse, HostNeeds, HostState, Order, Repeat, Scenario, Selection, StepSpec, TIMED_ARRIVALS_MAX, TimeMode,
+};
 use super::threshold::Threshold;
 use crate::catalog;
 use crate::client::{Intervals, Machine};
@@ -83,6 +85,8 @@ pub struct Step {
     pub oracle: bool,
     /// The activations before each selection and in all of them together; one more than there are selections.
     activations_before: Vec<u64>,
+    /// How many arrivals it has, or the most it can have.
+    arrivals: u64,
     /// The ordinal of its first request among those of the plan.
     first_ordinal: u64,
 }
@@ -121,16 +125,29 @@ impl Plan {
         fresh.then_some("needs a host that has counted nobody, which only the embedded one can be")
     }
 
-    /// How many activations will be asked for; of steps that go by the machines' leases, which
-    /// ask as the answers make them, none are counted.
+    /// How many activations will be asked for, or the most it can be where a step is
+    /// [open-ended](Step::is_open_ended): so many ordinals they take. Of steps that go by the machines'
+    /// leases, which ask as the answers make them, none are counted.
     pub fn arrivals(&self) -> usize {
         self.steps.iter().map(Step::arrivals).sum()
     }
 
-    /// How many requests reach a host that cannot be taken out of service: whatever is to be asked
-    /// of one that is down is left out there.
+    /// How many activations will be asked for as far as that is known: of open-ended steps none are counted.
+    pub fn arrivals_known(&self) -> usize {
+        self.steps.iter().map(Step::arrivals_known).sum()
+    }
+
+    /// How many requests reach a host that cannot be taken out of service, as far as that is known: whatever
+    /// is to be asked of one that is down is left out there.
     pub fn requests_left(&self) -> usize {
-        self.steps.iter().filter(|step| step.host != HostState::Down).map(Step::arrivals).sum()
+        self.steps.iter().filter(|step| step.host != HostState::Down).map(Step::arrivals_known).sum()
+    }
+
+    /// For how long it asks as often as it is answered; `None` when it does not.
+    pub fn open_ended_for(&self) -> Option<Duration> {
+        let open = || self.steps.iter().filter(|step| step.is_open_ended());
+        open().next()?;
+        Some(open().filter_map(|step| step.repeat.lasts).fold(Duration::ZERO, Duration::saturating_add))
     }
 
     /// About how many requests leases make: one from every activation in each interval of renewal
@@ -261,12 +278,20 @@ impl Plan {
 }
 
 impl Step {
-    /// How many arrivals it has; none when they go by their leases.
+    /// How many arrivals it has, or the most it can have when it is [open-ended](Step::is_open_ended);
+    /// none when they go by their leases.
     pub fn arrivals(&self) -> usize {
-        match self.arrive {
-            Arrive::Lifecycle { .. } => 0,
-            _ => self.round_len() * self.repeat.times as usize,
-        }
+        usize::try_from(self.arrivals).unwrap_or(usize::MAX)
+    }
+
+    /// How many arrivals it has as far as that is known before: none when it is open-ended.
+    pub fn arrivals_known(&self) -> usize {
+        if self.is_open_ended() { 0 } else { self.arrivals() }
+    }
+
+    /// Whether nobody can say before how many will arrive: they take turns until their time is over.
+    pub fn is_open_ended(&self) -> bool {
+        self.repeat.lasts.is_some() && self.concurrency().is_some()
     }
 
     /// How many activations it lets arrive, each counted once.
@@ -291,8 +316,21 @@ impl Step {
         }
     }
 
-    fn round_len(&self) -> usize {
+    /// How many arrive until the first one arrives again.
+    pub fn round_len(&self) -> usize {
         self.activations() as usize * self.ways()
+    }
+
+    /// How many arrive in all, where nothing of that is left open.
+    fn count(&self, seed: u64, number: u64) -> u64 {
+        let listed = self.round_len() as u64;
+        match (&self.arrive, self.repeat.lasts) {
+            (Arrive::Lifecycle { .. }, _) => 0,
+            _ if listed == 0 => 0,
+            (Arrive::Turns { .. }, Some(_)) => TIMED_ARRIVALS_MAX,
+            (Arrive::Open(schedule), Some(lasts)) => schedule.arrivals_before(lasts, seed, number),
+            _ => listed * u64::from(self.repeat.times),
+        }
     }
 
     /// In how many ways each client asks.
@@ -311,10 +349,12 @@ pub(super) fn plan(scenario: &Scenario, seed: u64, ids: Ids) -> Plan {
     let steps = scenario
         .steps
         .iter()
-        .map(|spec| {
+        .enumerate()
+        .map(|(number, spec)| {
             let step = step(spec, scenario, first_ordinal);
-            first_ordinal += step.arrivals() as u64;
-            step
+            let arrivals = step.count(seed, number as u64);
+            first_ordinal += arrivals;
+            Step { arrivals, ..step }
         })
         .collect();
     Plan {
@@ -356,6 +396,7 @@ fn step(spec: &StepSpec, scenario: &Scenario, first_ordinal: u64) -> Step {
         expect: spec.expect.clone(),
         oracle: spec.oracle,
         activations_before,
+        arrivals: 0,
         first_ordinal,
     }
 }

@@ -82,6 +82,63 @@ impl Schedule {
         self.time_of(arrivals as f64, &mut stage, &mut before)
     }
 
+    /// How many arrive before `end`. Worked out without going through them, but for those left to chance.
+    pub fn arrivals_before(&self, end: Duration, seed: u64, salt: u64) -> u64 {
+        match self.spread {
+            Spread::Even => self.steps_before(end, 1),
+            Spread::Bursts { size } => self.steps_before(end, u64::from(size.max(1))),
+            Spread::Poisson => self.times(seed, salt).take_while(|time| *time < end).count() as u64,
+        }
+    }
+
+    /// How many arrivals the rate brings before `end`, on average; as many as there are numbers, if it comes to that.
+    pub fn brings(&self, end: Duration) -> f64 {
+        let mut left_s = end.as_secs_f64();
+        let mut arrivals = 0.0;
+        for (number, stage) in self.stages.iter().enumerate() {
+            let lasts_s = stage.lasts.as_secs_f64();
+            let is_last = number + 1 == self.stages.len();
+            let goes_s = left_s.min(lasts_s);
+            if goes_s > 0.0 {
+                let reached_per_s = stage.from_per_s + (stage.to_per_s - stage.from_per_s) * goes_s / lasts_s;
+                arrivals += (stage.from_per_s + reached_per_s) / 2.0 * goes_s;
+            }
+            left_s -= goes_s;
+            if is_last {
+                arrivals += stage.to_per_s * left_s;
+            }
+        }
+        arrivals
+    }
+
+    /// The highest rate there is before `end`.
+    pub fn peak_per_s(&self, end: Duration) -> f64 {
+        let mut begins = Duration::ZERO;
+        let mut peak_per_s: f64 = 0.0;
+        for stage in &self.stages {
+            if begins >= end {
+                break;
+            }
+            peak_per_s = peak_per_s.max(stage.from_per_s).max(stage.to_per_s);
+            begins = begins.saturating_add(stage.lasts);
+        }
+        peak_per_s
+    }
+
+    /// How many arrive before `end` when so many come at once. Times never fall, so that halving finds it.
+    fn steps_before(&self, end: Duration, at_once: u64) -> u64 {
+        let is_before = |step: u64| self.time_of((step * at_once) as f64, &mut 0, &mut Before::default()) < end;
+        let (mut before, mut after) = (0, (self.brings(end) / at_once as f64) as u64 + 2);
+        while before < after {
+            let middle = before + (after - before) / 2;
+            match is_before(middle) {
+                true => before = middle + 1,
+                false => after = middle,
+            }
+        }
+        before * at_once
+    }
+
     /// When the rate has brought `due` arrivals. `stage` and `before` remember the way so far: `due` must not fall.
     fn time_of(&self, due: f64, stage: &mut usize, before: &mut Before) -> Duration {
         loop {

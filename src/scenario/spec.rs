@@ -136,6 +136,17 @@ pub enum ConnectionUse {
     Calls(u32),
 }
 
+impl ConnectionUse {
+    /// Whether a connection that has carried so many calls may carry another.
+    pub fn carries_on_after(self, calls: u32) -> bool {
+        match self {
+            ConnectionUse::Each => false,
+            ConnectionUse::Kept => true,
+            ConnectionUse::Calls(most) => calls < most,
+        }
+    }
+}
+
 impl Scenario {
     /// Its name.
     pub fn name(&self) -> &str {
@@ -161,6 +172,9 @@ pub const CLIENTS_MAX: usize = 1_000_000;
 pub const STEPS_MAX: usize = 10_000;
 /// The most arrivals of a file, all steps together.
 pub const ARRIVALS_MAX: usize = 10_000_000;
+/// The most arrivals of a step that goes on for a time: so many ordinals are kept for one of which nobody knows
+/// how many there will be. At a million a second it is reached in twelve days.
+pub const TIMED_ARRIVALS_MAX: u64 = 1 << 40;
 /// The longest file, in bytes.
 pub const FILE_BYTES_MAX: usize = 4 << 20;
 /// The longest population table, in bytes.

@@ -12,10 +12,16 @@ use super::walk::{Node, Table};
 use super::wording::quoted;
 use crate::scenario::schedule::{Arrive, Schedule, Spread, Stage};
 
-/// How they arrive; nothing when something is wrong.
-pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Option<Arrive> {
+/// How they arrive, and how long each rests after an answer; nothing when something is wrong.
+pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Option<(Arrive, Duration)> {
     let entries = node.table(HELP, findings)?;
     let table = Table::open(&FORM, entries, node.at.clone(), findings);
+    let think = table.optional("think").map_or(Some(Duration::ZERO), |node| node.duration(findings));
+    let arrive = read_arrive(node, &table, findings);
+    Some((arrive?, think?))
+}
+
+fn read_arrive(node: &Node<'_>, table: &Table<'_>, findings: &mut Findings) -> Option<Arrive> {
     let flag = |key, findings: &mut Findings| table.optional(key).map(|node| node.boolean(findings));
     let (one_by_one, recorded) = (flag("one-by-one", findings), flag("recorded", findings));
     let concurrency = table.optional("concurrency").map(|node| node.whole(CONCURRENCY, findings));
@@ -23,7 +29,7 @@ pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Option<Arrive> {
     let stages = table.optional("stages").map(|node| read_stages(&node, findings));
     let lifecycle = table.optional("lifecycle").map(|node| read_span(&node, findings));
     let speed = table.optional("speed").map_or(Some(1), |node| node.whole(SPEED, findings));
-    let spread = read_spread(&table, findings);
+    let spread = read_spread(table, findings);
     if let Some(rate) = rate {
         return Some(Arrive::Open(Schedule::steady(rate?, spread?)));
     }
@@ -54,7 +60,7 @@ fn read_spread(table: &Table<'_>, findings: &mut Findings) -> Option<Spread> {
     }
 }
 
-fn read_span(node: &Node<'_>, findings: &mut Findings) -> Option<Duration> {
+pub(super) fn read_span(node: &Node<'_>, findings: &mut Findings) -> Option<Duration> {
     let span = node.duration(findings)?;
     if span.is_zero() {
         findings.push(
@@ -157,6 +163,12 @@ pub(super) static FORM: Form = Form {
         ),
         Key::optional("concurrency", Shape::whole(CONCURRENCY), "concurrency = 64", "So many at a time."),
         Key::optional(
+            "think",
+            Shape::Text,
+            "think = \"500ms\"",
+            "How long each of those who ask at a time rests after an answer; not at all when left out.",
+        ),
+        Key::optional(
             "rate",
             RATE,
             "rate = \"50/s\"",
@@ -196,7 +208,12 @@ pub(super) static FORM: Form = Form {
     ],
     needs: &[&[&["one-by-one"], &["concurrency"], &["rate"], &["stages"], &["recorded"], &["lifecycle"]]],
     apart: &[&["one-by-one", "concurrency", "rate", "stages", "recorded", "lifecycle"], &["spread", "burst"]],
-    beside: &[("spread", &["rate", "stages"]), ("burst", &["rate", "stages"]), ("speed", &["recorded"])],
+    beside: &[
+        ("think", &["concurrency"]),
+        ("spread", &["rate", "stages"]),
+        ("burst", &["rate", "stages"]),
+        ("speed", &["recorded"]),
+    ],
     ..Form::PLAIN
 };
 

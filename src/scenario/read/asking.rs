@@ -13,6 +13,8 @@ pub(super) struct Asking<'s> {
     pub selections: Option<&'s [Selection]>,
     /// In how many ways each client asks for each of its products, times how often; `None` when not known.
     pub times: Option<u64>,
+    /// How many arrivals there are where a time says it, whoever asks.
+    pub within: Option<u64>,
     /// Whether they ask in an order.
     pub one_by_one: Option<bool>,
     pub host: Option<HostState>,
@@ -31,7 +33,10 @@ impl Asking<'_> {
 
     /// How many arrivals there are.
     pub fn arrivals(&self) -> Option<u64> {
-        Some(self.activations()?.saturating_mul(self.times?))
+        match self.within {
+            Some(within) => Some(within),
+            None => Some(self.activations()?.saturating_mul(self.times?)),
+        }
     }
 
     /// How many client machine ids they have between them, group by group; `None` of crowds, where nobody asks.

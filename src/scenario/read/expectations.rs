@@ -246,6 +246,10 @@ fn rising(
         let message = "arrivals that overlap have no order in which the count could rise".to_owned();
         return wrong(message, "let them arrive one by one, or expect { least = 1, most = 24 } or the like".to_owned());
     }
+    if asking.within.is_some() {
+        let message = "where a time says how many arrive, nobody knows up to which count it goes".to_owned();
+        return wrong(message, "say how often they arrive, or expect { least = 1, most = 24 } or the like".to_owned());
+    }
     let (Some(clients), Some(arrivals)) = (asking.clients(), asking.arrivals()) else {
         return Some(CountRule::Rising { from, to });
     };

@@ -17,9 +17,9 @@ use super::{arrive, expectations, possible, value};
 use crate::client::Intervals;
 use crate::proto::Offer;
 use crate::scenario::expectation::Expectation;
-use crate::scenario::schedule::Arrive;
+use crate::scenario::schedule::{Arrive, Schedule, Spread};
 use crate::scenario::spec::{
-    ARRIVALS_MAX, ConnectionUse, HostState, Order, Repeat, STEPS_MAX, Selection, StepSpec, TimeMode,
+    ARRIVALS_MAX, ConnectionUse, HostState, Order, Repeat, STEPS_MAX, Selection, StepSpec, TIMED_ARRIVALS_MAX, TimeMode,
 };
 use crate::text::grouped;
 use crate::wire::rpc::TransferSyntax;
@@ -110,12 +110,13 @@ impl<'a> StepReader<'a, '_> {
         let selections = self.selections();
         let host = self.word("host", &HOSTS);
         let wait = self.table.optional("wait").map_or(Some(Duration::ZERO), |node| node.duration(self.findings));
-        let connection = self.word("connection", &CONNECTIONS);
+        let connection = self.connection();
         let order = self.word("order", &ORDERS);
         let arrive = match self.table.optional("arrive") {
-            None => Some(Arrive::Turns { concurrency: 1 }),
+            None => Some((Arrive::Turns { concurrency: 1 }, Duration::ZERO)),
             Some(node) => arrive::read(&node, self.findings),
         };
+        let (arrive, think) = arrive.unzip();
         let versions = match self.table.optional("protocol") {
             None => Some(Vec::new()),
             Some(node) => self.each(&node, |node, findings| node.parsed(value::any_protocol, findings)),
@@ -134,15 +135,21 @@ impl<'a> StepReader<'a, '_> {
             groups: self.groups,
             selections: selections.as_deref(),
             times: times(),
+            within: arrivals_within(arrive.as_ref(), repeat),
             one_by_one: arrive.as_ref().map(|arrive| *arrive == Arrive::Turns { concurrency: 1 }),
             host,
         };
         let goes_by_leases = matches!(arrive, Some(Arrive::Lifecycle { .. }));
-        let arrivals = if goes_by_leases { 0 } else { asking.arrivals().unwrap_or_default() };
+        // How many arrive in a time is bounded apart: nobody is listed for it.
+        let is_listed = !goes_by_leases && asking.within.is_none();
+        let arrivals = if is_listed { asking.arrivals().unwrap_or_default() } else { 0 };
         match arrive {
             Some(Arrive::Recorded { .. }) => self.check_recorded(selections.as_deref()),
             Some(Arrive::Lifecycle { span }) => self.check_lifecycle(span, &asking),
             _ => {}
+        }
+        if let (Some(Repeat { lasts: Some(_), .. }), Some(within)) = (repeat, asking.within) {
+            self.check_lasts(arrive.as_ref(), within);
         }
         let expect = self.expect(&asking);
         let oracle = self.oracle(&expect);
@@ -152,7 +159,7 @@ impl<'a> StepReader<'a, '_> {
                 line: self.source.line(self.table.at.start),
                 host: host?,
                 connection: connection?,
-                think: Duration::ZERO,
+                think: think?,
                 arrive: arrive?,
                 wait: wait?,
                 order: order?,
@@ -214,14 +221,61 @@ impl<'a> StepReader<'a, '_> {
             return Some(Repeat { times: node.whole(TIMES, self.findings)?, ..Repeat::default() });
         };
         let table = Table::open(&REPEAT, entries, node.at.clone(), self.findings);
-        let times = table.optional("times").and_then(|node| node.whole(TIMES, self.findings));
+        let lasts = table.optional("for").map(|node| arrive::read_span(&node, self.findings));
+        let times = match lasts {
+            Some(_) => Some(1),
+            None => table.optional("times").and_then(|node| node.whole(TIMES, self.findings)),
+        };
         let pause = table.optional("pause").map_or(Some(Duration::ZERO), |node| node.duration(self.findings));
-        Some(Repeat { times: times?, pause: pause?, lasts: None })
+        let lasts = match lasts {
+            Some(lasts) => Some(lasts?),
+            None => None,
+        };
+        Some(Repeat { times: times?, pause: pause?, lasts })
+    }
+
+    fn connection(&mut self) -> Option<ConnectionUse> {
+        let Some(node) = self.table.optional("connection") else { return Some(ConnectionUse::Each) };
+        match node.value {
+            DeValue::Table(entries) => {
+                let table = Table::open(&CONNECTION, entries, node.at.clone(), self.findings);
+                let calls = table.optional("calls").and_then(|node| node.whole(CALLS, self.findings));
+                calls.map(ConnectionUse::Calls)
+            }
+            DeValue::String(_) => node.word(&CONNECTIONS, self.findings),
+            _ => {
+                node.refuse("a word or a table", "\"each\", \"kept\" or { calls = 10 }", self.findings);
+                None
+            }
+        }
+    }
+
+    /// Whoever goes on for a time needs a time that goes by, and not more arrivals than there are numbers for.
+    fn check_lasts(&mut self, arrive: Option<&Arrive>, within: u64) {
+        if matches!(self.time, Some(TimeMode::Virtual { .. })) {
+            let help = "say how often instead, as in repeat = 3, or let the scenario go by the time on the wall";
+            self.refuse(
+                "repeat",
+                "in a time of its own no time goes by between an answer and the next request, so `for` has no end",
+                help,
+            );
+        }
+        let is_by_chance = matches!(arrive, Some(Arrive::Open(Schedule { spread: Spread::Poisson, .. })));
+        let most = if is_by_chance { CHANCES_MAX } else { TIMED_ARRIVALS_MAX };
+        if within > most {
+            let message = format!(
+                "in this time {} clients arrive; a step has room for {}{}",
+                grouped(within),
+                grouped(most),
+                if is_by_chance { " who arrive as strangers do" } else { "" },
+            );
+            self.refuse("repeat", &message, "a lower rate, or a shorter time");
+        }
     }
 
     fn check_kept_connection(&mut self, connection: Option<ConnectionUse>, offers: Option<&[Offer]>) {
-        let (Some(ConnectionUse::Kept), Some(offers)) = (connection, offers) else { return };
-        if offers.len() > 1 {
+        let (Some(connection), Some(offers)) = (connection, offers) else { return };
+        if connection != ConnectionUse::Each && offers.len() > 1 {
             let help = "one syntax, or connection = \"each\"; \"windows\" alone goes over NDR32 first and then NDR64";
             self.refuse(
                 "syntax",
@@ -314,6 +368,17 @@ impl<'a> StepReader<'a, '_> {
     }
 }
 
+/// How many arrive where a time says it and not a list: about, where it is left to chance, and the most there can
+/// be where they take turns.
+fn arrivals_within(arrive: Option<&Arrive>, repeat: Option<Repeat>) -> Option<u64> {
+    let lasts = repeat?.lasts?;
+    match arrive? {
+        Arrive::Turns { .. } => Some(TIMED_ARRIVALS_MAX),
+        Arrive::Open(schedule) => Some(schedule.brings(lasts).ceil() as u64),
+        Arrive::Recorded { .. } | Arrive::Lifecycle { .. } => None,
+    }
+}
+
 /// Problems of a group that no step uses.
 pub(super) fn check_unused(groups: &[GroupDraft], steps: &Steps, findings: &mut Findings) {
     if !steps.uses_known {
@@ -363,9 +428,9 @@ pub(super) static FORM: Form = Form {
         ),
         Key::optional(
             "connection",
-            Shape::Words(&words(&CONNECTIONS)),
+            Shape::Either(&[Shape::Words(&words(&CONNECTIONS)), Shape::Table(&CONNECTION)]),
             "connection = \"kept\"",
-            "A connection for each call (each, the default), or one for all calls of whoever asks.",
+            "A connection for each call (each, the default), one for all calls of whoever asks, or one for so many.",
         ),
         Key::optional(
             "protocol",
@@ -416,9 +481,19 @@ static REPEAT: Form = Form {
     what: "`repeat`",
     doc: "How often the whole list of arrivals is gone through.",
     keys: &[
-        Key::required("times", Shape::whole(TIMES), "times = 5", "So many times."),
+        Key::optional("times", Shape::whole(TIMES), "times = 5", "So many times."),
         Key::optional("pause", Shape::Text, "pause = \"1s\"", "With so much time between one and the next."),
+        Key::optional("for", Shape::Text, "for = \"30s\"", "Again and again for so long; nobody starts after that."),
     ],
+    needs: &[&[&["times"], &["for"]]],
+    apart: &[&["times", "for"], &["pause", "for"]],
+    ..Form::PLAIN
+};
+
+static CONNECTION: Form = Form {
+    what: "`connection`",
+    doc: "How many calls a connection carries.",
+    keys: &[Key::required("calls", Shape::whole(CALLS), "calls = 10", "So many, and then it is closed.")],
     ..Form::PLAIN
 };
 
@@ -434,7 +509,10 @@ const OFFERS: [(&str, Offer); 3] = [
     ("ndr64", Offer::Only(TransferSyntax::Ndr64)),
 ];
 
+const CALLS: std::ops::RangeInclusive<u32> = 1..=ARRIVALS_MAX as u32;
 const TIMES: std::ops::RangeInclusive<u32> = 1..=ARRIVALS_MAX as u32;
+/// Of those who arrive by chance it must be drawn when they do, to know how many: some seconds of it.
+const CHANCES_MAX: u64 = 100_000_000;
 /// What a client waits after a success until it asks again: 7 days.
 const RENEWAL: Duration = Duration::from_secs(Intervals::DEFAULT.renewal_min as u64 * 60);
 /// As many a machine carries out in some minutes.
