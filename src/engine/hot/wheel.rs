@@ -3,8 +3,11 @@
 //! Timers are the numbers `0..timers`, each pending once at most. Near ones stand in a bucket for
 //! each tick, of the present turn and the next; far ones in a bucket for each turn, and come near
 //! a few at a time while the turn before theirs goes by, so that no tick pays for a whole turn.
-//! Buckets are lists linked through the timers themselves: nothing is allocated after the beginning.
-//! A timer costs 16 bytes and its share of the buckets, 4 to 16 bytes more.
+//!
+//! Buckets are chains of chunks, not of timers: with a million of them a chain through the timers
+//! themselves waits for memory at every link, and chunks are read in a row. Nothing is allocated after the
+//! beginning. A timer costs 12 bytes, and 5 more while it is pending; the buckets 100 KiB and the chunks
+//! that are not full 768 KiB at most.
 //!
 //! Time comes in as an argument, in ns from whatever beginning the caller has. A timer never fires
 //! early, and less than a tick late for the wheel's part: its due time is rounded up to a tick.
@@ -13,50 +16,65 @@
 #[derive(Debug)]
 pub struct Wheel {
     tick_ns: u64,
-    /// A turn is so many ticks, as a power of two.
-    turn_bits: u32,
     /// The tick that is fired; every earlier one was.
     now: u64,
     /// First the near buckets, two turns of ticks; behind them the far ones.
-    heads: Vec<u32>,
+    buckets: Vec<Bucket>,
     near: Occupied,
     far: Occupied,
-    timers: Vec<Timer>,
+    chunks: Vec<Chunk>,
+    /// The first chunk nobody uses; each names the next.
+    free: u32,
+    /// Where each timer stands: its chunk and its place there, or [`IDLE`].
+    places: Vec<u32>,
+    /// The ticks of far timers; those of near ones follow from their bucket.
+    due: Vec<u64>,
     pending: usize,
     /// So many far timers come near in every tick: enough that none is left when their turn begins.
     near_per_tick: u64,
     work_max: usize,
 }
 
-/// One timer: its neighbours in the list of its bucket, and its tick.
+/// The timers of a tick, or of a turn.
 #[derive(Debug, Clone, Copy)]
-struct Timer {
-    /// [`NONE`] at the end of a list.
+struct Bucket {
+    /// Its first chunk, or [`IDLE`]. Those behind it are full.
+    first: u32,
+    /// How many timers are in that.
+    len: u32,
+}
+
+/// Some timers of one bucket: a cache line.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+struct Chunk {
+    timers: [u32; CHUNK],
     next: u32,
-    /// The timer before it; at the head of a list [`HEAD`] and the bucket; [`NONE`] where it is not pending.
-    before: u32,
-    due: u64,
+    bucket: u32,
 }
 
 impl Wheel {
     /// A wheel for the timers `0..timers`, none of them pending, with ticks of `tick_ns`.
     ///
     /// # Panics
-    /// When there are more than 2^31 - 1 timers, or a tick is 0 ns.
+    /// When there are more than 2^28 timers, or a tick is 0 ns.
     pub fn new(timers: usize, tick_ns: u64) -> Wheel {
-        assert!(timers < HEAD as usize, "{timers} timers: expected fewer than {HEAD}");
+        assert!(timers <= TIMERS_MAX, "{timers} timers: expected {TIMERS_MAX} at most");
         assert!(tick_ns > 0, "a tick of 0 ns: expected 1 at least");
-        let turn = timers.next_power_of_two().clamp(TURN_MIN, TURN_MAX);
+        // Every bucket that is not empty has one chunk that may not be full.
+        let chunks = timers / CHUNK + timers.min(NEAR + FAR);
         Wheel {
             tick_ns,
-            turn_bits: turn.trailing_zeros(),
             now: 0,
-            heads: vec![NONE; 2 * turn + FAR],
-            near: Occupied::new(2 * turn),
+            buckets: vec![Bucket { first: IDLE, len: 0 }; NEAR + FAR],
+            near: Occupied::new(NEAR),
             far: Occupied::new(FAR),
-            timers: vec![Timer { next: NONE, before: NONE, due: 0 }; timers],
+            chunks: Vec::with_capacity(chunks),
+            free: IDLE,
+            places: vec![IDLE; timers],
+            due: vec![0; timers],
             pending: 0,
-            near_per_tick: timers.div_ceil(turn) as u64,
+            near_per_tick: timers.div_ceil(TURN) as u64,
             work_max: WORK_MAX,
         }
     }
@@ -73,23 +91,30 @@ impl Wheel {
 
     /// Whether this one is.
     pub fn is_pending(&self, id: u32) -> bool {
-        self.timers[id as usize].before != NONE
+        self.places[id as usize] != IDLE
     }
 
     /// Lets a timer fire at `due_ns`, and at no other time it may have been given before. One that is
     /// overdue fires in the next [`Wheel::advance`].
     pub fn insert(&mut self, id: u32, due_ns: u64) {
         self.remove(id);
-        self.timers[id as usize].due = due_ns.div_ceil(self.tick_ns).max(self.now);
-        self.place(id);
+        self.place(id, due_ns.div_ceil(self.tick_ns).max(self.now));
         self.pending += 1;
     }
 
     /// Takes a timer out, at once and wholly; one that is not pending stays so.
     pub fn remove(&mut self, id: u32) {
-        if self.is_pending(id) {
-            self.unlink(id);
-            self.pending -= 1;
+        let place = std::mem::replace(&mut self.places[id as usize], IDLE);
+        if place == IDLE {
+            return;
+        }
+        self.pending -= 1;
+        let (chunk, at) = (place as usize / PLACES, place as usize % PLACES);
+        // The last of its bucket fills the gap, unless it is that itself.
+        let last = self.pop(self.chunks[chunk].bucket as usize);
+        if last != id {
+            self.chunks[chunk].timers[at] = last;
+            self.places[last as usize] = place;
         }
     }
 
@@ -97,13 +122,13 @@ impl Wheel {
     /// due by the time it was given.
     ///
     /// Exact to the tick for timers of this turn and the next; of a later one it is the turn's
-    /// beginning, when nothing may fire yet.
+    /// beginning, when nothing may fire yet. A turn is 4,096 ticks.
     pub fn next_due_ns(&self) -> Option<u64> {
         self.next_tick().map(|tick| tick.saturating_mul(self.tick_ns))
     }
 
-    /// Appends the timers due by `now_ns` to `fired`, tick by tick; those of one tick in the reverse of the
-    /// order they were inserted in. They are not pending any more.
+    /// Appends the timers due by `now_ns` to `fired`, tick by tick, and those of one tick in no order
+    /// to count on. They are not pending any more.
     ///
     /// It moves at most 4,096 timers, so that whoever is late is not made later by one long call: if
     /// there were more, [`Wheel::next_due_ns`] is not after `now_ns`, and the next call goes on.
@@ -111,8 +136,8 @@ impl Wheel {
         let target = now_ns / self.tick_ns;
         let mut work = self.work_max;
         while self.now <= target {
-            self.bring_near(self.now_turn(), &mut work);
-            if self.far.has(self.far_index(self.now_turn())) {
+            self.bring_near(turn_of(self.now), &mut work);
+            if self.far.has(far_index(turn_of(self.now))) {
                 return;
             }
             self.fire(fired, &mut work);
@@ -125,122 +150,118 @@ impl Wheel {
             let due = passed.saturating_mul(self.near_per_tick);
             let mut share = work.min(usize::try_from(due).unwrap_or(usize::MAX));
             work -= share;
-            self.bring_near(self.now_turn() + 1, &mut share);
+            self.bring_near(turn_of(self.now) + 1, &mut share);
             work += share;
         }
     }
 
     /// Fires the present tick, as far as there is work left.
     fn fire(&mut self, fired: &mut Vec<u32>, work: &mut usize) {
-        let bucket = self.near_index(self.now);
-        let mut id = self.heads[bucket];
-        if id == NONE {
-            return;
-        }
-        let before = *work;
-        while id != NONE && *work > 0 {
-            let timer = &mut self.timers[id as usize];
-            timer.before = NONE;
+        let bucket = near_index(self.now);
+        while self.near.has(bucket) && *work > 0 {
+            let id = self.pop(bucket);
+            self.places[id as usize] = IDLE;
             fired.push(id);
-            id = timer.next;
+            self.pending -= 1;
             *work -= 1;
-        }
-        self.pending -= before - *work;
-        self.heads[bucket] = id;
-        match id {
-            NONE => self.near.clear(bucket),
-            _ => self.timers[id as usize].before = HEAD | bucket as u32,
         }
     }
 
     /// Takes far timers of that turn to where they belong now, as far as there is work left.
     fn bring_near(&mut self, turn: u64, work: &mut usize) {
-        let index = self.far_index(turn);
-        if !self.far.has(index) {
-            return;
-        }
-        while *work > 0 {
-            let id = self.heads[self.near_len() + index];
-            if id == NONE {
-                return;
-            }
-            self.unlink(id);
-            self.place(id);
+        let index = far_index(turn);
+        while self.far.has(index) && *work > 0 {
+            let id = self.pop(NEAR + index);
+            self.place(id, self.due[id as usize]);
             *work -= 1;
         }
     }
 
-    /// Puts a timer at the head of the bucket for its tick, or for its turn. One that is further away
-    /// than the last turn there is a bucket for waits there, and is placed anew when that comes near.
-    fn place(&mut self, id: u32) {
-        let due = self.timers[id as usize].due;
-        let (turn, now_turn) = (due >> self.turn_bits, self.now_turn());
+    /// Puts a timer into the bucket for its tick, or for its turn. One that is further away than
+    /// the last turn there is a bucket for waits there, and is placed anew when that comes near.
+    fn place(&mut self, id: u32, due: u64) {
+        let (turn, now_turn) = (turn_of(due), turn_of(self.now));
         let bucket = if turn <= now_turn + 1 {
-            let bucket = self.near_index(due);
-            self.near.set(bucket);
-            bucket
+            near_index(due)
         } else {
-            let index = self.far_index(turn.min(now_turn + FAR as u64 - 1));
-            self.far.set(index);
-            self.near_len() + index
+            self.due[id as usize] = due;
+            NEAR + far_index(turn.min(now_turn + FAR as u64 - 1))
         };
-        let next = std::mem::replace(&mut self.heads[bucket], id);
-        if next != NONE {
-            self.timers[next as usize].before = id;
+        let Bucket { first, len } = self.buckets[bucket];
+        if first == IDLE {
+            match bucket.checked_sub(NEAR) {
+                Some(index) => self.far.set(index),
+                None => self.near.set(bucket),
+            }
         }
-        let timer = &mut self.timers[id as usize];
-        (timer.next, timer.before) = (next, HEAD | bucket as u32);
+        let (chunk, at) = match first == IDLE || len as usize == CHUNK {
+            true => (self.take_chunk(first, bucket as u32), 0),
+            false => (first, len),
+        };
+        self.chunks[chunk as usize].timers[at as usize] = id;
+        self.buckets[bucket] = Bucket { first: chunk, len: at + 1 };
+        self.places[id as usize] = chunk * PLACES as u32 + at;
     }
 
-    fn unlink(&mut self, id: u32) {
-        let Timer { next, before, .. } = self.timers[id as usize];
-        self.timers[id as usize].before = NONE;
-        if next != NONE {
-            self.timers[next as usize].before = before;
+    /// Takes the last timer out of a bucket that is not empty. Its place is the caller's to write.
+    fn pop(&mut self, bucket: usize) -> u32 {
+        let Bucket { first, len } = self.buckets[bucket];
+        let chunk = &mut self.chunks[first as usize];
+        let id = chunk.timers[len as usize - 1];
+        if len > 1 {
+            self.buckets[bucket].len = len - 1;
+            return id;
         }
-        if before & HEAD == 0 {
-            self.timers[before as usize].next = next;
-            return;
-        }
-        let bucket = (before & !HEAD) as usize;
-        self.heads[bucket] = next;
-        if next == NONE {
-            match bucket.checked_sub(self.near_len()) {
+        let next = std::mem::replace(&mut chunk.next, self.free);
+        self.free = first;
+        self.buckets[bucket] = Bucket { first: next, len: CHUNK as u32 };
+        if next == IDLE {
+            match bucket.checked_sub(NEAR) {
                 Some(index) => self.far.clear(index),
                 None => self.near.clear(bucket),
             }
         }
+        id
+    }
+
+    /// An empty chunk that goes before `next`.
+    fn take_chunk(&mut self, next: u32, bucket: u32) -> u32 {
+        if self.free == IDLE {
+            self.chunks.push(Chunk { timers: [IDLE; CHUNK], next, bucket });
+            return self.chunks.len() as u32 - 1;
+        }
+        let taken = self.free;
+        let chunk = &mut self.chunks[taken as usize];
+        self.free = chunk.next;
+        (chunk.next, chunk.bucket) = (next, bucket);
+        taken
     }
 
     /// The first tick, from the present one on, in which something is to be done.
     fn next_tick(&self) -> Option<u64> {
         // Near timers are less than a lap of their buckets away, far ones less than one of theirs.
-        let near = self.near.first_after(self.near_index(self.now)).map(|distance| self.now + distance as u64);
-        let far = self.far.first_after(self.far_index(self.now_turn())).map(|distance| {
-            let turn = self.now_turn() + distance as u64;
-            (turn << self.turn_bits).max(self.now)
+        let near = self.near.first_after(near_index(self.now)).map(|distance| self.now + distance as u64);
+        let far = self.far.first_after(far_index(turn_of(self.now))).map(|distance| {
+            let turn = turn_of(self.now) + distance as u64;
+            (turn * TURN as u64).max(self.now)
         });
         match (near, far) {
             (Some(near), Some(far)) => Some(near.min(far)),
             (near, far) => near.or(far),
         }
     }
+}
 
-    fn now_turn(&self) -> u64 {
-        self.now >> self.turn_bits
-    }
+fn turn_of(tick: u64) -> u64 {
+    tick / TURN as u64
+}
 
-    fn near_len(&self) -> usize {
-        2 << self.turn_bits
-    }
+fn near_index(tick: u64) -> usize {
+    tick as usize % NEAR
+}
 
-    fn near_index(&self, tick: u64) -> usize {
-        tick as usize & (self.near_len() - 1)
-    }
-
-    fn far_index(&self, turn: u64) -> usize {
-        turn as usize & (FAR - 1)
-    }
+fn far_index(turn: u64) -> usize {
+    turn as usize % FAR
 }
 
 /// Which of a power of two of places are occupied: a bit each, and above every 64 a bit for
@@ -267,12 +288,7 @@ impl Occupied {
 
     fn set(&mut self, mut at: usize) {
         for level in &mut self.levels {
-            let word = &mut level[at / 64];
-            let was_empty = *word == 0;
-            *word |= 1 << (at % 64);
-            if !was_empty {
-                return;
-            }
+            level[at / 64] |= 1 << (at % 64);
             at /= 64;
         }
     }
@@ -311,13 +327,17 @@ impl Occupied {
     }
 }
 
-/// No timer.
-const NONE: u32 = u32::MAX;
-/// Set where a bucket stands instead of a timer.
-const HEAD: u32 = 1 << 31;
-/// A turn has as many ticks as there are timers, within these bounds; both are multiples of 64.
-const TURN_MIN: usize = 1 << 9;
-const TURN_MAX: usize = 1 << 19;
+/// No chunk, and the place of a timer that is not pending.
+const IDLE: u32 = u32::MAX;
+/// So many timers fill a cache line, with the chunk's next and its bucket.
+const CHUNK: usize = 14;
+/// Places are counted as if a chunk had so many.
+const PLACES: usize = 16;
+/// At that many, places are still numbers of 32 bits.
+const TIMERS_MAX: usize = 1 << 28;
+/// The ticks of a turn: few enough that its buckets stay in a core's own cache.
+const TURN: usize = 1 << 12;
+const NEAR: usize = 2 * TURN;
 /// The buckets of far turns.
 const FAR: usize = 1 << 12;
 /// So many timers are moved in one go.
@@ -364,8 +384,8 @@ mod tests {
             if wheel.next_due_ns().is_none_or(|due_ns| due_ns > now_ns) && call > 0 {
                 return true;
             }
-            // The furthest are placed anew in every lap of the far buckets, and there may be 3,300 of those.
-            assert!(call < 3_300 * 2 * TIMERS as usize, "it goes on for ever");
+            // The furthest are placed anew in every lap of the far buckets, and there may be 410 of those.
+            assert!(call < 410 * 2 * TIMERS as usize, "it goes on for ever");
             let before = fired.len();
             wheel.advance(now_ns, fired);
             assert!(fired.len() - before <= wheel.work_max);
@@ -477,7 +497,7 @@ mod tests {
         let timers = 3 * WORK_MAX as u32;
         let mut wheel = Wheel::new(timers as usize, 1_000);
         // Beyond the near buckets: they have to come near before they fire.
-        let due_ns = 1_000 * (5 << wheel.turn_bits) + 1;
+        let due_ns = 1_000 * (5 * TURN as u64) + 1;
         for id in 0..timers {
             wheel.insert(id, due_ns);
         }
@@ -496,7 +516,7 @@ mod tests {
     fn far_timers_have_come_near_before_their_turn_begins() {
         let timers = 1 << 12;
         let mut wheel = Wheel::new(timers, 1);
-        let turn = 1u64 << wheel.turn_bits;
+        let turn = TURN as u64;
         for id in 0..timers as u32 {
             wheel.insert(id, 3 * turn + u64::from(id));
         }
@@ -504,7 +524,7 @@ mod tests {
         for now in 1..3 * turn {
             wheel.advance(now, &mut fired);
         }
-        assert!(fired.is_empty() && !wheel.far.has(wheel.far_index(3)), "nothing is left for the turn's first tick");
+        assert!(fired.is_empty() && !wheel.far.has(far_index(3)), "nothing is left for the turn's first tick");
         wheel.advance(3 * turn, &mut fired);
         assert_eq!(fired, [0]);
     }
