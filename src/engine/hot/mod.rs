@@ -1,8 +1,9 @@
 //! Load over epoll: workers that share nothing, each with a thread, an event loop, connections,
 //! timers and tallies of its own.
 //!
-//! `worker` is the loop; `starts` says who is due, `pace` how to wait for that, `slot` holds a
-//! connection and its exchange, `socket` and `poll` are the system's calls without waiting.
+//! `worker` is the loop; `starts` says who is due, `pace` how to wait for that, `wheel` who has kept
+//! silent for too long, `slot` holds a connection and its exchange, `socket` and `poll` are the system's
+//! calls without waiting.
 //!
 //! The machines of the protocol are the same as everywhere: a connection is driven by an
 //! [`crate::proto::Association`].
@@ -12,6 +13,7 @@ mod poll;
 mod slot;
 mod socket;
 mod starts;
+mod wheel;
 mod worker;
 
 use std::ops::Range;

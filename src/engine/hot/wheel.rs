@@ -81,16 +81,6 @@ impl Wheel {
         }
     }
 
-    /// How many timers are pending.
-    pub fn len(&self) -> usize {
-        self.pending
-    }
-
-    /// Whether none is.
-    pub fn is_empty(&self) -> bool {
-        self.pending == 0
-    }
-
     /// Whether this one is.
     pub fn is_pending(&self, id: u32) -> bool {
         self.places[id as usize] != IDLE
@@ -483,7 +473,7 @@ mod tests {
         assert_eq!(wheel.next_due_ns(), Some(2_000));
         let mut fired = Vec::new();
         wheel.advance(1_999, &mut fired);
-        assert_eq!(fired, []);
+        assert!(fired.is_empty());
         wheel.advance(2_000, &mut fired);
         assert_eq!(fired, [1, 0]);
         assert_eq!(wheel.next_due_ns(), Some(3_000));

@@ -14,15 +14,16 @@ use super::poll::{Poll, Ready};
 use super::slot::{Slot, Stage, Work};
 use super::socket::{Done, Socket, broken, not_connected};
 use super::starts::{Start, Starts};
+use super::wheel::Wheel;
 use crate::engine::attempt::{Attempt, ask};
 use crate::engine::clock::Clock;
-use crate::engine::connection::{Failed, Settings};
+use crate::engine::connection::{Failed, Settings, no_answer};
 use crate::engine::run::Crew;
 use crate::engine::terms::{Closing, Drive};
 use crate::events::{Event, Exchange, Opened, RunError, Tally};
 use crate::proto::verify::CheckId;
 use crate::proto::{Association, AssociationConfig, AssociationEvent, Failure, FailureKind, Moment, Phase, Reply};
-use crate::scenario::{Arrival, ConnectionUse, HostState, Plan, Step};
+use crate::scenario::{Arrival, HostState, Plan, Step};
 use crate::wire::FileTime;
 use crate::wire::kms::LicenseStatus;
 
@@ -53,7 +54,9 @@ pub(super) struct Worker<'c> {
     unblocked_ns: u64,
     /// When those who rest are done with it; all rest for the same time.
     resting: std::collections::VecDeque<u64>,
-    timers_due_ns: u64,
+    /// When connections have kept silent for too long: the timer of each slot.
+    wheel: Wheel,
+    fired: Vec<u32>,
     tally: Box<Tally>,
     tally_due_ns: u64,
     busy: Duration,
@@ -103,7 +106,8 @@ impl<'c> Worker<'c> {
             is_blocked: false,
             unblocked_ns: 0,
             resting: std::collections::VecDeque::new(),
-            timers_due_ns: 0,
+            wheel: Wheel::new(places, TICK_NS),
+            fired: Vec::with_capacity(places),
             tally: Box::new(Tally {
                 step: number,
                 worker: index,
@@ -267,6 +271,7 @@ impl Worker<'_> {
         slot.stage = Stage::Connecting;
         slot.since_ns = now_ns;
         slot.calls = 0;
+        self.wheel.insert(at as u32, now_ns.saturating_add(timeout_ns(self.settings)));
         slot.opening = Opening::Bind;
         slot.is_like_others = false;
         slot.heard.clear();
@@ -507,6 +512,10 @@ impl Worker<'_> {
 
     /// Makes the call the connection is there for.
     fn call(&mut self, at: usize) {
+        // A timer that went off while nothing was under way is not wound up before something is.
+        if !self.wheel.is_pending(at as u32) {
+            self.wheel.insert(at as u32, self.clock.now_ns().saturating_add(timeout_ns(self.settings)));
+        }
         let slot = &self.slots[at];
         let Some(work) = &slot.work else { return };
         if work.due.is_some() && slot.association.is_none() && slot.heard.is_empty() {
@@ -593,12 +602,7 @@ impl Worker<'_> {
         self.under_way -= 1;
         let slot = &mut self.slots[at];
         let usable = succeeded && slot.association.as_ref().is_none_or(|association| association.is_ready());
-        let kept = match self.step.connection {
-            ConnectionUse::Each => false,
-            ConnectionUse::Kept => true,
-            ConnectionUse::Calls(calls) => slot.calls < calls,
-        };
-        if usable && kept {
+        if usable && self.step.connection.carries_on_after(slot.calls) {
             if slot.is_like_others && slot.association.as_ref().is_some_and(|association| association.is_quiet()) {
                 slot.association = None;
                 slot.opening = Opening::Done;
@@ -667,7 +671,8 @@ impl Worker<'_> {
             .filter(|_| self.may_start && !self.is_blocked && !self.starts.are_over(now_ns))
             .map(|start| start.due_ns.unwrap_or(now_ns));
         let rested_ns = self.resting.front().copied().unwrap_or(u64::MAX);
-        let timer_ns = self.tally_due_ns.min(rested_ns).min(now_ns + TIMERS_EVERY_NS);
+        let silent_ns = self.wheel.next_due_ns().unwrap_or(u64::MAX);
+        let timer_ns = self.tally_due_ns.min(rested_ns).min(silent_ns).min(now_ns + STOP_SEEN_WITHIN_NS);
         let mut found = match next_ns {
             Some(next_ns) if next_ns <= timer_ns => {
                 let sleep = self.pace.sleep(now_ns, next_ns);
@@ -718,28 +723,43 @@ impl Worker<'_> {
         if now_ns >= self.tally_due_ns {
             self.tell_tally(now_ns);
         }
-        if now_ns < self.timers_due_ns {
-            return;
+        let mut fired = std::mem::take(&mut self.fired);
+        self.wheel.advance(now_ns, &mut fired);
+        for at in fired.drain(..) {
+            self.look_after(at as usize, now_ns);
         }
-        self.timers_due_ns = now_ns + TIMERS_EVERY_NS;
+        self.fired = fired;
+    }
+
+    /// Gives up what has kept silent for too long on a connection. Timers are not wound up with each
+    /// thing that happens, but when they go off too early.
+    fn look_after(&mut self, at: usize, now_ns: u64) {
         let timeout = self.settings.timeout;
-        for at in 0..self.slots.len() {
-            let slot = &mut self.slots[at];
-            match slot.stage {
-                Stage::Connecting if now_ns - slot.since_ns >= timeout.as_nanos() as u64 => {
-                    let address = slot.peer(&self.crew.run.host.addresses);
-                    self.not_connected(at, crate::engine::connection::no_answer(address, timeout));
-                }
-                Stage::Busy => match &mut slot.association {
-                    Some(association) => {
-                        association.handle_timeout(Moment::from_nanos(now_ns));
-                        self.pump(at);
-                    }
-                    None if now_ns - slot.since_ns >= timeout.as_nanos() as u64 => self.time_out_express(at),
-                    None => {}
-                },
-                _ => {}
+        let slot = &mut self.slots[at];
+        let due_ns = match (&slot.stage, &slot.association) {
+            (Stage::Free | Stage::Idle, _) => return,
+            (Stage::Busy, Some(association)) => {
+                association.poll_deadline().map_or(now_ns, |due| due.0.as_nanos() as u64)
             }
+            _ => slot.since_ns.saturating_add(timeout_ns(self.settings)),
+        };
+        if due_ns > now_ns {
+            return self.wheel.insert(at as u32, due_ns);
+        }
+        match (&slot.stage, &mut slot.association) {
+            (Stage::Connecting, _) => {
+                let address = slot.peer(&self.crew.run.host.addresses);
+                self.not_connected(at, no_answer(address, timeout));
+            }
+            (_, Some(association)) => {
+                association.handle_timeout(Moment::from_nanos(now_ns));
+                self.pump(at);
+            }
+            (_, None) => self.time_out_express(at),
+        }
+        // Whatever is under way there now has a timer of its own.
+        if self.slots[at].stage == Stage::Busy && !self.wheel.is_pending(at as u32) {
+            self.wheel.insert(at as u32, now_ns.saturating_add(timeout_ns(self.settings)));
         }
     }
 
@@ -795,6 +815,10 @@ fn share(whole: usize, index: usize, workers: usize) -> usize {
     whole / workers + usize::from(index < whole % workers)
 }
 
+fn timeout_ns(settings: Settings) -> u64 {
+    u64::try_from(settings.timeout.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Sockets told of at a time.
 const EVENTS_AT_A_TIME: usize = 256;
 /// Waits in a row before starts and timers have their turn.
@@ -808,6 +832,9 @@ const READ_SIZE: usize = 8192;
 /// A start later than this by our own doing is late.
 const LATE_NS: u64 = 1_000_000;
 const TALLY_EVERY_NS: u64 = 1_000_000_000;
-const TIMERS_EVERY_NS: u64 = 20_000_000;
+/// A tick of the wheel.
+const TICK_NS: u64 = 1_000_000;
+/// However little there is to do, a worker looks up so often.
+const STOP_SEEN_WITHIN_NS: u64 = 20_000_000;
 /// A SYN that was lost is sent again after a second.
 const SYN_RETRY_NS: u64 = 950_000_000;
