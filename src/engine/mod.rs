@@ -10,10 +10,12 @@ mod connection;
 mod embedded;
 mod failures;
 mod fleet;
+pub mod limits;
 mod memory;
 mod pacer;
 mod resolve;
 mod run;
+pub mod sources;
 #[cfg(feature = "dns")]
 mod srv;
 mod stop;
@@ -23,7 +25,7 @@ mod virtual_time;
 
 pub use attempt::Attempt;
 pub use clock::Clock;
-pub use connection::{Connection, Failed, Settings};
+pub use connection::{Connection, Failed, Settings, Way};
 pub use embedded::EmbeddedLab;
 pub use pacer::Pacer;
 pub use resolve::{Unresolved, resolve};

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::attempt::{Attempt, ask};
 use super::clock::Clock;
-use super::connection::{Connection, Failed, connect, tell};
+use super::connection::{Connection, Failed, Way, connect, tell};
 use super::embedded::EmbeddedLab;
 use super::failures::Failures;
 use super::fleet::Fleet;
@@ -204,7 +204,7 @@ impl Crew {
             while let Some(arrived) = under_way.try_join_next() {
                 arrived.expect("an arrival does not panic");
             }
-            if under_way.len() >= IN_FLIGHT_MAX
+            if under_way.len() >= self.run.terms.drive.open_max
                 && let Some(arrived) = under_way.join_next().await
             {
                 arrived.expect("an arrival does not panic");
@@ -307,7 +307,8 @@ impl Crew {
     async fn open(&self, offer: Offer) -> Result<Connection, Failed> {
         let Run { host, terms, clock, events, .. } = &self.run;
         let id = host.connections.fetch_add(1, Ordering::Relaxed);
-        Connection::open(id, &host.addresses, offer, terms.connection, *clock, events).await
+        let way = Way { source: terms.drive.source(id), closing: terms.drive.closing };
+        Connection::open_by(id, &host.addresses, offer, terms.connection, *clock, events, way).await
     }
 }
 
@@ -318,8 +319,3 @@ struct Kept {
     calls: u32,
     offer: Offer,
 }
-
-/// So many may be under way when each comes at its own time; more start late, and are counted late.
-/// No more than hosts commonly let wait to be accepted: beyond that connections are lost on the way, and
-/// not by a fault of the host.
-const IN_FLIGHT_MAX: usize = 1000;
