@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use super::Failure;
 use super::amounts::parse_small_count;
 use super::common::parse_limit;
-use crate::engine::limits::{self, Allowed};
+use crate::engine::limits::{self, Allowed, There};
 use crate::engine::sources::{self, Source, SourceError};
 use crate::engine::{Closing, Drive, Engine, HostUnderTest};
 use crate::scenario::Plan;
@@ -78,6 +78,7 @@ impl DriveArgs {
         })?;
         let embedded = host.lab.is_some();
         let loopback = host.addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
+        let there = There { embedded, loopback, pace: host.pacer.gap() };
         let mut warnings = Vec::new();
         let at_a_time = plans.iter().flat_map(|plan| &plan.steps).filter_map(|step| step.concurrency()).max();
         let at_a_time = at_a_time.unwrap_or(1);
@@ -119,7 +120,7 @@ impl DriveArgs {
             ..Drive::default()
         };
         for plan in plans {
-            for warning in limits::check_plan(plan, &drive, embedded, loopback, allowed).map_err(Failure::setup)? {
+            for warning in limits::check_plan(plan, &drive, there, allowed).map_err(Failure::setup)? {
                 if !warnings.contains(&warning) {
                     warnings.push(warning);
                 }

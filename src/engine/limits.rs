@@ -43,6 +43,17 @@ pub struct Needs {
     pub closing: Closing,
 }
 
+/// Where the host is, and how fast it may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct There {
+    /// In this process.
+    pub embedded: bool,
+    /// On this machine.
+    pub loopback: bool,
+    /// The least time between two requests, if there is one.
+    pub pace: Option<Duration>,
+}
+
 /// What there is not enough of, and ways out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Short {
@@ -120,8 +131,8 @@ impl Allowed {
 }
 
 impl Needs {
-    /// What a step needs when it is driven so; `embedded` and `loopback` say where the host is.
-    pub fn of(step: &Step, drive: &Drive, embedded: bool, loopback: bool) -> Needs {
+    /// What a step needs when it is driven so against a host that is there.
+    pub fn of(step: &Step, drive: &Drive, there: There) -> Needs {
         let arrivals = step.arrivals() as u64;
         let calls = match step.connection {
             ConnectionUse::Each => 1,
@@ -136,15 +147,22 @@ impl Needs {
             Arrive::Open(schedule) => {
                 Some(schedule.peak_per_s(step.repeat.lasts.unwrap_or(Duration::MAX)) / calls as f64)
             }
+            // Nobody asks again before having rested.
+            _ if !step.think.is_zero() => Some(at_a_time as f64 / step.think.as_secs_f64() / calls as f64),
             _ => None,
+        };
+        let paced_per_s = there.pace.map(|pace| 1.0 / pace.as_secs_f64());
+        let per_s = match (per_s, paced_per_s) {
+            (Some(per_s), Some(paced_per_s)) => Some(per_s.min(paced_per_s)),
+            (per_s, paced_per_s) => per_s.or(paced_per_s),
         };
         Needs {
             open,
             connections: (!step.is_open_ended()).then_some(connections),
             connections_per_s: per_s,
             sources: drive.sources.len().max(1) as u64,
-            embedded,
-            loopback,
+            embedded: there.embedded,
+            loopback: there.loopback,
             closing: drive.closing,
         }
     }
@@ -154,16 +172,10 @@ impl Needs {
 ///
 /// # Errors
 /// What there is not enough of, for the first step of which that is so.
-pub fn check_plan(
-    plan: &Plan,
-    drive: &Drive,
-    embedded: bool,
-    loopback: bool,
-    allowed: &Allowed,
-) -> Result<Vec<String>, Short> {
+pub fn check_plan(plan: &Plan, drive: &Drive, there: There, allowed: &Allowed) -> Result<Vec<String>, Short> {
     let mut warnings = Vec::new();
     for step in &plan.steps {
-        if let Some(warning) = check(&Needs::of(step, drive, embedded, loopback), allowed)?
+        if let Some(warning) = check(&Needs::of(step, drive, there), allowed)?
             && !warnings.contains(&warning)
         {
             warnings.push(warning);
@@ -315,6 +327,8 @@ const OPEN_MAX: u64 = 10_240;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{self, Product};
+    use crate::scenario::{AdHoc, Ids};
 
     const LINUX: Allowed = Allowed {
         open_files: Some(20_000),
@@ -420,6 +434,22 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_is_asked_gently_leaves_ports_enough() {
+        let load = AdHoc {
+            lasts: Some(Duration::from_secs(3_600)),
+            ..AdHoc::new(product(), 50, Arrive::Turns { concurrency: 64 })
+        };
+        let plan = load.scenario().plan(1, Ids::Pool);
+        let paced = There { pace: Some(Duration::from_millis(20)), ..There::default() };
+        assert_eq!(check_plan(&plan, &Drive::default(), paced, &LINUX), Ok(Vec::new()));
+        assert_eq!(check_plan(&plan, &Drive::default(), There::default(), &LINUX).unwrap().len(), 1);
+    }
+
+    fn product() -> &'static Product {
+        catalog::find("Windows 11 Enterprise").unwrap()
+    }
+
+    #[test]
     fn a_range_of_ports_is_read_as_the_system_writes_it() {
         assert_eq!(ports_in("32768\t60999\n"), Some(28_232));
         assert_eq!(ports_in("1024 65535"), Some(64_512));
@@ -444,7 +474,7 @@ mod tests {
             );
             let scenario = crate::scenario::load(&source, "load.toml", &crate::scenario::ShippedTables);
             let plan = scenario.unwrap_or_else(|problems| panic!("{problems}")).plan(1, crate::scenario::Ids::Seeded);
-            let Needs { open, connections, connections_per_s, .. } = Needs::of(&plan.steps[0], drive, false, false);
+            let Needs { open, connections, connections_per_s, .. } = Needs::of(&plan.steps[0], drive, There::default());
             (open, connections, connections_per_s)
         };
         let drive = Drive { open_max: 100, ..Drive::default() };
@@ -456,6 +486,7 @@ mod tests {
         let kept = format!("{timed}\nconnection = \"kept\"");
         assert_eq!(needs("rate = \"500/s\"", &kept, &drive), (100, Some(100), Some(0.0)));
         assert_eq!(needs("concurrency = 8", timed, &drive), (8, None, None));
+        assert_eq!(needs("concurrency = 8, think = \"20ms\"", timed, &drive), (8, None, Some(400.0)));
         assert_eq!(needs("concurrency = 8", "repeat = 100", &drive), (8, Some(1_000), None));
         let ramp = "stages = [{ from = \"0/s\", to = \"100/s\", for = \"1m\" }, { to = \"900/s\", for = \"10s\" }]";
         assert_eq!(needs(ramp, timed, &drive).2, Some(100.0), "later stages are not reached");

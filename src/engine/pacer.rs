@@ -20,6 +20,11 @@ impl Pacer {
         Pacer { gap, next: Mutex::new(Moment::default()) }
     }
 
+    /// The least time between two requests, if there is one.
+    pub fn gap(&self) -> Option<Duration> {
+        self.gap
+    }
+
     /// Waits for the turn of a request that is due at `due`, and says when it was meant to start:
     /// then, if nothing keeps requests apart, however late it has become.
     pub async fn wait_for(&self, due: Moment, clock: Clock) -> Moment {
