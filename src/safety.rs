@@ -33,7 +33,7 @@ pub struct Limits {
 }
 
 /// A run that is not allowed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refused {
     /// Nobody said that this host may be tested.
     #[error("{address} is not loopback: say --authorized if you may test that host")]
@@ -60,6 +60,17 @@ pub enum Refused {
     Id {
         /// What would have been sent.
         id: ClientId,
+    },
+    /// The host would be asked faster than it may be.
+    #[error(
+        "{per_s}/s is more than {max_per_s}/s, the most a host is asked that may not be spoiled, for it logs every \
+         request: say {max_per_s}/s at most, or --disposable-host if this host may be spoiled"
+    )]
+    Rate {
+        /// What would have been sent, in a second.
+        per_s: f64,
+        /// The cap.
+        max_per_s: f64,
     },
     /// So many ids would push real clients out of the host's table.
     #[error(
@@ -114,6 +125,12 @@ impl Limits {
             Ids::Pool if !in_pool => Err(Refused::Id { id }),
             _ => Ok(()),
         }
+    }
+
+    /// Whether so many requests a second keep within them.
+    pub fn check_rate(&self, per_s: f64) -> Result<(), Refused> {
+        let max_per_s = self.pace.map_or(f64::INFINITY, |pace| 1.0 / pace.as_secs_f64());
+        if per_s > max_per_s { Err(Refused::Rate { per_s, max_per_s }) } else { Ok(()) }
     }
 
     /// Whether an N policy keeps within them.
@@ -187,6 +204,8 @@ mod tests {
         assert!(capped.check_id(ClientId::mint(0, Group::default(), Index::new(1).unwrap())).is_err());
         let spoiled = Limits::of(false, Consent { disposable_host: true, ..silent });
         assert_eq!(spoiled.check_n_policy(1000), Ok(()));
+        assert_eq!((spoiled.check_rate(1e6), capped.check_rate(50.0)), (Ok(()), Ok(())));
+        assert_eq!(capped.check_rate(50.5), Err(Refused::Rate { per_s: 50.5, max_per_s: 50.0 }));
     }
 
     fn refused(count: u32, n_policy: u32, ids: Ids) -> Result<(), Refused> {

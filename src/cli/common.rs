@@ -10,10 +10,13 @@ use clap::builder::BoolishValueParser;
 use jiff::SignedDuration;
 
 use super::Failure;
+use crate::catalog::{self, Product};
 #[cfg(feature = "dns")]
 use crate::engine::resolve_srv;
 use crate::engine::{Clock, EmbeddedLab, HostUnderTest, Pacer, Target, resolve};
+use crate::proto::Offer;
 use crate::safety::{self, Consent, Limits, Refused};
+use crate::wire::rpc::TransferSyntax;
 
 /// Which host, and what may be done to it.
 #[derive(Debug, Args)]
@@ -130,6 +133,21 @@ pub fn parse_limit(text: &str) -> Result<Duration, String> {
     match Duration::try_from(limit) {
         Ok(limit) if limit <= 24 * TIMEOUT_MAX => Ok(limit),
         _ => Err(format!("`{text}` is out of range: expected 0s to 24h")),
+    }
+}
+
+/// A product by the name of an edition or its SKU id.
+pub fn parse_product(text: &str) -> Result<&'static Product, String> {
+    catalog::find(text).map_err(|unknown| unknown.to_string())
+}
+
+/// The transfer syntaxes a client offers.
+pub fn parse_offer(text: &str) -> Result<Offer, String> {
+    match text {
+        "windows" => Ok(Offer::Windows),
+        "ndr32" => Ok(Offer::Only(TransferSyntax::Ndr32)),
+        "ndr64" => Ok(Offer::Only(TransferSyntax::Ndr64)),
+        _ => Err("expected windows, ndr32 or ndr64".to_owned()),
     }
 }
 

@@ -1,14 +1,17 @@
 //! The command line: one file a subcommand.
 
+mod amounts;
 mod bench;
 mod carry_out;
 mod catalog;
 mod common;
 pub mod decode;
+mod drive;
 mod explain;
 mod failure;
 mod import;
 mod lab;
+mod load;
 mod plan;
 mod probe;
 mod run;
@@ -42,7 +45,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
+    Load(Box<load::LoadArgs>),
     Plan(plan::PlanArgs),
     Probe(Box<probe::ProbeArgs>),
     Lab(lab::LabArgs),
@@ -62,6 +66,7 @@ pub fn main() -> ExitCode {
     let mut out = Patient::new(anstream::AutoStream::auto(std::io::stdout().lock()));
     let result = match cli.command {
         Command::Run(args) => run::execute(&args).map(ExitCode::from),
+        Command::Load(args) => load::execute(&args).map(ExitCode::from),
         Command::Plan(args) => plan::execute(&args, &mut out).map(ExitCode::from),
         Command::Probe(args) => probe::execute(&args, &mut out),
         Command::Lab(args) => lab::execute(&args, &mut out).map(ExitCode::from),

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use super::Failure;
-use super::common::{TargetArgs, parse_duration, runtime};
-use crate::catalog::{self, Product};
+use super::common::{TargetArgs, parse_duration, parse_offer, parse_product, runtime};
+use crate::catalog::Product;
 use crate::checks::judge_history;
 use crate::client::identity::{ClientId, Group, Index, workstation_name};
 use crate::client::{Machine, Randomness, Wanted};
@@ -24,7 +24,6 @@ use crate::safety::Limits;
 use crate::scenario::Ids;
 use crate::text::counted;
 use crate::wire::kms::{ActivationRequest, LicenseStatus, ProtocolVersion, WorkstationName};
-use crate::wire::rpc::TransferSyntax;
 use crate::wire::{FileTime, Guid, Hresult};
 
 /// Make one activation and print everything about it
@@ -303,19 +302,6 @@ fn machine(args: &ProbeArgs, limits: &Limits) -> Result<Machine, Failure> {
     let wanted = Wanted { n_policy, ..Wanted::from(args.product) };
     let machine = Machine::new("probe".to_owned(), id, name, wanted, FileTime::default());
     Ok(Machine { is_vm: args.vm, ..machine })
-}
-
-fn parse_product(text: &str) -> Result<&'static Product, String> {
-    catalog::find(text).map_err(|unknown| unknown.to_string())
-}
-
-fn parse_offer(text: &str) -> Result<Offer, String> {
-    match text {
-        "windows" => Ok(Offer::Windows),
-        "ndr32" => Ok(Offer::Only(TransferSyntax::Ndr32)),
-        "ndr64" => Ok(Offer::Only(TransferSyntax::Ndr64)),
-        _ => Err("expected windows, ndr32 or ndr64".to_owned()),
-    }
 }
 
 fn parse_name(text: &str) -> Result<WorkstationName, String> {

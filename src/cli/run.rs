@@ -10,14 +10,16 @@ use clap::builder::BoolishValueParser;
 use super::Failure;
 use super::carry_out::{Outputs, run_one};
 use super::common::{TargetArgs, interrupted, parse_limit, parse_span, runtime, say};
+use super::drive::DriveArgs;
 use super::scenarios::{self, ScenarioArgs};
 use crate::checks::HostKnowledge;
 use crate::engine::{Clock, Drive, HostUnderTest, Settings, Stop, Target, Terms};
 use crate::events::RunError;
 use crate::exit::Exit;
 use crate::measure::ScenarioResult;
+use crate::report::plain::requests;
 use crate::report::{self, OutFile, OutSpec, RunHeader, RunRecord};
-use crate::scenario::Plan;
+use crate::scenario::{Plan, Threshold};
 use crate::text::counted;
 
 /// Replay scenarios, verify every response, and report
@@ -29,12 +31,24 @@ pub struct RunArgs {
     target: TargetArgs,
     #[command(flatten)]
     planned: ScenarioArgs,
-    /// Write a report as well: json=PATH, events=PATH, pcapng=PATH (`-` is standard output)
-    #[arg(long, value_name = "FORMAT=PATH", env = "KMSPROOF_OUT")]
-    out: Vec<OutSpec>,
     /// Go through each scenario again and again for so long (one in a time of its own is gone through once)
     #[arg(long = "for", default_value = "0s", value_name = "DURATION", value_parser = parse_span, env = "KMSPROOF_FOR")]
     lasts: Duration,
+    /// What must hold beside what a scenario says, else exit 99: "p99 < 50ms", "errors < 0.1%"; repeat it for more
+    #[arg(long, value_name = "THRESHOLD", value_delimiter = ',', env = "KMSPROOF_THRESHOLD")]
+    threshold: Vec<Threshold>,
+    #[command(flatten)]
+    reports: ReportArgs,
+    #[command(flatten)]
+    drive: DriveArgs,
+}
+
+/// What is told of a run, and to whom.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Write a report as well: json=PATH, events=PATH, pcapng=PATH (`-` is standard output)
+    #[arg(long, value_name = "FORMAT=PATH", env = "KMSPROOF_OUT")]
+    out: Vec<OutSpec>,
     /// How far the host's clock may be from this machine's, where that decides what is right
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = parse_limit, env = "KMSPROOF_CLOCK_UNCERTAINTY")]
     clock_uncertainty: Duration,
@@ -43,11 +57,33 @@ pub struct RunArgs {
     quiet: bool,
 }
 
+/// What is carried out, whichever command asks for it.
+pub(super) struct Job<'a> {
+    /// The kind of the run record.
+    pub kind: &'static str,
+    pub target: &'a TargetArgs,
+    pub reports: &'a ReportArgs,
+    pub drive: &'a DriveArgs,
+    pub seed: u64,
+    /// For how long each plan is gone through again and again.
+    pub lasts: Duration,
+    /// What is better known before, for the header.
+    pub notes: Vec<String>,
+}
+
 /// Carries the command out.
 pub fn execute(args: &RunArgs) -> Result<Exit, Failure> {
-    check_out(&args.out)?;
     let (plans, skipped) = choose(args)?;
-    runtime()?.block_on(run_all(args, plans, skipped))
+    let job = Job {
+        kind: "run",
+        target: &args.target,
+        reports: &args.reports,
+        drive: &args.drive,
+        seed: args.planned.seed,
+        lasts: args.lasts,
+        notes: Vec::new(),
+    };
+    runtime()?.block_on(carry_out(&job, plans, skipped))
 }
 
 /// Whether two names are of one file, as far as their folders exist.
@@ -75,7 +111,7 @@ fn choose(args: &RunArgs) -> Result<(Vec<Arc<Plan>>, Vec<String>), Failure> {
     let mut plans = Vec::new();
     let mut skipped = Vec::new();
     for scenario in scenarios::load(&args.scenarios)? {
-        let plan = args.planned.plan(scenario, limits.ids);
+        let plan = args.planned.plan(scenario.with_thresholds(&args.threshold), limits.ids);
         if let Some(why) = plan.needs_embedded_host().filter(|_| !args.target.target.is_embedded()) {
             skipped.push(format!("{}: {why}", plan.name));
             continue;
@@ -98,25 +134,30 @@ fn choose(args: &RunArgs) -> Result<(Vec<Arc<Plan>>, Vec<String>), Failure> {
     Ok((plans, skipped))
 }
 
-async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) -> Result<Exit, Failure> {
+/// Carries plans out one after the other, and tells of them as the job says.
+pub(super) async fn carry_out(job: &Job<'_>, plans: Vec<Arc<Plan>>, skipped: Vec<String>) -> Result<Exit, Failure> {
+    let args = job.reports;
+    check_out(&args.out)?;
     let clock = Clock::start();
     let would_send = would_send(&plans);
-    let host = Arc::new(args.target.host(args.planned.seed, clock, &would_send).await?);
-    host.check_reachable(args.target.timeout).await.map_err(Failure::setup)?;
+    let host = Arc::new(job.target.host(job.seed, clock, &would_send).await?);
+    host.check_reachable(job.target.timeout).await.map_err(Failure::setup)?;
+    let borrowed: Vec<&Plan> = plans.iter().map(AsRef::as_ref).collect();
+    let (drive, warnings) = job.drive.drive(&borrowed, &host)?;
     let mut outputs = Outputs::default();
     for spec in &args.out {
         outputs.reporters.push(spec.format.reporter(OutFile::create(&spec.path)?, clock.wall_start())?);
     }
-    let named = target_words(args, &host);
-    let borrowed: Vec<&Plan> = plans.iter().map(AsRef::as_ref).collect();
+    let named = target_words(&job.target.target, &host);
     if !args.quiet {
-        say(report::render_header(&named, args.planned.seed, &borrowed, host.lab.is_some()));
+        say(report::render_header(&named, job.seed, &borrowed, host.lab.is_some()));
+        say(report::render_notes(&job.notes, &warnings));
     }
     let stop = stop_on_interrupt();
     let begun = clock.now();
     let record = args.out.iter().any(|spec| spec.format.wants_pdus());
-    let connection = Settings { timeout: args.target.timeout, record };
-    let terms = Terms { connection, lasts: args.lasts, drive: Drive { tallies: !record, ..Drive::default() } };
+    let connection = Settings { timeout: job.target.timeout, record };
+    let terms = Terms { connection, lasts: job.lasts, drive: Drive { tallies: !record, ..drive } };
     let known = HostKnowledge { embedded: host.lab.is_some(), clock_uncertainty: args.clock_uncertainty };
     let mut results = Vec::new();
     for plan in plans {
@@ -138,8 +179,9 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
     let exit = exit_of(&results, &stop);
     let took = clock.now() - begun;
     let header = RunHeader {
-        seed: args.planned.seed,
-        requested: args.target.target.to_string(),
+        kind: job.kind,
+        seed: job.seed,
+        requested: job.target.target.to_string(),
         addresses: host.addresses.iter().map(ToString::to_string).collect(),
         started: clock.wall_start(),
         duration_s: took.as_secs_f64(),
@@ -154,13 +196,14 @@ async fn run_all(args: &RunArgs, plans: Vec<Arc<Plan>>, skipped: Vec<String>) ->
 
 /// What the plans would send, for whoever has not said that they may.
 fn would_send(plans: &[Arc<Plan>]) -> String {
-    let requests: usize = plans.iter().map(|plan| plan.requests_left()).sum();
+    let known: usize = plans.iter().map(|plan| plan.requests_left()).sum();
+    let open_ended = plans.iter().filter_map(|plan| plan.open_ended_for()).reduce(Duration::saturating_add);
     let ids = plans.iter().flat_map(|plan| plan.ids_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
     let n_policy = plans.iter().map(|plan| plan.largest_n_policy()).max().unwrap_or(0);
     format!(
-        "{} of {}, with up to {} per application and N policies up to {n_policy}",
-        counted(requests, "activation request"),
+        "{}: {}, with up to {} per application and N policies up to {n_policy}",
         counted(plans.len(), "scenario"),
+        requests(known, open_ended),
         counted(ids, "client id"),
     )
 }
@@ -181,10 +224,10 @@ fn exit_of(results: &[ScenarioResult], stop: &Stop) -> Exit {
     if results.iter().all(keeps) { Exit::Held } else { Exit::Threshold }
 }
 
-fn target_words(args: &RunArgs, host: &HostUnderTest) -> String {
+fn target_words(target: &Target, host: &HostUnderTest) -> String {
     let addresses: Vec<_> = host.addresses.iter().map(ToString::to_string).collect();
     let addresses = addresses.join(", ");
-    match &args.target.target {
+    match target {
         Target::Lab(faults) if faults.is_empty() => format!("lab (embedded, {addresses})"),
         Target::Lab(faults) => format!("lab with faults: {} (embedded, {addresses})", faults.names()),
         target => format!("{target} ({addresses})"),

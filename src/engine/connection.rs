@@ -1,15 +1,16 @@
 //! One TCP connection with an association on it.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc::Sender as Events;
 use tokio::time::timeout;
 
 use super::clock::Clock;
+use super::terms::Closing;
 use crate::events::{Bytes, Event, Opened};
 use crate::proto::verify::Checks;
 use crate::proto::{
@@ -23,6 +24,15 @@ pub struct Settings {
     pub timeout: Duration,
     /// Whether every PDU becomes an event.
     pub record: bool,
+}
+
+/// From where a connection is made, and how it is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Way {
+    /// The address it is made from; `None`: whichever the system takes.
+    pub source: Option<IpAddr>,
+    /// How it is closed.
+    pub closing: Closing,
 }
 
 /// A connection or call that came to nothing.
@@ -53,6 +63,7 @@ pub struct Connection {
     connect_time: Duration,
     clock: Clock,
     settings: Settings,
+    closing: Closing,
     bytes: Bytes,
     buffer: Vec<u8>,
     /// Why no call can be made any more, when that was found out after an answer.
@@ -69,8 +80,21 @@ impl Connection {
         clock: Clock,
         events: &Events<Event>,
     ) -> Result<Connection, Failed> {
+        Connection::open_by(id, addresses, offer, settings, clock, events, Way::default()).await
+    }
+
+    /// The same, from an address of one's choice and with an end of one's choice.
+    pub async fn open_by(
+        id: u64,
+        addresses: &[SocketAddr],
+        offer: Offer,
+        settings: Settings,
+        clock: Clock,
+        events: &Events<Event>,
+        way: Way,
+    ) -> Result<Connection, Failed> {
         let before = clock.now();
-        let stream = connect(addresses, settings.timeout).await.map_err(Failed::unsent)?;
+        let stream = connect_from(way.source, addresses, settings.timeout).await.map_err(Failed::unsent)?;
         let connect_time = clock.now() - before;
         let peer = stream.peer_addr().ok();
         if let (Ok(local), Some(peer)) = (stream.local_addr(), peer) {
@@ -92,6 +116,7 @@ impl Connection {
             connect_time,
             clock,
             settings,
+            closing: way.closing,
             bytes: Bytes::default(),
             buffer: vec![0; READ_SIZE],
             over: None,
@@ -153,9 +178,12 @@ impl Connection {
         checks
     }
 
-    /// Ends the connection as a client does, with a FIN.
+    /// Ends the connection as a client does, with a FIN, unless it was opened to end with a RST.
     pub async fn close(mut self, events: &Events<Event>) {
-        let _ = self.stream.shutdown().await;
+        let _ = match self.closing {
+            Closing::Fin => self.stream.shutdown().await,
+            Closing::Reset => self.stream.set_zero_linger(),
+        };
         tell(events, Event::ConnectionClosed { id: self.id, at: self.clock.now() }).await;
     }
 
@@ -227,9 +255,14 @@ pub(super) async fn tell(events: &Events<Event>, event: Event) {
 
 /// Tries each address in turn; the last one's failure is the failure.
 pub(super) async fn connect(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, Failure> {
+    connect_from(None, addresses, limit).await
+}
+
+/// The same, from an address of one's choice: those it cannot reach are passed over.
+async fn connect_from(source: Option<IpAddr>, addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, Failure> {
     let mut last = FailureKind::Connect("there is no address to connect to".to_owned());
-    for &address in addresses {
-        last = match timeout(limit, TcpStream::connect(address)).await {
+    for &address in addresses.iter().filter(|address| source.is_none_or(|from| from.is_ipv4() == address.is_ipv4())) {
+        last = match timeout(limit, connect_one(source, address)).await {
             Ok(Ok(stream)) => {
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
@@ -239,6 +272,13 @@ pub(super) async fn connect(addresses: &[SocketAddr], limit: Duration) -> Result
         };
     }
     Err(Failure::new(Phase::Connect, last))
+}
+
+async fn connect_one(source: Option<IpAddr>, address: SocketAddr) -> std::io::Result<TcpStream> {
+    let Some(source) = source else { return TcpStream::connect(address).await };
+    let socket = if source.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.bind(SocketAddr::new(source, 0))?;
+    socket.connect(address).await
 }
 
 /// A connection nobody answered, in words.

@@ -12,10 +12,12 @@ mod failures;
 mod fleet;
 #[cfg(target_os = "linux")]
 mod hot;
+pub mod limits;
 mod memory;
 mod pacer;
 mod resolve;
 mod run;
+pub mod sources;
 #[cfg(feature = "dns")]
 mod srv;
 mod stop;
@@ -25,7 +27,7 @@ mod virtual_time;
 
 pub use attempt::Attempt;
 pub use clock::Clock;
-pub use connection::{Connection, Failed, Settings};
+pub use connection::{Connection, Failed, Settings, Way};
 pub use embedded::EmbeddedLab;
 #[cfg(target_os = "linux")]
 pub(crate) use hot::{Poll, Ready, thread_time};

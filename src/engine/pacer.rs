@@ -20,9 +20,9 @@ impl Pacer {
         Pacer { gap, next: Mutex::new(Moment::default()) }
     }
 
-    /// Whether requests are kept apart at all.
-    pub fn is_slow(&self) -> bool {
-        self.gap.is_some()
+    /// The least time between two requests, if there is one.
+    pub fn gap(&self) -> Option<Duration> {
+        self.gap
     }
 
     /// Waits for the turn of a request that is due at `due`, and says when it was meant to start:

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::attempt::{Attempt, ask};
 use super::clock::Clock;
-use super::connection::{Connection, Failed, connect, tell};
+use super::connection::{Connection, Failed, Way, connect, tell};
 use super::embedded::EmbeddedLab;
 use super::failures::Failures;
 use super::fleet::Fleet;
@@ -225,7 +225,7 @@ impl Crew {
             while let Some(arrived) = under_way.try_join_next() {
                 arrived.expect("an arrival does not panic");
             }
-            if under_way.len() >= IN_FLIGHT_MAX
+            if under_way.len() >= self.run.terms.drive.open_max
                 && let Some(arrived) = under_way.join_next().await
             {
                 arrived.expect("an arrival does not panic");
@@ -243,7 +243,7 @@ impl Crew {
     /// Whether a step goes to the workers of the load engine.
     fn suits_workers(&self, step: &Step) -> bool {
         // A host that is kept to a pace is asked so seldom that nothing is gained.
-        let is_paced = self.run.host.pacer.is_slow();
+        let is_paced = self.run.host.pacer.gap().is_some();
         let is_load = !matches!(step.arrive, Arrive::Turns { concurrency: 1 });
         cfg!(target_os = "linux")
             && !is_paced
@@ -375,7 +375,8 @@ impl Crew {
     async fn open(&self, offer: Offer) -> Result<Connection, Failed> {
         let Run { host, terms, clock, events, .. } = &self.run;
         let id = host.connections.fetch_add(1, Ordering::Relaxed);
-        Connection::open(id, &host.addresses, offer, terms.connection, *clock, events).await
+        let way = Way { source: terms.drive.source(id), closing: terms.drive.closing };
+        Connection::open_by(id, &host.addresses, offer, terms.connection, *clock, events, way).await
     }
 }
 
@@ -386,8 +387,3 @@ struct Kept {
     calls: u32,
     offer: Offer,
 }
-
-/// So many may be under way when each comes at its own time; more start late, and are counted late.
-/// No more than hosts commonly let wait to be accepted: beyond that connections are lost on the way, and
-/// not by a fault of the host.
-const IN_FLIGHT_MAX: usize = 1000;

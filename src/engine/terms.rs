@@ -95,6 +95,12 @@ impl Default for Drive {
 }
 
 impl Drive {
+    /// The address the connection of this number is made from, if it is one of our choice: each in turn.
+    pub fn source(&self, connection: u64) -> Option<IpAddr> {
+        let turn = connection.checked_rem(self.sources.len() as u64)?;
+        self.sources.get(turn as usize).copied()
+    }
+
     /// How many workers there will be.
     pub fn workers(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());

@@ -23,6 +23,8 @@ pub struct RunHeader {
     pub requested: String,
     /// The addresses that were tried.
     pub addresses: Vec<String>,
+    /// What kind of run it was: `run`, `load`.
+    pub kind: &'static str,
     /// When it began.
     pub started: Timestamp,
     /// How long it took, in seconds.
@@ -223,7 +225,7 @@ impl<'a> RunRecord<'a> {
     pub fn new(header: &'a RunHeader, scenarios: &'a [ScenarioResult], exit: Exit) -> RunRecord<'a> {
         RunRecord {
             schema: "kmsproof.run/1",
-            kind: "run",
+            kind: header.kind,
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             seed: header.seed,
             plan_hash: plan_hash(scenarios),

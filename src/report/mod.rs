@@ -18,4 +18,4 @@ pub use out::{Format, OutSpec, Reporter};
 pub use pcapng::Recorder;
 pub use plan::{arrival_line, render_plan};
 pub use probe::{ProbeReport, Subject};
-pub use text::{render_footer, render_header, render_heading, render_scenario};
+pub use text::{render_footer, render_header, render_heading, render_notes, render_scenario};

@@ -43,6 +43,17 @@ pub fn render_header(target: &str, seed: u64, plans: &[&Plan], embedded: bool) -
     out
 }
 
+/// The lines under the header: what is better known before, of what was asked for and of this machine.
+pub fn render_notes(notes: &[String], warnings: &[String]) -> String {
+    let mut out = String::new();
+    for (style, word, text) in
+        notes.iter().map(|note| (DIM, "note", note)).chain(warnings.iter().map(|warning| (YELLOW, "warning", warning)))
+    {
+        let _ = writeln!(out, "{style}{word}{style:#}  {}", harmless(text));
+    }
+    out
+}
+
 /// What is shown of a scenario before it begins: its question, and how long it takes.
 pub fn render_heading(plan: &Plan) -> String {
     let takes = plan.takes.as_ref().map_or(String::new(), |takes| format!("  ({})", harmless(takes)));

@@ -122,6 +122,10 @@ impl Sum {
             self.bytes(b"lasts");
             self.shown(&lasts);
         }
+        if let Some(most) = step.repeat.most {
+            self.bytes(b"most");
+            self.number(most);
+        }
         self.number(match step.order {
             Order::Listed => 0,
             Order::Shuffled => 1,

@@ -151,6 +151,7 @@
 //! Two floors, which meet in `spec`, the file as typed values, and in `expectation`: `read` makes
 //! these of a text, `plan` makes a plan of these, and `hash` says what the plan is known by.
 
+mod adhoc;
 mod duration;
 mod expectation;
 mod hash;
@@ -164,6 +165,7 @@ mod spec;
 mod tests;
 mod threshold;
 
+pub use adhoc::AdHoc;
 pub use duration::DURATION_MAX;
 pub use expectation::{Coming, CountRule, Expectation, Expected};
 pub use hash::combined_hash;
@@ -186,6 +188,13 @@ impl Scenario {
     #[must_use]
     pub fn for_host_serving(mut self, counted_ids: &[Guid]) -> Scenario {
         self.host.serves = Some(counted_ids.to_vec());
+        self
+    }
+
+    /// The same scenario, whose measures must keep to these as well.
+    #[must_use]
+    pub fn with_thresholds(mut self, thresholds: &[Threshold]) -> Scenario {
+        self.thresholds.extend_from_slice(thresholds);
         self
     }
 

@@ -324,13 +324,15 @@ impl Step {
     /// How many arrive in all, where nothing of that is left open.
     fn count(&self, seed: u64, number: u64) -> u64 {
         let listed = self.round_len() as u64;
-        match (&self.arrive, self.repeat.lasts) {
+        let arrive = match (&self.arrive, self.repeat.lasts) {
             (Arrive::Lifecycle { .. }, _) => 0,
             _ if listed == 0 => 0,
             (Arrive::Turns { .. }, Some(_)) => TIMED_ARRIVALS_MAX,
             (Arrive::Open(schedule), Some(lasts)) => schedule.arrivals_before(lasts, seed, number),
+            _ if self.repeat.most.is_some() => TIMED_ARRIVALS_MAX,
             _ => listed * u64::from(self.repeat.times),
-        }
+        };
+        arrive.min(self.repeat.most.unwrap_or(u64::MAX))
     }
 
     /// In how many ways each client asks.

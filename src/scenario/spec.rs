@@ -67,6 +67,8 @@ pub struct Repeat {
     pub pause: Duration,
     /// Instead of so many times: again and again, for so long. Nobody starts after that.
     pub lasts: Option<Duration>,
+    /// Instead of so many times: again and again, until so many have arrived. No file says this.
+    pub most: Option<u64>,
 }
 
 /// In which order the clients of a step arrive.
@@ -156,7 +158,7 @@ impl Scenario {
 
 impl Default for Repeat {
     fn default() -> Repeat {
-        Repeat { times: 1, pause: Duration::ZERO, lasts: None }
+        Repeat { times: 1, pause: Duration::ZERO, lasts: None, most: None }
     }
 }
 

@@ -231,7 +231,7 @@ impl<'a> StepReader<'a, '_> {
             Some(lasts) => Some(lasts?),
             None => None,
         };
-        Some(Repeat { times: times?, pause: pause?, lasts })
+        Some(Repeat { times: times?, pause: pause?, lasts, most: None })
     }
 
     fn connection(&mut self) -> Option<ConnectionUse> {

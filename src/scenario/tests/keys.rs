@@ -184,6 +184,21 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("times = 3", "times = 0", "0,", "`times` must be 1 to 10000000"),
     ("times = 3, ", "", "{ pause", "`repeat` needs `times`"),
     ("pause = \"1m\"", "pause = \"-1m\"", "\"-1m\"", "`pause` cannot be \"-1m\""),
+    ("connection = \"kept\"", "connection = \"keep\"", "\"keep\"", "`connection` cannot be \"keep\""),
+    ("connection = \"kept\"", "connection = 5", "5\n", "`connection` must be a word or a table"),
+    ("connection = \"kept\"", "connection = {}", "{}", "`connection` needs `calls`"),
+    ("connection = \"kept\"", "connection = { calls = 0 }", "0 }", "`calls` must be 1 to 10000000, and is 0"),
+    (
+        "connection = \"kept\"",
+        "connection = { calls = 10 }\nsyntax = [\"ndr32\", \"ndr64\"]",
+        "[\"ndr32\"",
+        "one connection is bound once",
+    ),
+    ("times = 3, pause = \"1m\"", "for = \"30s\"", "{ for", "in a time of its own no time goes by"),
+    ("times = 3, pause = \"1m\"", "for = \"0s\"", "\"0s\"", "`for` cannot be nothing"),
+    ("pause = \"1m\"", "for = \"30s\"", "for", "`times` and `for` exclude one another"),
+    ("concurrency = 2", "concurrency = 2, think = \"-1s\"", "\"-1s\"", "`think` cannot be \"-1s\""),
+    ("one-by-one = true", "one-by-one = true, think = \"1s\"", "think", "`think` makes sense only with `concurrency`"),
     ("rate = \"50/s\"", "rate = \"50\"", "\"50\"", "`rate` cannot be \"50\""),
     ("rate = \"50/s\"", "rate = \"50/d\"", "\"50/d\"", "`rate` cannot be \"50/d\""),
     ("rate = \"50/s\"", "rate = \"0/s\"", "\"0/s\"", "`rate` cannot be nothing"),
@@ -365,6 +380,11 @@ const CHANGES: &[(&str, &str)] = &[
     ("lifecycle = \"365d\"", "lifecycle = \"366d\""),
     ("\"listed[1..2]\"", "\"listed[1..3]\""),
     ("concurrency = 2", "one-by-one = true"),
+    ("concurrency = 2", "concurrency = 2, think = \"1s\""),
+    ("concurrency = 2", "concurrency = 2, think = \"2s\""),
+    ("connection = \"kept\"", "connection = \"each\""),
+    ("connection = \"kept\"", "connection = { calls = 10 }"),
+    ("connection = \"kept\"", "connection = { calls = 11 }"),
 ];
 
 #[test]
@@ -424,7 +444,7 @@ title = "one"
 host = "kept"
 wait = "0s"
 clients = ["pc[1..3]"]
-arrive = { one-by-one = true }
+arrive = { concurrency = 1, think = "0s" }
 order = "listed"
 connection = "each"
 syntax = "windows"

@@ -1,5 +1,7 @@
 //! Plans: who arrives, in which order, and what follows from file, seed and ids.
 
+use std::time::Duration;
+
 use super::*;
 
 #[test]
@@ -193,4 +195,104 @@ fn the_hash_is_over_what_is_sent_and_expected_and_nothing_else() {
         assert_ne!(hash(&SMALL.replacen(from, to, 1)), original, "{to}");
     }
     assert_ne!(good(SMALL).plan(1, Ids::Pool).hash, original);
+}
+
+/// A step of three machines, on the wall's time.
+fn timed(arrive: &str, repeat: &str) -> String {
+    format!(
+        "name = \"timed\"\nquestion = \"How long?\"\n[clients.pc]\ncount = 3\nproduct = \"Windows 11 Enterprise\"\n\
+         [[step]]\ntitle = \"first\"\nclients = [\"pc\"]\narrive = {{ {arrive} }}\nrepeat = {{ {repeat} }}\n\
+         [[step]]\ntitle = \"then\"\nclients = [\"pc\"]\n"
+    )
+}
+
+#[test]
+fn a_time_says_how_many_arrive_at_a_rate() {
+    for (arrive, repeat, due) in [
+        ("rate = \"50/s\"", "for = \"30s\"", 1_500),
+        ("rate = \"3/s\"", "for = \"1s\"", 3),
+        ("rate = \"3/s\"", "for = \"1ms\"", 1),
+        ("rate = \"10/s\", burst = 7", "for = \"2s\"", 21),
+        (
+            "stages = [{ from = \"0/s\", to = \"10/s\", for = \"10s\" }, { rate = \"10/s\", for = \"5s\" }]",
+            "for = \"20s\"",
+            150,
+        ),
+        ("rate = \"1000000/s\"", "for = \"12d\"", 1_036_800_000_000),
+    ] {
+        let plan = good(&timed(arrive, repeat)).plan(1, Ids::Seeded);
+        let step = &plan.steps[0];
+        assert_eq!((step.arrivals(), step.arrivals_known(), step.is_open_ended()), (due, due, false), "{arrive}");
+        assert_eq!(plan.arrival(1, 0).ordinal, due as u64, "the next step's requests come after them");
+        assert_eq!(step.rounds().map(|round| round.len()).collect::<Vec<_>>(), [due]);
+    }
+}
+
+#[test]
+fn whoever_takes_turns_for_a_time_comes_nobody_knows_how_often() {
+    for arrive in ["concurrency = 2, think = \"1s\"", "one-by-one = true"] {
+        let plan = good(&timed(arrive, "for = \"30s\"")).plan(1, Ids::Seeded);
+        assert!(plan.steps[0].is_open_ended() && !plan.steps[1].is_open_ended());
+        assert_eq!((plan.steps[0].arrivals() as u64, plan.steps[0].arrivals_known()), (TIMED_ARRIVALS_MAX, 0));
+        assert_eq!((plan.arrivals_known(), plan.requests_left()), (3, 3));
+        assert_eq!(plan.open_ended_for(), Some(Duration::from_secs(30)));
+        // Whatever the place, somebody stands there, and the next step's requests are none of theirs.
+        let far = TIMED_ARRIVALS_MAX as usize - 1;
+        let labels = [0, 3, 4, far].map(|position| plan.label(0, position));
+        assert_eq!(labels, ["pc 1", "pc 1", "pc 2", &format!("pc {}", far % 3 + 1)]);
+        assert_eq!((plan.arrival(0, far).ordinal, plan.arrival(1, 0).ordinal), (far as u64, TIMED_ARRIVALS_MAX));
+    }
+}
+
+#[test]
+fn a_time_goes_into_the_hash_and_has_its_bounds() {
+    let hash = |repeat: &str| good(&timed("rate = \"50/s\"", repeat)).plan(1, Ids::Seeded).hash;
+    let hashes = HashSet::from([hash("times = 1"), hash("for = \"30s\""), hash("for = \"31s\"")]);
+    assert_eq!(hashes.len(), 3);
+    for (arrive, repeat, why) in [
+        ("rate = \"1000000/s\"", "for = \"13d\"", "a step has room for 1,099,511,627,776"),
+        ("rate = \"10000/s\", spread = \"poisson\"", "for = \"1d\"", "100,000,000 who arrive as strangers do"),
+        ("rate = \"5/s\"", "for = \"1s\", times = 3", "`times` and `for` exclude one another"),
+        ("rate = \"5/s\"", "for = \"1s\", pause = \"1s\"", "`pause` and `for` exclude one another"),
+        ("rate = \"5/s\"", "pause = \"1s\"", "`repeat` needs `times` or `for`"),
+    ] {
+        let problems = load(&timed(arrive, repeat), "test.toml").expect_err(arrive).to_string();
+        assert!(problems.contains(why), "{arrive} {repeat}: {problems}");
+    }
+    let counted = timed("one-by-one = true", "for = \"1s\" }\nexpect = { count = { from = 1, to = 3 }");
+    let problems = load(&counted, "test.toml").unwrap_err().to_string();
+    assert!(problems.contains("nobody knows up to which count it goes"), "{problems}");
+}
+
+proptest! {
+    #![proptest_config(crate::cases::config(256))]
+
+    /// As many as there are times before it, one by one.
+    #[test]
+    fn how_many_arrive_in_a_time_is_how_many_times_there_are(
+        levels in prop::collection::vec((0_u32..200, 0_u32..200, 1_u64..3_000), 1..5),
+        last_per_s in 1_u32..200,
+        end_ms in 1_u64..12_000,
+        kind in 0..3,
+        seed: u64,
+    ) {
+        let mut stages: Vec<Stage> = levels
+            .iter()
+            .map(|&(from, to, ms)| Stage {
+                from_per_s: f64::from(from),
+                to_per_s: f64::from(to),
+                lasts: Duration::from_millis(ms),
+            })
+            .collect();
+        stages.last_mut().unwrap().to_per_s = f64::from(last_per_s);
+        let spread = [Spread::Even, Spread::Poisson, Spread::Bursts { size: 7 }][kind as usize];
+        let schedule = Schedule { stages, spread };
+        let end = Duration::from_millis(end_ms);
+        let counted = schedule.times(seed, 3).take_while(|time| *time < end).count() as u64;
+        prop_assert_eq!(schedule.arrivals_before(end, seed, 3), counted);
+        prop_assert!(schedule.brings(end) <= schedule.peak_per_s(end) * end.as_secs_f64() + 1e-6);
+        if spread == Spread::Even {
+            prop_assert!((schedule.brings(end) - counted as f64).abs() <= 1.001, "{}", schedule.brings(end));
+        }
+    }
 }
