@@ -20,7 +20,7 @@ pub enum Exit {
     Check = 100,
     /// It got worse than its baseline. Kept for that; no command compares with one yet.
     Regression = 101,
-    /// The run is invalid: kmsproof itself was the bottleneck. Kept for that; no command judges it yet.
+    /// The run is invalid: kmsproof itself was the bottleneck, so nothing is said of the host's speed.
     Invalid = 102,
     /// A scenario or another input file is wrong.
     Input = 104,

@@ -51,5 +51,6 @@ fn an_honest_host_is_not_blamed_for_a_flood() {
                 [[step]]\ntitle = \"all at once\"\nclients = [\"pc\"]\narrive = { rate = \"1000000/s\" }\n";
     std::fs::write(&file, text).unwrap();
     let Ran { code, stderr, .. } = run(command(PROGRAM, &["run", file.to_str().unwrap()]));
-    assert_eq!(code, 0, "{stderr}");
+    // That we could not keep up ourselves may well be, and is said then.
+    assert!(code == 0 || code == 102, "exit {code}:\n{stderr}");
 }

@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Not below the engine, but readers of what comes out of it: no sockets and no clocks either.
     ("events", &["wire", "proto", "oracle"]),
     ("checks", &["proto", "oracle", "scenario", "events"]),
-    ("measure", &["wire", "proto", "oracle", "scenario", "events"]),
+    ("measure", &["wire", "proto", "oracle", "scenario", "events", "text"]),
     (
         "report",
         &[
@@ -47,7 +47,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Who may use any room, sockets and clocks.
-const FREE: &[&str] = &["engine", "cli", "lib", "main"];
+const FREE: &[&str] = &["engine", "cli", "yardstick", "lib", "main"];
 
 /// Time and bytes come in as arguments: below the engine nobody names these.
 const OUTSIDE: &[&[&str]] = &[

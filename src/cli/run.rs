@@ -16,7 +16,7 @@ use crate::checks::HostKnowledge;
 use crate::engine::{Clock, Drive, HostUnderTest, Settings, Stop, Target, Terms};
 use crate::events::RunError;
 use crate::exit::Exit;
-use crate::measure::ScenarioResult;
+use crate::measure::{Health, ScenarioResult};
 use crate::report::plain::requests;
 use crate::report::{self, OutFile, OutSpec, RunHeader, RunRecord};
 use crate::scenario::{Plan, Threshold};
@@ -217,8 +217,16 @@ fn exit_of(results: &[ScenarioResult], stop: &Stop) -> Exit {
     if !checked {
         return Exit::NothingChecked;
     }
+    let health: Vec<Health> = results.iter().map(ScenarioResult::health).collect();
+    // What failed for want of our own sockets is no fault of the host.
+    if health.iter().any(|health| health.lacked_sockets) {
+        return Exit::Invalid;
+    }
     if !results.iter().all(ScenarioResult::passed) {
         return Exit::Check;
+    }
+    if health.iter().any(|health| !health.invalid.is_empty()) {
+        return Exit::Invalid;
     }
     let keeps = |result: &ScenarioResult| result.thresholds().all(|(.., holds)| holds);
     if results.iter().all(keeps) { Exit::Held } else { Exit::Threshold }

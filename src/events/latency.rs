@@ -62,6 +62,24 @@ impl Latency {
         self.0.value_at_quantile(share)
     }
 
+    /// How they are spread: for each bound in nanoseconds how many were not longer than it, and longer than the
+    /// bound before; the last number is of those longer than all.
+    pub fn spread<const BOUNDS: usize>(&self, bounds_ns: [u64; BOUNDS]) -> ([u64; BOUNDS], u64) {
+        let mut below = 0;
+        let counts = bounds_ns.map(|bound| {
+            let until = self.0.count_between(0, bound);
+            let count = until - below;
+            below = until;
+            count
+        });
+        (counts, self.0.len() - below)
+    }
+
+    /// How many were longer than this, as far as three digits tell.
+    pub fn count_above(&self, ns: u64) -> u64 {
+        self.0.len() - self.0.count_between(0, ns)
+    }
+
     /// The histogram in the HdrHistogram V2 format, so that runs can be merged exactly.
     pub fn to_v2(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -83,6 +83,8 @@ pub struct Effort {
     pub missed: u64,
     /// The most that were under way at a time.
     pub under_way_max: u64,
+    /// How long it is.
+    pub elapsed: Duration,
     /// CPU time the worker took.
     pub busy: Duration,
     /// Time it spent waiting for a start on purpose, without sleeping. It is part of `busy`.
@@ -149,6 +151,7 @@ impl Effort {
         self.held_back += other.held_back;
         self.missed += other.missed;
         self.under_way_max = self.under_way_max.max(other.under_way_max);
+        self.elapsed += other.elapsed;
         self.busy += other.busy;
         self.spun += other.spun;
         self.no_port += other.no_port;

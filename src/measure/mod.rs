@@ -4,22 +4,24 @@
 //! [`Measure`] takes events in, a [`ScenarioResult`] is what comes out, and [`Latency`] is
 //! how durations are kept on the way.
 
+mod health;
 mod result;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use health::Health;
 pub use result::{
     CheckResult, Difference, Disappointment, DivergenceResult, Evidence, ExpectationResult, ScenarioResult, StepResult,
-    Totals,
+    StepTimes, Totals,
 };
 
 use crate::events::{Effort, Event, Exchange, Tally};
 pub use crate::events::{Latency, Times};
 use crate::oracle::Remark;
 use crate::proto::verify::Level;
-use crate::scenario::{HostState, Plan, TimeMode};
+use crate::scenario::{HostState, Plan, Step, TimeMode};
 
 /// Reads the events of one scenario.
 #[derive(Debug)]
@@ -30,10 +32,13 @@ pub struct Measure {
 impl Measure {
     /// A measure of `plan`, with nothing seen yet.
     pub fn new(plan: Arc<Plan>) -> Measure {
+        // A histogram is not small, and a file may have ten thousand steps.
+        let mut left = LOAD_STEPS_MAX;
         let steps = plan
             .steps
             .iter()
             .map(|step| StepResult {
+                times: (makes_load(step) && take(&mut left)).then(Box::default),
                 expectations: step.expect.iter().map(|_| ExpectationResult::default()).collect(),
                 ..StepResult::default()
             })
@@ -113,6 +118,12 @@ impl Measure {
         if let Some(service) = exchange.service().filter(|_| timed) {
             result.latency.service.record(service);
             result.latency.response.record(exchange.response());
+            if let Some(times) = &mut result.steps[exchange.step].times {
+                times.service.record(service);
+                times.response.record(exchange.response());
+                times.late.record(exchange.late);
+                times.note_answered(exchange.asked, exchange.received);
+            }
         }
         let down = result.plan.steps.get(exchange.step).is_some_and(|step| step.host == HostState::Down);
         if let Some(failure) = answer.failure.as_ref().filter(|_| !down) {
@@ -133,6 +144,9 @@ impl Measure {
             result.latency.late.record(exchange.late);
         }
         result.unanswered += u64::from(answer.wire.is_none() && !down);
+        if let Some(times) = &mut result.steps[exchange.step].times {
+            times.unanswered += u64::from(answer.wire.is_none() && !down);
+        }
         self.observe_checks(exchange);
         self.observe_expectations(exchange);
         self.observe_judgement(exchange);
@@ -153,6 +167,15 @@ impl Measure {
         result.latency.add(&tally.times);
         let step = &mut result.steps[tally.step];
         step.exchanges += many;
+        if let Some(times) = &mut step.times {
+            times.service.add(&tally.times.service);
+            times.response.add(&tally.times.response);
+            times.late.add(&tally.times.late);
+            times.effort.add(&tally.effort);
+            if many > 0 {
+                times.note_answered(tally.from, tally.until);
+            }
+        }
         step.expectations.iter_mut().for_each(|expectation| expectation.held += many);
         if let Some((least, most)) = tally.counts {
             let (before_least, before_most) = step.counts.unwrap_or((least, most));
@@ -248,5 +271,19 @@ impl Measure {
     }
 }
 
+/// Whether times of a step by itself mean something: many ask at a time, or at times of their own.
+fn makes_load(step: &Step) -> bool {
+    step.concurrency() != Some(1) && step.host != HostState::Down
+}
+
+/// Takes one of what is left, if there is any.
+fn take(left: &mut usize) -> bool {
+    let some = *left > 0;
+    *left = left.saturating_sub(1);
+    some
+}
+
+/// So many steps that make load are measured by themselves.
+const LOAD_STEPS_MAX: usize = 32;
 /// So many pieces of evidence are kept of each check and expectation.
 const EVIDENCE_MAX: usize = 5;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::events::{Broken, Effort, RunError, Times};
+use crate::events::{Broken, Effort, Latency, RunError, Times};
 use crate::oracle::{Divergence, DivergenceId, ExchangeId, Remark};
 use crate::proto::verify::{CheckId, Finding, Level};
-use crate::proto::{Negotiated, Verdict};
+use crate::proto::{Moment, Negotiated, Verdict};
 use crate::scenario::{Expectation, Figure, Measured, Metric, Plan, Threshold, Timed};
 use crate::wire::kms::LicenseStatus;
 use crate::wire::{Guid, Hresult};
@@ -72,8 +72,40 @@ pub struct StepResult {
     pub verdicts: BTreeMap<Verdict, u64>,
     /// The least and the most any answer counted.
     pub counts: Option<(u32, u32)>,
+    /// How long its calls took, where it is one of the first that make load.
+    pub times: Option<Box<StepTimes>>,
     /// What became of each expectation, in the plan's order.
     pub expectations: Vec<ExpectationResult>,
+}
+
+/// How long the calls of a step took.
+#[derive(Debug, Default)]
+pub struct StepTimes {
+    /// Calls, send to reply.
+    pub service: Latency,
+    /// Whole exchanges, intended start to reply.
+    pub response: Latency,
+    /// How much later than they could have exchanges started, by our own doing.
+    pub late: Latency,
+    /// When the first was answered, and the last.
+    pub answered: Option<(Moment, Moment)>,
+    /// How the generator did.
+    pub effort: Effort,
+    /// Requests without an answer that can be trusted.
+    pub unanswered: u64,
+}
+
+impl StepTimes {
+    /// Answers a second.
+    pub fn per_s(&self) -> f64 {
+        let lasted = self.answered.map_or(0.0, |(first, last)| (last - first).as_secs_f64());
+        if lasted > 0.0 { self.service.count() as f64 / lasted } else { 0.0 }
+    }
+
+    pub(super) fn note_answered(&mut self, from: Moment, until: Moment) {
+        let (first, last) = self.answered.unwrap_or((from, until));
+        self.answered = Some((first.min(from), last.max(until)));
+    }
 }
 
 /// What became of an expectation.

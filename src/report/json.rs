@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::events::RunError;
+use crate::events::{Effort, RunError};
 use crate::exit::Exit;
 use crate::measure::{CheckResult, Difference, Latency, ScenarioResult, Times};
 use crate::oracle::DivergenceId;
@@ -216,8 +216,21 @@ struct ExpectationRecord {
 #[derive(Debug, Serialize)]
 struct GeneratorRecord {
     late_ns: LatencyRecord,
-    /// Promised to readers, and not judged yet.
+    /// Whether kmsproof itself was the bottleneck.
     saturated: bool,
+    due: u64,
+    started: u64,
+    late: u64,
+    held_back: u64,
+    missed: u64,
+    under_way_max: u64,
+    /// The part of their time the workers spent working; `null` when they had too little of it to tell.
+    busy_share: Option<f64>,
+    no_port: u64,
+    no_file: u64,
+    syn_retries: u64,
+    evidence: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl<'a> RunRecord<'a> {
@@ -292,7 +305,29 @@ fn scenario_record(result: &ScenarioResult) -> ScenarioRecord<'_> {
             })
             .collect(),
         expectations: expectation_records(result),
-        generator: GeneratorRecord { late_ns: latency_record(&result.latency.late), saturated: false },
+        generator: generator_record(result),
+    }
+}
+
+fn generator_record(result: &ScenarioResult) -> GeneratorRecord {
+    let health = result.health();
+    let Effort { due, started, late, held_back, missed, under_way_max, no_port, no_file, syn_retries, .. } =
+        result.effort;
+    GeneratorRecord {
+        late_ns: latency_record(&result.latency.late),
+        saturated: !health.invalid.is_empty(),
+        due,
+        started,
+        late,
+        held_back,
+        missed,
+        under_way_max,
+        busy_share: result.busy_share(),
+        no_port,
+        no_file,
+        syn_retries,
+        evidence: health.invalid,
+        notes: health.notes,
     }
 }
 
@@ -300,6 +335,7 @@ fn verdict(result: &ScenarioResult) -> &'static str {
     match &result.ended_early {
         Some(RunError::Stopped) => "invalid",
         _ if result.totals.requests == 0 => "invalid",
+        _ if result.passed() && !result.health().invalid.is_empty() => "invalid",
         _ if result.passed() => "pass",
         _ => "fail",
     }

@@ -11,7 +11,7 @@ use crate::measure::{Latency, ScenarioResult, StepResult};
 use crate::oracle::ExchangeId;
 use crate::proto::Moment;
 use crate::proto::verify::Level;
-use crate::scenario::{HostState, Plan, Step, TimeMode};
+use crate::scenario::{Arrive, HostState, Plan, Step, TimeMode};
 use crate::text::{counted, grouped, harmless};
 
 /// The lines before the first scenario: what is run against what, and what it leaves behind.
@@ -305,6 +305,7 @@ fn render_time(out: &mut String, result: &ScenarioResult) {
         nanoseconds(service.quantile_ns(0.99)),
         nanoseconds(service.max_ns()),
     );
+    render_load(out, result);
     let _ = writeln!(
         out,
         "  traffic   {}, {} answered, {} bytes out, {} in, {}",
@@ -314,6 +315,52 @@ fn render_time(out: &mut String, result: &ScenarioResult) {
         grouped(totals.bytes_received),
         duration(result.duration),
     );
+}
+
+/// What was asked for and what came of it, step by step, how late starts were, and whether that spoils it.
+fn render_load(out: &mut String, result: &ScenarioResult) {
+    for (number, (step, outcome)) in result.plan.steps.iter().zip(&result.steps).enumerate() {
+        let Some(times) = outcome.times.as_ref().filter(|times| times.service.count() > 0) else { continue };
+        let asked = match &step.arrive {
+            Arrive::Open(schedule) => {
+                let lasts = step.repeat.lasts.unwrap_or_else(|| schedule.duration(step.arrivals() as u64));
+                format!("asked {:.1}/s, ", step.arrivals() as f64 / lasts.as_secs_f64().max(1e-9))
+            }
+            _ => String::new(),
+        };
+        let [p50, p90, p99, p999] = [0.5, 0.9, 0.99, 0.999].map(|share| nanoseconds(times.response.quantile_ns(share)));
+        let _ = writeln!(
+            out,
+            "  step {:<4} {asked}reached {:.1}/s, response p50 {p50}, p90 {p90}, p99 {p99}, p99.9 {p999}, max {}",
+            number + 1,
+            times.per_s(),
+            nanoseconds(times.response.max_ns()),
+        );
+    }
+    let timed = result.plan.steps.iter().any(|step| !matches!(step.arrive, Arrive::Turns { .. }));
+    let late = &result.latency.late;
+    if timed && late.count() > 0 {
+        let (counts, more) = late.spread([10_000, 100_000, 1_000_000, 10_000_000]);
+        let share = |count: u64| format!("{:.2}%", count as f64 * 100.0 / late.count() as f64);
+        let _ = writeln!(
+            out,
+            "  starts    late by p50 {}, p99 {}  {DIM}(10 us or less {}, 100 us {}, 1 ms {}, 10 ms {}, more {}){DIM:#}",
+            nanoseconds(late.quantile_ns(0.5)),
+            nanoseconds(late.quantile_ns(0.99)),
+            share(counts[0]),
+            share(counts[1]),
+            share(counts[2]),
+            share(counts[3]),
+            share(more),
+        );
+    }
+    let health = result.health();
+    for evidence in &health.invalid {
+        let _ = writeln!(out, "  {RED}invalid{RED:#}   {evidence}");
+    }
+    for note in &health.notes {
+        let _ = writeln!(out, "  {DIM}note      {note}{DIM:#}");
+    }
 }
 
 const BOLD: Style = Style::new().bold();

@@ -92,6 +92,7 @@ impl AdHoc {
             host: HostNeeds::default(),
             time: TimeMode::Wall,
             thresholds: self.thresholds.clone(),
+            measures_speed: true,
             groups: vec![Arc::new(self.group())],
             steps,
         }

@@ -41,6 +41,8 @@ pub struct Plan {
     pub host: HostNeeds,
     /// Which time it goes by.
     pub time: TimeMode,
+    /// Whether it is there to find out how fast a host is.
+    pub measures_speed: bool,
     /// What its measures must keep to.
     pub thresholds: Vec<Threshold>,
     /// The machines.
@@ -368,6 +370,7 @@ pub(super) fn plan(scenario: &Scenario, seed: u64, ids: Ids) -> Plan {
         seed,
         host: scenario.host.clone(),
         time: scenario.time,
+        measures_speed: scenario.measures_speed,
         thresholds: scenario.thresholds.clone(),
         population: Population::new(&scenario.groups, &highest, seed, ids),
         steps,

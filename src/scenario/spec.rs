@@ -22,6 +22,7 @@ pub struct Scenario {
     pub(super) host: HostNeeds,
     pub(super) time: TimeMode,
     pub(super) thresholds: Vec<Threshold>,
+    pub(super) measures_speed: bool,
     pub(super) groups: Vec<Arc<Group>>,
     pub(super) steps: Vec<StepSpec>,
 }

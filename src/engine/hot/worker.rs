@@ -770,6 +770,7 @@ impl Worker<'_> {
         let mut tally = std::mem::replace(&mut self.tally, Box::new(fresh));
         let busy = thread_time();
         tally.until = until;
+        tally.effort.elapsed = until - tally.from;
         tally.effort.busy = busy.saturating_sub(self.busy);
         self.busy = busy;
         self.tally_due_ns = now_ns + TALLY_EVERY_NS;

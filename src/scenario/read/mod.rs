@@ -129,6 +129,7 @@ fn read(tree: &DeTable<'_>, around: &Around<'_>, source: &Source<'_>, findings: 
         host: host.unwrap_or_else(|| Some(Default::default()))?,
         time: time?,
         thresholds,
+        measures_speed: false,
         groups: drafts.into_iter().map(|GroupDraft { group, .. }| group).collect::<Option<_>>()?,
         steps: steps.specs.into_iter().collect::<Option<_>>()?,
     })
