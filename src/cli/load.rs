@@ -72,7 +72,7 @@ pub struct LoadArgs {
     /// So many requests at ten a second come first; 0 for none
     #[arg(long, default_value = "5", value_name = "N", value_parser = parse_count_or_none, env = "KMSPROOF_CALM")]
     calm: u64,
-    /// The same load for so long comes before what is looked at
+    /// The same load for so long comes first, as a step of its own
     #[arg(long, default_value = "0s", value_name = "DURATION", value_parser = parse_span, env = "KMSPROOF_WARM_UP")]
     warm_up: Duration,
     /// What must hold, else exit 99: "p99 < 50ms", "errors < 0.1%", "wrong = 0"; repeat it for more

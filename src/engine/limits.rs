@@ -311,7 +311,7 @@ fn ports_of_this_system() -> Allowed {
     Allowed { open_files: None, ports: 16_384, port_kept: kept, port_kept_on_loopback: kept }
 }
 
-/// How many ports `32768	60999` are.
+/// How many ports `32768 60999` are.
 #[cfg(any(target_os = "linux", test))]
 fn ports_in(range: &str) -> Option<u64> {
     let mut ends = range.split_ascii_whitespace().map(|end| end.parse::<u16>().ok());

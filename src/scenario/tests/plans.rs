@@ -252,8 +252,8 @@ fn a_time_goes_into_the_hash_and_has_its_bounds() {
     for (arrive, repeat, why) in [
         ("rate = \"1000000/s\"", "for = \"13d\"", "a step has room for 1,099,511,627,776"),
         ("rate = \"10000/s\", spread = \"poisson\"", "for = \"1d\"", "100,000,000 who arrive as strangers do"),
-        ("rate = \"5/s\"", "for = \"1s\", times = 3", "`times` and `for` exclude one another"),
-        ("rate = \"5/s\"", "for = \"1s\", pause = \"1s\"", "`pause` and `for` exclude one another"),
+        ("rate = \"5/s\"", "times = 3, for = \"1s\"", "`times` and `for` exclude one another"),
+        ("rate = \"5/s\"", "pause = \"1s\", for = \"1s\"", "`pause` and `for` exclude one another"),
         ("rate = \"5/s\"", "pause = \"1s\"", "`repeat` needs `times` or `for`"),
     ] {
         let problems = load(&timed(arrive, repeat), "test.toml").expect_err(arrive).to_string();
@@ -273,7 +273,7 @@ proptest! {
         levels in prop::collection::vec((0_u32..200, 0_u32..200, 1_u64..3_000), 1..5),
         last_per_s in 1_u32..200,
         end_ms in 1_u64..12_000,
-        kind in 0..3,
+        kind in 0_usize..3,
         seed: u64,
     ) {
         let mut stages: Vec<Stage> = levels
