@@ -21,6 +21,7 @@
 //! subcommand), [`exit`] (what the exit code means) and, under all of them, [`text`] (text from
 //! outside made harmless, words for people).
 
+pub mod capacity;
 pub mod capture;
 pub mod catalog;
 pub mod checks;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("exit", &[]),
+    ("capacity", &[]),
     ("wire", &[]),
     ("crypto", &[]),
     ("proto", &["wire", "crypto"]),
@@ -39,6 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "capture",
             "events",
             "measure",
+            "capacity",
             "exit",
             "text",
         ],

@@ -205,12 +205,12 @@ fn spread(word: &str) -> Spread {
     if word == "poisson" { Spread::Poisson } else { Spread::Even }
 }
 
-fn parse_version(text: &str) -> Result<ProtocolVersion, String> {
+pub(super) fn parse_version(text: &str) -> Result<ProtocolVersion, String> {
     let whole = if text.len() == 1 { format!("{text}.0") } else { text.to_owned() };
     whole.parse().map_err(|_| format!("`{text}` is no protocol version: expected 4, 5 or 6, or a form like 6.0"))
 }
 
-fn parse_reuse(text: &str) -> Result<ConnectionUse, String> {
+pub(super) fn parse_reuse(text: &str) -> Result<ConnectionUse, String> {
     match text {
         "each" => Ok(ConnectionUse::Each),
         "kept" => Ok(ConnectionUse::Kept),

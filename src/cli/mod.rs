@@ -2,6 +2,7 @@
 
 mod amounts;
 mod bench;
+mod capacity;
 mod carry_out;
 mod catalog;
 mod common;
@@ -56,6 +57,7 @@ enum Command {
     Whose(whose::WhoseArgs),
     Catalog(catalog::CatalogArgs),
     Schema(schema::SchemaArgs),
+    Capacity(Box<capacity::CapacityArgs>),
     Bench(bench::BenchArgs),
 }
 
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::execute(&args).map(ExitCode::from),
         Command::Whose(args) => whose::execute(&args, &mut out).map(ExitCode::from),
         Command::Catalog(args) => catalog::execute(&args, &mut out).map(ExitCode::from),
+        Command::Capacity(args) => capacity::execute(&args).map(ExitCode::from),
         Command::Bench(args) => bench::execute(&args, &mut out).map(ExitCode::from),
         Command::Schema(args) => schema::execute(&args, &mut out).map(ExitCode::from),
     };

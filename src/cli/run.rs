@@ -48,13 +48,13 @@ pub struct RunArgs {
 pub struct ReportArgs {
     /// Write a report as well: json=PATH, events=PATH, pcapng=PATH (`-` is standard output)
     #[arg(long, value_name = "FORMAT=PATH", env = "KMSPROOF_OUT")]
-    out: Vec<OutSpec>,
+    pub(super) out: Vec<OutSpec>,
     /// How far the host's clock may be from this machine's, where that decides what is right
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = parse_limit, env = "KMSPROOF_CLOCK_UNCERTAINTY")]
-    clock_uncertainty: Duration,
+    pub(super) clock_uncertainty: Duration,
     /// Print nothing but failures to run
     #[arg(short, long, env = "KMSPROOF_QUIET", value_parser = BoolishValueParser::new())]
-    quiet: bool,
+    pub(super) quiet: bool,
 }
 
 /// What is carried out, whichever command asks for it.
@@ -144,10 +144,7 @@ pub(super) async fn carry_out(job: &Job<'_>, plans: Vec<Arc<Plan>>, skipped: Vec
     host.check_reachable(job.target.timeout).await.map_err(Failure::setup)?;
     let borrowed: Vec<&Plan> = plans.iter().map(AsRef::as_ref).collect();
     let (drive, warnings) = job.drive.drive(&borrowed, &host)?;
-    let mut outputs = Outputs::default();
-    for spec in &args.out {
-        outputs.reporters.push(spec.format.reporter(OutFile::create(&spec.path)?, clock.wall_start())?);
-    }
+    let mut outputs = open_outputs(args, clock)?;
     let named = target_words(&job.target.target, &host);
     if !args.quiet {
         say(report::render_header(&named, job.seed, &borrowed, host.lab.is_some()));
@@ -192,6 +189,16 @@ pub(super) async fn carry_out(job: &Job<'_>, plans: Vec<Arc<Plan>>, skipped: Vec
         say(report::render_footer(&results, &skipped, exit, took));
     }
     written.map(|()| exit)
+}
+
+/// The reports of a run, begun.
+pub(super) fn open_outputs(args: &ReportArgs, clock: Clock) -> Result<Outputs, Failure> {
+    check_out(&args.out)?;
+    let mut outputs = Outputs::default();
+    for spec in &args.out {
+        outputs.reporters.push(spec.format.reporter(OutFile::create(&spec.path)?, clock.wall_start())?);
+    }
+    Ok(outputs)
 }
 
 /// What the plans would send, for whoever has not said that they may.
@@ -243,7 +250,7 @@ fn target_words(target: &Target, host: &HostUnderTest) -> String {
 }
 
 /// The first Ctrl-C drains and still writes every report, the second stops at once.
-fn stop_on_interrupt() -> Stop {
+pub(super) fn stop_on_interrupt() -> Stop {
     let stop = Stop::default();
     let setter = stop.clone();
     tokio::spawn(async move {

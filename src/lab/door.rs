@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Door {
     /// How many connections are let in at a time, if there is a limit.
     pub open_max: Option<usize>,
+    /// How many requests are served a second, one after the other, if there is a limit; others wait their turn.
+    pub serves_per_s: Option<u32>,
     manners: Vec<Carrying>,
 }
 
@@ -32,6 +34,11 @@ impl Door {
     /// Whether one more connection is let in while `open` are.
     pub(super) fn admits(&self, open: usize) -> bool {
         self.open_max.is_none_or(|max| open < max)
+    }
+
+    /// The least time between two answers, if there is one.
+    pub(super) fn spacing(&self) -> Option<Duration> {
+        self.serves_per_s.map(|per_s| Duration::from_secs(1) / per_s.max(1))
     }
 
     /// How the next answer is carried.

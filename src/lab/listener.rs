@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::LabHost;
 use crate::proto::{HostAssociation, HostConfig};
@@ -52,6 +53,8 @@ struct Desk {
     ndr64: bool,
     clock: HostClock,
     observer: Observer,
+    /// When the next answer may go, where they are spaced.
+    turn: Arc<Mutex<Option<Instant>>>,
 }
 
 /// Why a lab host cannot listen.
@@ -80,7 +83,7 @@ impl LabListener {
         let failed = |error| BindError::Io(address, error);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let desk = Desk { address, host, ndr64: true, clock, observer: Arc::new(|_| {}) };
+        let desk = Desk { address, host, ndr64: true, clock, observer: Arc::new(|_| {}), turn: Arc::default() };
         Ok(LabListener { listener, desk })
     }
 
@@ -160,10 +163,11 @@ impl LabListener {
                 ..HostConfig::default()
             };
             let (host, clock, observer) = (Arc::clone(&desk.host), Arc::clone(&desk.clock), Arc::clone(&desk.observer));
+            let turn = Arc::clone(&desk.turn);
             connections.spawn(async move {
                 let _place = place;
                 // A connection that breaks is its client's affair.
-                let _ = serve_connection(stream, peer, config, &host, &clock, &observer).await;
+                let _ = serve_connection(stream, peer, config, (&host, &turn), &clock, &observer).await;
             });
         }
         connections.shutdown().await;
@@ -189,7 +193,7 @@ async fn serve_connection(
     mut stream: TcpStream,
     peer: SocketAddr,
     config: HostConfig,
-    host: &Mutex<LabHost>,
+    (host, turn): (&Mutex<LabHost>, &Mutex<Option<Instant>>),
     clock: &HostClock,
     observer: &Observer,
 ) -> std::io::Result<()> {
@@ -204,13 +208,16 @@ async fn serve_connection(
         }
         association.handle_bytes(&buffer[..read]);
         while let Some(call) = association.poll_call() {
-            let (request, answer, manner) = {
+            let (request, answer, manner, spacing) = {
                 let mut host = lock(host);
                 let (request, answer) = host.respond(&call.payload, clock());
-                (request, answer, host.manner())
+                (request, answer, host.manner(), host.spacing())
             };
             let code = answer.as_ref().err().copied().unwrap_or(Hresult::OK);
             observer(&Served { peer, request: request.as_ref(), code });
+            if let Some(spacing) = spacing {
+                tokio::time::sleep_until(next_turn(turn, spacing)).await;
+            }
             if !manner.delay.is_zero() {
                 tokio::time::sleep(manner.delay).await;
             }
@@ -232,6 +239,15 @@ async fn serve_connection(
             return Ok(());
         }
     }
+}
+
+/// When it is the turn of one more answer, so far from the one before.
+fn next_turn(turn: &Mutex<Option<Instant>>, spacing: Duration) -> Instant {
+    let mut turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = Instant::now();
+    let at = turn.map_or(now, |next| next.max(now));
+    *turn = Some(at + spacing);
+    at
 }
 
 /// How many connections are served at once.

@@ -106,6 +106,11 @@ impl LabHost {
         self.door.admits(open)
     }
 
+    /// The least time between two answers, if there is one.
+    pub fn spacing(&self) -> Option<std::time::Duration> {
+        self.door.spacing()
+    }
+
     /// How the answer just given is carried to its client.
     pub fn manner(&mut self) -> Manner {
         self.door.manner()

@@ -219,13 +219,24 @@ impl ScenarioResult {
     }
 
     fn measured(&self, metric: Metric) -> Measured {
+        self.measured_of(metric, None)
+    }
+
+    /// What was measured of one step, as far as steps are measured by themselves; else of all of them.
+    pub fn measured_in(&self, metric: Metric, step: usize) -> Measured {
+        self.measured_of(metric, self.steps.get(step))
+    }
+
+    fn measured_of(&self, metric: Metric, step: Option<&StepResult>) -> Measured {
+        let times = step.and_then(|step| step.times.as_ref());
+        let requests = step.map_or(self.totals.requests, |step| step.exchanges);
         match metric {
             Metric::Time { of, figure } => {
                 let latency = match of {
                     Timed::Connect => &self.latency.connect,
                     Timed::Bind => &self.latency.bind,
-                    Timed::Service => &self.latency.service,
-                    Timed::Response => &self.latency.response,
+                    Timed::Service => times.map_or(&self.latency.service, |times| &times.service),
+                    Timed::Response => times.map_or(&self.latency.response, |times| &times.response),
                 };
                 let ns = match figure {
                     Figure::Quantile(thousandths) => latency.quantile_ns(f64::from(thousandths) / 1000.0),
@@ -234,13 +245,15 @@ impl ScenarioResult {
                 };
                 Measured::Time(Duration::from_nanos(ns))
             }
-            Metric::Errors => Measured::Part(self.unanswered, self.totals.requests),
-            Metric::Wrong => Measured::Part(self.wrong, self.totals.requests),
+            Metric::Errors => Measured::Part(times.map_or(self.unanswered, |times| times.unanswered), requests),
+            Metric::Wrong => Measured::Part(step.map_or(self.wrong, |step| step.wrong), requests),
             Metric::Activated => {
-                let activated = self.verdicts.get(&Verdict::Activated).copied().unwrap_or_default();
-                Measured::Part(activated, self.totals.requests)
+                let verdicts = step.map_or(&self.verdicts, |step| &step.verdicts);
+                Measured::Part(verdicts.get(&Verdict::Activated).copied().unwrap_or_default(), requests)
             }
-            Metric::Throughput => Measured::PerSecond(self.throughput_rps()),
+            Metric::Throughput => {
+                Measured::PerSecond(times.map_or_else(|| self.throughput_rps(), |times| times.per_s()))
+            }
         }
     }
 

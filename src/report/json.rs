@@ -46,6 +46,9 @@ pub struct RunRecord<'a> {
     verdict: &'static str,
     scenarios: Vec<ScenarioRecord<'a>>,
     cases: [(); 0],
+    /// What a search for the host's capacity came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Serialize)]
@@ -253,7 +256,14 @@ impl<'a> RunRecord<'a> {
             },
             scenarios: scenarios.iter().map(scenario_record).collect(),
             cases: [],
+            capacity: None,
         }
+    }
+
+    /// The same, with what a search for the host's capacity came to.
+    #[must_use]
+    pub fn with_capacity(self, capacity: serde_json::Value) -> RunRecord<'a> {
+        RunRecord { capacity: Some(capacity), ..self }
     }
 
     /// The record as JSON text.

@@ -1,6 +1,7 @@
 //! Events and results in, files and text out: one file a format. `out` knows the formats that are
 //! files, `file` where they go, and [`plain`] the words and numbers people read in all of them.
 
+mod capacity;
 mod file;
 mod journal;
 mod json;
@@ -11,6 +12,7 @@ mod plan;
 mod probe;
 mod text;
 
+pub use capacity::{capacity_record, curve_heading, curve_line, render_capacity};
 pub use file::{OutFile, Patient};
 pub use journal::Journal;
 pub use json::{RunHeader, RunRecord};

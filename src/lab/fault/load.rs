@@ -68,6 +68,18 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "serves-500-a-second",
+        does: "Serves 500 requests a second, one after the other, and lets the others wait their turn.",
+        hurts: "A network that asks faster than that: each client waits longer than the one before.",
+        install: Install::Connections(|door, _| door.serves_per_s = Some(500)),
+    },
+    Fault {
+        name: "serves-2000-a-second",
+        does: "Serves 2,000 requests a second, one after the other, and lets the others wait their turn.",
+        hurts: "A network that asks faster than that: each client waits longer than the one before.",
+        install: Install::Connections(|door, _| door.serves_per_s = Some(2_000)),
+    },
+    Fault {
         name: "slows-down-with-load",
         does: "Takes a twentieth of a millisecond longer for each request than for the one before, up to half a second.",
         hurts: "Large networks: a host that was fast in the morning is slow by noon.",

@@ -204,6 +204,8 @@ rows! {
         ask(WINDOWS, 2).counted_id(Guid::from_u128(7)),
         ask(WINDOWS, 3).application(catalog::Application::Office),
     ] => "3 x 0xC004F042", "1..2 1";
+    "serves-2000-a-second": [ask(SERVER, 1), ask(SERVER, 2)] => "1..2", "1 and no sooner than 500µs the next 2 and no sooner than 500µs the next";
+    "serves-500-a-second": [ask(SERVER, 1)] => "1", "1 and no sooner than 2ms the next";
     "serves-no-office": [ask(WINDOWS, 1), ask(OFFICE, 1), ask("Office Professional Plus 2010", 1)]
         => "3 x 1", "1 2 x 0xC004F042";
     "shouts-at-clients": [ask(WINDOWS, 1)] => "1", "1, 1/1 min";
@@ -333,6 +335,9 @@ impl Said {
         };
         if !manner.delay.is_zero() {
             outcome.push_str(&format!(" after {:?}", manner.delay));
+        }
+        if let Some(spacing) = host.spacing() {
+            outcome.push_str(&format!(" and no sooner than {spacing:?} the next"));
         }
         Some(outcome)
     }

@@ -1,0 +1,224 @@
+//! `kmsproof capacity`: the highest rate at which a service level holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Failure;
+use super::amounts::parse_rate;
+use super::carry_out::{Outputs, run_one};
+use super::common::{TargetArgs, parse_offer, parse_product, parse_span, runtime, say};
+use super::drive::DriveArgs;
+use super::load::{parse_reuse, parse_version};
+use super::run::{ReportArgs, open_outputs, stop_on_interrupt};
+use super::scenarios::ScenarioArgs;
+use crate::capacity::{Bounds, Capacity, GaveWay, Search, Trial, TrialKind, TrialResult};
+use crate::catalog::Product;
+use crate::checks::HostKnowledge;
+use crate::engine::{Clock, Drive, HostUnderTest, Settings, Stop, Terms};
+use crate::exit::Exit;
+use crate::measure::ScenarioResult;
+use crate::proto::Offer;
+use crate::proto::verify::Level;
+use crate::report::{self, RunHeader, RunRecord};
+use crate::scenario::{AdHoc, Arrive, ConnectionUse, Plan, Schedule, Spread, Threshold};
+use crate::wire::kms::ProtocolVersion;
+
+/// Find the highest rate at which a service level holds, and what gives way first
+#[derive(Debug, Args)]
+pub struct CapacityArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// What must hold: "p99<50ms", "errors<0.1%" and so on; times are service times unless they say response
+    #[arg(
+        long,
+        value_name = "THRESHOLD",
+        value_delimiter = ',',
+        default_value = "p99<50ms,errors<0.1%",
+        env = "KMSPROOF_SLO"
+    )]
+    slo: Vec<Threshold>,
+    /// The first rate to try
+    #[arg(long, default_value = "100/s", value_name = "RATE", value_parser = parse_rate, env = "KMSPROOF_FROM")]
+    from: f64,
+    /// The highest rate to try
+    #[arg(long, default_value = "1M/s", value_name = "RATE", value_parser = parse_rate, env = "KMSPROOF_TO")]
+    to: f64,
+    /// How near what holds and what breaks must come to one another, in percent
+    #[arg(long, default_value_t = 2.5, value_name = "PERCENT", env = "KMSPROOF_PRECISION")]
+    precision: f64,
+    /// How long a trial lasts
+    #[arg(long, default_value = "3s", value_name = "DURATION", value_parser = parse_span, env = "KMSPROOF_TRIAL")]
+    trial: Duration,
+    /// The same load for so long comes before each trial
+    #[arg(long, default_value = "500ms", value_name = "DURATION", value_parser = parse_span, env = "KMSPROOF_WARM_UP")]
+    warm_up: Duration,
+    /// How many machines ask
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), env = "KMSPROOF_CLIENTS")]
+    clients: u32,
+    /// What they activate: an edition of the catalogue, or a SKU id
+    #[arg(long, default_value = "Windows 11 Enterprise", value_name = "NAME", value_parser = parse_product, env = "KMSPROOF_PRODUCT")]
+    product: &'static Product,
+    /// The KMS protocol version: 4, 5 or 6; default: the product's own
+    #[arg(long, value_name = "VERSION", value_parser = parse_version, env = "KMSPROOF_PROTOCOL")]
+    protocol: Option<ProtocolVersion>,
+    /// The transfer syntax to offer: windows, ndr32 or ndr64
+    #[arg(long, default_value = "windows", value_parser = parse_offer, value_name = "SYNTAX", env = "KMSPROOF_SYNTAX")]
+    syntax: Offer,
+    /// How connections are used: a new one for each call, as Windows clients do; kept; or one for N calls
+    #[arg(long, default_value = "each", value_parser = parse_reuse, value_name = "each|kept|N", env = "KMSPROOF_REUSE")]
+    reuse: ConnectionUse,
+    #[command(flatten)]
+    planned: ScenarioArgs,
+    #[command(flatten)]
+    reports: ReportArgs,
+    #[command(flatten)]
+    drive: DriveArgs,
+}
+
+/// Carries the command out.
+pub fn execute(args: &CapacityArgs) -> Result<Exit, Failure> {
+    if args.target.limits().pace.is_some() {
+        return Err(Failure::usage(
+            "a host that may not be spoiled is asked 50 times a second at most, which finds no limit: say \
+             --disposable-host if this host may be spoiled",
+        ));
+    }
+    if !(0.1..=50.0).contains(&args.precision) {
+        return Err(Failure::usage(format!("--precision {} is out of range: 0.1 to 50 percent", args.precision)));
+    }
+    if args.from > args.to {
+        return Err(Failure::usage("--from is more than --to: there is no rate between them"));
+    }
+    if args.trial < TRIAL_MIN {
+        return Err(Failure::usage(format!("a trial of {:?} is too short: {TRIAL_MIN:?} at least", args.trial)));
+    }
+    runtime()?.block_on(find(args))
+}
+
+async fn find(args: &CapacityArgs) -> Result<Exit, Failure> {
+    let clock = Clock::start();
+    let would_send = format!("up to {} requests a second, by {} machines", args.to, args.clients);
+    let host = Arc::new(args.target.host(args.planned.seed, clock, &would_send).await?);
+    host.check_reachable(args.target.timeout).await.map_err(Failure::setup)?;
+    let outputs = open_outputs(&args.reports, clock)?;
+    let first = args.plan(Trial { rate_per_s: args.from, kind: TrialKind::Climb });
+    let (drive, warnings) = args.drive.drive(&[&first], &host)?;
+    let quiet = args.reports.quiet;
+    let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
+    if !quiet {
+        let named = format!("{} ({})", args.target.target, addresses.join(", "));
+        say(report::render_header(&named, args.planned.seed, &[&first], host.lab.is_some()));
+        say(report::render_notes(&[], &warnings));
+        say(format_args!("\n{}", report::curve_heading()));
+    }
+    let stop = stop_on_interrupt();
+    let bounds = Bounds { from_per_s: args.from, to_per_s: args.to, precision: args.precision / 100.0 };
+    let mut search = Search::new(bounds);
+    let mut last = None;
+    while let Some(trial) = search.next_trial().filter(|_| !stop.is_set()) {
+        let result = args.trial(trial, &host, &drive, clock, &stop).await?;
+        if stop.is_set() {
+            break;
+        }
+        let told = args.told(&result);
+        if !quiet {
+            say(report::curve_line(&trial, &told));
+        }
+        search.told(told);
+        last = Some(result);
+    }
+    let capacity = search.finish();
+    let exit = if stop.is_set() { Exit::Interrupted } else { exit_of(&capacity) };
+    if !quiet {
+        say(report::render_capacity(&capacity));
+        say(format_args!("exit {}: {}\n", exit.code(), exit.meaning()));
+    }
+    let header = RunHeader {
+        kind: "capacity",
+        seed: args.planned.seed,
+        requested: args.target.target.to_string(),
+        addresses,
+        started: clock.wall_start(),
+        duration_s: clock.now().0.as_secs_f64(),
+    };
+    let results: Vec<ScenarioResult> = last.into_iter().collect();
+    let record = RunRecord::new(&header, &results, exit).with_capacity(report::capacity_record(&capacity));
+    outputs.finish(&record).map(|()| exit)
+}
+
+impl CapacityArgs {
+    fn plan(&self, trial: Trial) -> Plan {
+        let arrive = Arrive::Open(Schedule::steady(trial.rate_per_s, Spread::Even));
+        let lasts = if trial.kind == TrialKind::Confirm { 2 * self.trial } else { self.trial };
+        let load = AdHoc {
+            name: "capacity".to_owned(),
+            protocol: self.protocol,
+            offer: self.syntax,
+            connection: self.reuse,
+            lasts: Some(lasts),
+            calm: 0,
+            warm_up: self.warm_up,
+            ..AdHoc::new(self.product, self.clients, arrive)
+        };
+        self.planned.plan(load.scenario(), self.target.limits().ids)
+    }
+
+    async fn trial(
+        &self,
+        trial: Trial,
+        host: &Arc<HostUnderTest>,
+        drive: &Drive,
+        clock: Clock,
+        stop: &Stop,
+    ) -> Result<ScenarioResult, Failure> {
+        if let Some(lab) = &host.lab {
+            lab.forget_clients();
+        }
+        let known = HostKnowledge { embedded: host.lab.is_some(), clock_uncertainty: self.reports.clock_uncertainty };
+        let connection = Settings { timeout: self.target.timeout, record: false };
+        let terms = Terms { connection, lasts: Duration::ZERO, drive: drive.clone() };
+        run_one(Arc::new(self.plan(trial)), host, known, &terms, clock, stop, &mut Outputs::default()).await
+    }
+
+    /// What a trial says, of the step that is looked at: the last.
+    fn told(&self, result: &ScenarioResult) -> TrialResult {
+        let number = result.steps.len() - 1;
+        let step = &result.steps[number];
+        let broken = self.slo.iter().filter_map(|threshold| {
+            let measured = result.measured_in(threshold.metric, number);
+            (!threshold.holds(measured)).then(|| format!("{}: {measured}", threshold.text))
+        });
+        let checks = result.failed_checks(Level::Must).map(|(check, _)| check.to_string());
+        let differs = result.failed_predictions().map(|(id, _)| id.to_string());
+        let quantile = |share| step.times.as_ref().map_or(0, |times| times.response.quantile_ns(share));
+        TrialResult {
+            reached_per_s: step.times.as_ref().map_or(0.0, |times| times.per_s()),
+            response_ns: [0.5, 0.99, 0.999].map(quantile),
+            requests: step.exchanges,
+            unanswered: step.times.as_ref().map_or(0, |times| times.unanswered),
+            // An answer that never came is counted as that.
+            wrong: result.wrong.saturating_sub(result.unanswered),
+            broken: broken.collect(),
+            failed: checks.chain(differs).collect(),
+            invalid: result.health().invalid,
+        }
+    }
+}
+
+fn exit_of(capacity: &Capacity) -> Exit {
+    match capacity {
+        Capacity { failed_when_calm, under_load, .. } if !failed_when_calm.is_empty() || !under_load.is_empty() => {
+            // Requests that only went unanswered beyond the limit are what a limit is.
+            let beyond = |id: &str| id.ends_with("/answered") || id.starts_with("oracle/answer");
+            let only_beyond = failed_when_calm.is_empty() && under_load.iter().all(|found| beyond(&found.id));
+            if only_beyond && capacity.limit_per_s.is_some() { Exit::Held } else { Exit::Check }
+        }
+        Capacity { gave_way: GaveWay::Generator, .. } => Exit::Invalid,
+        Capacity { limit_per_s: None, .. } => Exit::Threshold,
+        _ => Exit::Held,
+    }
+}
+
+const TRIAL_MIN: Duration = Duration::from_millis(200);
