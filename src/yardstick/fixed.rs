@@ -244,16 +244,19 @@ impl Serving {
                 Ok(0) => true,
                 Ok(read) => {
                     self.out.clear();
-                    if connection.rest.is_empty() {
-                        let whole = answer(&self.canned, self.port, &self.buffer[..read], &mut self.out);
+                    let requests = if connection.rest.is_empty() {
+                        let (whole, requests) = answer(&self.canned, self.port, &self.buffer[..read], &mut self.out);
                         connection.rest.extend_from_slice(&self.buffer[whole..read]);
+                        requests
                     } else {
                         connection.rest.extend_from_slice(&self.buffer[..read]);
-                        let whole = answer(&self.canned, self.port, &connection.rest, &mut self.out);
+                        let (whole, requests) = answer(&self.canned, self.port, &connection.rest, &mut self.out);
                         connection.rest.drain(..whole);
-                    }
+                        requests
+                    };
                     if let Some(arrivals) = &self.arrivals {
-                        arrivals.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
+                        let now = std::iter::repeat_n(Instant::now(), requests);
+                        arrivals.lock().unwrap_or_else(PoisonError::into_inner).extend(now);
                     }
                     // A client that does not read has no more answers coming to it.
                     let is_broken = !self.out.is_empty() && connection.stream.write_all(&self.out).is_err();
@@ -274,13 +277,14 @@ impl Serving {
     }
 }
 
-/// Appends the answers to the whole PDUs in `bytes`; how many bytes those are.
-fn answer(canned: &Canned, port: u16, bytes: &[u8], out: &mut Vec<u8>) -> usize {
-    let mut at = 0;
+/// Appends the answers to the whole PDUs in `bytes`; how many bytes those are, and how many of them requests.
+fn answer(canned: &Canned, port: u16, bytes: &[u8], out: &mut Vec<u8>) -> (usize, usize) {
+    let (mut at, mut requests) = (0, 0);
     while let Some(length) = PduView(&bytes[at..]).frag_length().map(usize::from).filter(|length| *length >= 16) {
         let Some(pdu) = bytes.get(at..at + length) else { break };
         at += length;
         if pdu[2] == Ptype::REQUEST.0 {
+            requests += 1;
             let Some(answer) = pdu.get(IV_AT..IV_AT + 8).and_then(|iv| canned.answers.get(&key(iv))) else { continue };
             let start = out.len();
             out.extend_from_slice(answer);
@@ -292,7 +296,7 @@ fn answer(canned: &Canned, port: u16, bytes: &[u8], out: &mut Vec<u8>) -> usize 
             out.extend(host.poll_transmit().unwrap_or_default());
         }
     }
-    at
+    (at, requests)
 }
 
 /// Header, size and count of an NDR32 stub, and the version of the envelope.

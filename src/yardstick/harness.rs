@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::Sample;
 use crate::checks::{HostKnowledge, Judge};
 use crate::engine::{CannedAnswers, Clock, Drive, Engine, HostUnderTest, Pacer, Settings, Stop, Terms, run_plan};
-use crate::events::Event;
+use crate::events::{Event, Tally};
 use crate::measure::{Measure, ScenarioResult};
 use crate::scenario::{Ids, Plan, ShippedTables, load};
 use crate::wire::FileTime;
@@ -98,7 +98,7 @@ impl Harness {
             },
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let result = runtime.block_on(async {
+        let (result, steady) = runtime.block_on(async {
             let clock = Clock::start();
             let host = HostUnderTest {
                 addresses: vec![address],
@@ -112,13 +112,32 @@ impl Harness {
             let (events, mut received) = mpsc::channel::<Event>(1024);
             let quiet = judge.quiet();
             let running = tokio::spawn(run_plan(plan, Arc::new(host), terms, clock, quiet, events, Stop::default()));
+            let mut steady = Sample::default();
             while let Some(event) = received.recv().await {
-                measure.observe(&judge.judge(event));
+                let event = judge.judge(event);
+                if let Event::Tally(tally) = &event {
+                    add_steady(&mut steady, tally, load_of.workers);
+                }
+                measure.observe(&event);
             }
             let _ = running.await;
-            measure.finish(judge.remarks())
+            (measure.finish(judge.remarks()), steady)
         });
-        let sample = Sample { exchanges: result.totals.requests, wall: result.duration, cpu: result.effort.busy };
-        Ok(Bout { sample, result })
+        let whole = Sample { exchanges: result.totals.requests, wall: result.duration, cpu: result.effort.busy };
+        Ok(Bout { sample: if steady.exchanges > 0 { steady } else { whole }, result })
     }
 }
+
+/// What a raw client measures is what comes once all connections are there: the first interval is left out, and
+/// the last, which is not whole.
+fn add_steady(steady: &mut Sample, tally: &Tally, workers: usize) {
+    let is_whole = tally.effort.elapsed >= TALLY_WHOLE;
+    if is_whole && tally.worker < workers && tally.from.0 >= TALLY_WHOLE {
+        steady.exchanges += tally.exchanges();
+        steady.wall += tally.effort.elapsed / workers as u32;
+        steady.cpu += tally.effort.busy;
+    }
+}
+
+/// A little less than an interval of the workers' tallies.
+const TALLY_WHOLE: Duration = Duration::from_millis(245);

@@ -157,7 +157,10 @@ impl<'c> Worker<'c> {
 
     /// Starts whoever is due and has a place.
     fn start_due(&mut self, now_ns: u64) {
-        for _ in 0..STARTS_AT_A_TIME {
+        // Whoever takes turns keeps all seats busy, however many answers came at once; opening takes longer, and
+        // those who are connected are not to wait for it.
+        let mut opens = 0;
+        while opens < OPENS_AT_A_TIME {
             let Some(start) = self.starts.peek() else { return };
             let due_ns = start.due_ns.unwrap_or(now_ns);
             if due_ns > now_ns || (start.due_ns.is_none() && self.starts.are_over(now_ns)) {
@@ -174,6 +177,7 @@ impl<'c> Worker<'c> {
                 self.is_blocked = true;
                 return;
             };
+            opens += usize::from(self.slots[at].stage == Stage::Free);
             self.starts.take();
             self.begin(at, start, due_ns);
         }
@@ -824,15 +828,15 @@ fn timeout_ns(settings: Settings) -> u64 {
 const EVENTS_AT_A_TIME: usize = 256;
 /// Waits in a row before starts and timers have their turn.
 const ROUNDS_MAX: usize = 4;
-/// Starts in a row before sockets have their turn.
-const STARTS_AT_A_TIME: usize = 64;
+/// Connections opened in a row before sockets have their turn.
+const OPENS_AT_A_TIME: usize = 64;
 /// Looks at the clock between two at the sockets.
 const CLOCK_READS: usize = 16;
 /// More than the largest fragment a client takes.
 const READ_SIZE: usize = 8192;
 /// A start later than this by our own doing is late.
 const LATE_NS: u64 = 1_000_000;
-const TALLY_EVERY_NS: u64 = 1_000_000_000;
+const TALLY_EVERY_NS: u64 = 250_000_000;
 /// A tick of the wheel.
 const TICK_NS: u64 = 1_000_000;
 /// However little there is to do, a worker looks up so often.
