@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::Failure;
+use super::live::Watcher;
 use crate::checks::{HostKnowledge, Judge};
 use crate::engine::{Clock, HostUnderTest, Stop, Terms, run_plan};
 use crate::events::Event;
@@ -19,6 +20,8 @@ use crate::scenario::Plan;
 pub struct Outputs {
     /// Those that can still be written.
     pub reporters: Vec<Box<dyn Reporter>>,
+    /// Whoever watches.
+    pub watcher: Option<Watcher>,
     first_error: Option<std::io::Error>,
 }
 
@@ -62,12 +65,16 @@ pub async fn run_one(
     let (events, mut received) = mpsc::channel::<Event>(EVENTS_MAX);
     let mut judge = Judge::new(Arc::clone(&plan), known);
     let mut measure = Measure::new(Arc::clone(&plan));
+    let watched = Arc::clone(&plan);
     let running =
         tokio::spawn(run_plan(plan, Arc::clone(host), terms.clone(), clock, judge.quiet(), events, stop.clone()));
     while let Some(event) = received.recv().await {
         let event = judge.judge(event);
         measure.observe(&event);
         outputs.observe(&event);
+        if let Some(watcher) = &mut outputs.watcher {
+            watcher.observe(&event, &watched);
+        }
     }
     running.await.map_err(|error| Failure::new(Exit::Bug, format!("the run broke off: {error}")))?;
     Ok(measure.finish(judge.remarks()))

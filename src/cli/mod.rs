@@ -12,6 +12,7 @@ mod explain;
 mod failure;
 mod import;
 mod lab;
+mod live;
 mod load;
 mod plan;
 mod probe;

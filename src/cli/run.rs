@@ -11,6 +11,7 @@ use super::Failure;
 use super::carry_out::{Outputs, run_one};
 use super::common::{TargetArgs, interrupted, parse_limit, parse_span, runtime, say};
 use super::drive::DriveArgs;
+use super::live::Watcher;
 use super::scenarios::{self, ScenarioArgs};
 use crate::checks::HostKnowledge;
 use crate::engine::{Clock, Drive, HostUnderTest, Settings, Stop, Target, Terms};
@@ -194,7 +195,7 @@ pub(super) async fn carry_out(job: &Job<'_>, plans: Vec<Arc<Plan>>, skipped: Vec
 /// The reports of a run, begun.
 pub(super) fn open_outputs(args: &ReportArgs, clock: Clock) -> Result<Outputs, Failure> {
     check_out(&args.out)?;
-    let mut outputs = Outputs::default();
+    let mut outputs = Outputs { watcher: (!args.quiet).then(Watcher::new), ..Outputs::default() };
     for spec in &args.out {
         outputs.reporters.push(spec.format.reporter(OutFile::create(&spec.path)?, clock.wall_start())?);
     }
