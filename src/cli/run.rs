@@ -195,7 +195,8 @@ pub(super) async fn carry_out(job: &Job<'_>, plans: Vec<Arc<Plan>>, skipped: Vec
 /// The reports of a run, begun.
 pub(super) fn open_outputs(args: &ReportArgs, clock: Clock) -> Result<Outputs, Failure> {
     check_out(&args.out)?;
-    let mut outputs = Outputs { watcher: (!args.quiet).then(Watcher::new), ..Outputs::default() };
+    let mut outputs = Outputs::default();
+    outputs.watcher = (!args.quiet).then(Watcher::new);
     for spec in &args.out {
         outputs.reporters.push(spec.format.reporter(OutFile::create(&spec.path)?, clock.wall_start())?);
     }

@@ -285,7 +285,7 @@ proptest! {
             })
             .collect();
         stages.last_mut().unwrap().to_per_s = f64::from(last_per_s);
-        let spread = [Spread::Even, Spread::Poisson, Spread::Bursts { size: 7 }][kind as usize];
+        let spread = [Spread::Even, Spread::Poisson, Spread::Bursts { size: 7 }][kind];
         let schedule = Schedule { stages, spread };
         let end = Duration::from_millis(end_ms);
         let counted = schedule.times(seed, 3).take_while(|time| *time < end).count() as u64;
