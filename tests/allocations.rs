@@ -27,7 +27,7 @@ fn allocations(host: &FixedHost, harness: &Harness, kept: bool, rounds: u32) -> 
     let before = dhat::HeapStats::get().total_blocks;
     let bout = harness.run(host.address(), &load).unwrap();
     assert_eq!((bout.result.wrong, bout.result.unanswered), (0, 0), "{:?}", bout.result.failures);
-    (dhat::HeapStats::get().total_blocks - before, bout.sample.exchanges)
+    (dhat::HeapStats::get().total_blocks - before, bout.result.totals.requests)
 }
 
 /// All threads are counted: worker, judge and host. What a run takes once, and each interval, is the same

@@ -3,10 +3,20 @@
 
 mod support;
 
+use std::sync::{Mutex, PoisonError};
+
 use serde_json::Value;
 use support::command::{Ran, command, run};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kmsproof");
+
+/// Whoever measures is alone: two at once would measure each other.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone(arguments: &[&str]) -> Ran {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    run(command(PROGRAM, arguments))
+}
 
 fn record(ran: &Ran) -> Value {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}:\n{}{}", ran.stdout, ran.stderr))
@@ -31,7 +41,7 @@ fn the_limit_of_a_throttled_host_is_found() {
         "--out",
         "json=-",
     ];
-    let ran = run(command(PROGRAM, &arguments));
+    let ran = alone(&arguments);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let capacity = &record(&ran)["capacity"];
     let limit = capacity["limit_per_s"].as_f64().unwrap();
@@ -67,7 +77,7 @@ fn a_generator_that_cannot_keep_up_says_so_and_blames_nobody() {
         "--out",
         "json=-",
     ];
-    let ran = run(command(PROGRAM, &arguments));
+    let ran = alone(&arguments);
     let record = record(&ran);
     let generator = &record["scenarios"][0]["generator"];
     assert_eq!(ran.code, 102, "{generator}\n{}", ran.stderr);
@@ -83,7 +93,7 @@ fn far_below(runs: std::ops::RangeInclusive<u64>) {
     for seed in runs {
         let seed = seed.to_string();
         let arguments = ["load", "--rate", "200/s", "--duration", "500ms", "--calm", "0", "--seed", &seed];
-        let ran = run(command(PROGRAM, &arguments));
+        let ran = alone(&arguments);
         assert_eq!(ran.code, 0, "seed {seed}:\n{}", ran.stderr);
     }
 }

@@ -33,6 +33,10 @@ fn walk(value: &Value, path: String, found: &mut BTreeSet<String>) {
         // The keys of outcomes are codes, which depend on what came.
         Value::Object(_) if path.contains(".outcomes.") => drop(found.insert(format!("{path}: counts"))),
         Value::Object(fields) => fields.iter().for_each(|(name, value)| walk(value, format!("{path}.{name}"), found)),
+        // What there is to say of the generator depends on how it went.
+        Value::Array(_) if path.ends_with(".generator.notes") || path.ends_with(".generator.evidence") => {
+            drop(found.insert(format!("{path}: list")));
+        }
         Value::Array(items) => items.iter().for_each(|item| walk(item, format!("{path}[]"), found)),
         Value::Number(_) => drop(found.insert(format!("{path}: number"))),
         Value::String(_) => drop(found.insert(format!("{path}: text"))),

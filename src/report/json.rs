@@ -227,8 +227,8 @@ struct GeneratorRecord {
     held_back: u64,
     missed: u64,
     under_way_max: u64,
-    /// The part of their time the workers spent working; `null` when they had too little of it to tell.
-    busy_share: Option<f64>,
+    /// The part of their time the workers spent working; 0 when they had too little of it to tell.
+    busy_share: f64,
     no_port: u64,
     no_file: u64,
     syn_retries: u64,
@@ -332,7 +332,7 @@ fn generator_record(result: &ScenarioResult) -> GeneratorRecord {
         held_back,
         missed,
         under_way_max,
-        busy_share: result.busy_share(),
+        busy_share: result.busy_share().unwrap_or(0.0),
         no_port,
         no_file,
         syn_retries,
