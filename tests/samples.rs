@@ -35,7 +35,7 @@ fn walk(value: &Value, path: String, found: &mut BTreeSet<String>) {
         Value::Object(fields) => fields.iter().for_each(|(name, value)| walk(value, format!("{path}.{name}"), found)),
         // What there is to say of the generator depends on how it went.
         Value::Array(_) if path.ends_with(".generator.notes") || path.ends_with(".generator.evidence") => {
-            drop(found.insert(format!("{path}: list")));
+            found.insert(format!("{path}: list"));
         }
         Value::Array(items) => items.iter().for_each(|item| walk(item, format!("{path}[]"), found)),
         Value::Number(_) => drop(found.insert(format!("{path}: number"))),
