@@ -56,11 +56,12 @@ fn carry(plan: &Arc<Plan>, faults: &str, drive: Drive) -> Carried {
                     let count = exchange.answer.response.as_ref().map(|response| response.count).filter(|_| in_order);
                     let request = &exchange.request;
                     let words = format!(
-                        "{} {} {} {} {:?} {:02x?} {:?} {:?} count {count:?} {:?} {:?} {:?} syntax {:?} opened {}",
+                        "{} {} {} {:?} {:?} {:02x?} {:?} {:?} count {count:?} {:?} {:?} {:?} syntax {:?} opened {}",
                         exchange.machine,
                         request.version,
                         request.cmid,
-                        request.license_status,
+                        // What a machine says of itself follows from what it was told by then.
+                        in_order.then_some(request.license_status),
                         request.workstation,
                         exchange.request_iv,
                         exchange.outcome.wire,

@@ -37,6 +37,8 @@ pub struct Judge {
     history: History,
     oracle: Oracle,
     quiet: Arc<Quiet>,
+    /// Whether the step is one in which things may go untold.
+    makes_load: bool,
     down: bool,
 }
 
@@ -64,7 +66,7 @@ impl Judge {
         };
         let quiet =
             Arc::new(Quiet { settled: Settled::new(plan.asks_per_application()), certain: Certain::new(&host) });
-        Judge { plan, history: History::default(), oracle: Oracle::new(host), quiet, down: false }
+        Judge { plan, history: History::default(), oracle: Oracle::new(host), quiet, makes_load: false, down: false }
     }
 
     /// What may go untold by now: it is kept up to date while the judge listens.
@@ -77,6 +79,12 @@ impl Judge {
         match &mut event {
             Event::StepStarted { step, fresh_host } => {
                 self.down = self.plan.steps.get(*step).is_some_and(|step| step.host == HostState::Down);
+                // What is asked one by one is told one by one, and the table is known exactly.
+                let concurrency = self.plan.steps.get(*step).map(|step| step.concurrency());
+                self.makes_load = self.plan.time == TimeMode::Wall && concurrency != Some(Some(1));
+                if !self.makes_load {
+                    self.quiet.settled.clear();
+                }
                 // A host that forgot its clients is another host as far as its past goes.
                 if *fresh_host {
                     self.history = History::default();
@@ -87,9 +95,11 @@ impl Judge {
             Event::Asked { id, question, at, wall } if !self.down => self.oracle.asked(*id, question, *at, *wall),
             Event::Exchange(exchange) => {
                 self.judge_exchange(exchange);
-                self.quiet.settled.update(&mut self.oracle, exchange.received);
+                if self.makes_load {
+                    self.quiet.settled.update(&mut self.oracle, exchange.received);
+                }
             }
-            Event::Tally(tally) => self.quiet.settled.update(&mut self.oracle, tally.until),
+            Event::Tally(tally) if self.makes_load => self.quiet.settled.update(&mut self.oracle, tally.until),
             _ => {}
         }
         event
