@@ -69,7 +69,8 @@ fn carry(plan: &Arc<Plan>, faults: &str, drive: Drive) -> Carried {
                         exchange.answer.checks.failed,
                         exchange.answer.failure.as_ref().map(|failure| (failure.phase, failure.class())),
                         exchange.judgement.as_ref().map(|judgement| judgement.divergences.len()),
-                        exchange.syntax,
+                        // The first call of a connection goes over another syntax than later ones.
+                        in_order.then_some(exchange.syntax),
                         exchange.opened.is_some() || !in_order,
                     );
                     assert!(exchanges.insert((exchange.step, exchange.position), words).is_none());
