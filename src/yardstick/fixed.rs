@@ -9,11 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::pin;
 use crate::catalog::{self, Application};
 use crate::client::Randomness;
 use crate::client::identity::{ClientId, Group, Index};
-use crate::engine::{Poll, Ready};
+use crate::engine::{Poll, Ready, pin};
 use crate::lab::{HostIdentity, LabHost};
 use crate::population::{Activation, Place};
 use crate::proto::{Ask, HostAssociation, HostConfig};

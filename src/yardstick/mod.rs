@@ -16,14 +16,3 @@ pub use harness::{Bout, Harness, Load};
 pub use pacer::{StartErrors, tokio_pacer};
 pub use raw::{Raw, RawClient};
 pub use series::{Sample, Series, median};
-
-use rustix::thread::{CpuSet, sched_setaffinity};
-
-/// Keeps this thread on one core. Where that is not allowed it stays where it is.
-pub fn pin(core: usize) {
-    let mut cores = CpuSet::new();
-    if core < CpuSet::MAX_CPU {
-        cores.set(core);
-        let _ = sched_setaffinity(None, &cores);
-    }
-}

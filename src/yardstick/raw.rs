@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use super::{Sample, pin};
-use crate::engine::{Poll, thread_time};
+use super::Sample;
+use crate::engine::{Poll, pin, thread_time};
 use crate::events::Latency;
 use crate::proto::{Association, AssociationConfig, Moment, Offer};
 use crate::wire::rpc::TransferSyntax;

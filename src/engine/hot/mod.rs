@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 
 use super::run::Crew;
 use crate::events::RunError;
-pub(crate) use pace::thread_time;
+pub(crate) use pace::{pin, thread_time};
 pub(crate) use poll::{Poll, Ready};
 use worker::Worker;
 

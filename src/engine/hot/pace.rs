@@ -6,7 +6,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use rustix::thread::set_current_timer_slack;
+use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 use rustix::time::{ClockId, clock_gettime};
 
 /// How a worker waits for its starts.
@@ -40,6 +40,15 @@ impl Pace {
 pub(crate) fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.max(0) as u64, time.tv_nsec.clamp(0, 999_999_999) as u32)
+}
+
+/// Keeps this thread on one core. Where that is not allowed it stays where it is.
+pub(crate) fn pin(core: usize) {
+    let mut cores = CpuSet::new();
+    if core < CpuSet::MAX_CPU {
+        cores.set(core);
+        let _ = sched_setaffinity(None, &cores);
+    }
 }
 
 /// More than most sleeps are late by.

@@ -6,18 +6,24 @@
 //! ([`Worker::take_over`]), with what was heard so far: from there on it goes the ordinary way, and is told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::*;
+use super::Worker;
 use crate::checks::Quiet;
 use crate::client::Randomness;
-use crate::events::Kind;
+use crate::engine::hot::poll::Ready;
+use crate::engine::hot::slot::Stage;
+use crate::engine::hot::socket::{Done, broken};
+use crate::engine::run::Crew;
+use crate::events::{Kind, Opened};
 use crate::oracle::Question;
 use crate::proto::express::{AT_A_TIME, Asked, Draft, Known, Plain, Script, Sealed, Verifier, checks_done, seal};
 use crate::proto::verify::CheckId;
-use crate::proto::{Offer, Outcome, Verdict};
+use crate::proto::{Association, AssociationConfig, FailureKind, Moment, Offer, Outcome, Verdict};
+use crate::scenario::Arrival;
 use crate::wire::kms::{LicenseStatus, ProtocolVersion};
 use crate::wire::rpc::PduView;
-use crate::wire::{Guid, Hresult};
+use crate::wire::{FileTime, Guid, Hresult};
 
 /// What the express lane has at hand.
 pub(super) struct Express {
