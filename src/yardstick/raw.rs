@@ -123,9 +123,19 @@ impl RawClient {
             Err(error) => return Err(error.into()),
         }
         let mut stream = TcpStream::from(socket);
-        // On loopback the connection is there at once.
-        stream.write_all(&self.bind)?;
+        // On loopback the connection is there at once, unless the host has let too many wait already.
+        let mut tries = 0;
+        while let Err(error) = stream.write_all(&self.bind) {
+            tries += 1;
+            if error.kind() != ErrorKind::WouldBlock || tries > OPEN_TRIES_MAX {
+                return Err(error);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
         poll.add(stream.as_fd(), at as u64, false)?;
         Ok(Connection { stream, bound: false, sent: Instant::now(), expected: usize::MAX, received: 0 })
     }
 }
+
+/// So many milliseconds a connection may take to be there.
+const OPEN_TRIES_MAX: u32 = 5_000;

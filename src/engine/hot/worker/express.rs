@@ -39,9 +39,12 @@ pub(super) struct Express {
     /// Slots whose answer is there: each with when it was, and how long it is.
     answers: Vec<(u32, u64, usize)>,
     frames: Vec<[u8; FRAME_MAX]>,
-    sketches: [Draft; AT_A_TIME],
-    sealed: [Sealed; AT_A_TIME],
-    asked: [Asked; AT_A_TIME],
+    /// What is to be sent at once, one request after the other: the slot, the license status it says, and its
+    /// place among the sealed ones.
+    outbox: Vec<(u32, LicenseStatus, usize)>,
+    sketches: Vec<Draft>,
+    sealed: Vec<Sealed>,
+    asked: Vec<Asked>,
     /// Whether eight requests are there to be sent again as they are, where nothing is to be sealed.
     has_pattern: bool,
 }
@@ -89,12 +92,13 @@ impl Express {
             verifier: Verifier::default(),
             randomness: Randomness::new(plan.seed),
             granted: granted.collect(),
-            drafts: Vec::with_capacity(AT_A_TIME),
+            drafts: Vec::with_capacity(BURST),
             answers: Vec::with_capacity(AT_A_TIME),
             frames: vec![[0; FRAME_MAX]; AT_A_TIME],
-            sketches: [Draft::EMPTY; AT_A_TIME],
-            sealed: [Sealed::default(); AT_A_TIME],
-            asked: [Asked::NOTHING; AT_A_TIME],
+            outbox: Vec::with_capacity(BURST),
+            sketches: vec![Draft::EMPTY; BURST],
+            sealed: vec![Sealed::default(); BURST],
+            asked: vec![Asked::NOTHING; BURST],
             has_pattern: false,
         }
     }
@@ -146,11 +150,11 @@ impl Worker<'_> {
         express.quiet.settled.count(application).filter(|_| is_near && express.script(arrival.offer).is_some())
     }
 
-    /// Puts a call aside until eight can be made.
+    /// Puts a call aside until many can be made: a host that is woken for each few requests costs us the waking.
     pub(super) fn draft(&mut self, at: usize) {
         let Some(express) = &mut self.express else { return };
         express.drafts.push(at as u32);
-        if express.drafts.len() == AT_A_TIME {
+        if express.drafts.len() == BURST {
             self.send_drafts();
         }
     }
@@ -162,16 +166,14 @@ impl Worker<'_> {
             return;
         }
         let (population, fleet) = (&self.plan.population, &self.crew.fleet);
-        let Express { drafts, sketches, sealed, asked, scripts, randomness, has_pattern, .. } = &mut **express;
+        let Express { drafts, outbox, sketches, sealed, asked, scripts, randomness, has_pattern, .. } = &mut **express;
         let is_plain = *has_pattern && self.drive.canned.is_some_and(|canned| canned.plain);
-        let mut slots = [(0_u32, LicenseStatus::UNLICENSED); AT_A_TIME];
-        let mut many = 0;
         for at in drafts.drain(..) {
             let slot = &self.slots[at as usize];
             let Some(work) = &slot.work else { continue };
-            slots[many].0 = at;
+            let place = outbox.len();
             if is_plain {
-                many += 1;
+                outbox.push((at, LicenseStatus::UNLICENSED, place % AT_A_TIME));
                 continue;
             }
             let script = scripts.iter().find(|(offer, _)| *offer == slot.offer).map(|(_, script)| script);
@@ -180,31 +182,33 @@ impl Worker<'_> {
             };
             let Arrival { activation, version, ordinal, .. } = work.arrival;
             let activated = fleet.activated(population.number_of(activation));
-            let sketch = &mut sketches[many];
+            let sketch = &mut sketches[place];
             let written =
                 self.crew.bodies.write(population, activation, version, activated, work.wall, &mut sketch.body);
             let Some(written) = written else { continue };
             (sketch.version, sketch.syntax, sketch.call_id, sketch.context_id) = (version, syntax, call_id, context_id);
             sketch.iv = randomness.iv(ordinal);
-            slots[many].1 = LicenseStatus(written.status);
-            many += 1;
+            outbox.push((at, LicenseStatus(written.status), place));
         }
         if !is_plain {
-            seal(&sketches[..many], sealed, asked);
-            *has_pattern = many == AT_A_TIME;
+            let lanes = sealed.as_chunks_mut().0.iter_mut().zip(asked.as_chunks_mut().0);
+            for (sketches, (sealed, asked)) in sketches[..outbox.len()].chunks(AT_A_TIME).zip(lanes) {
+                seal(sketches, sealed, asked);
+            }
+            *has_pattern = outbox.len() >= AT_A_TIME;
         }
-        for (lane, &(at, status)) in slots[..many].iter().enumerate() {
+        for (at, status, place) in outbox.drain(..) {
             let at = at as usize;
             let now_ns = self.clock.now_ns();
             let slot = &mut self.slots[at];
             slot.calls += 1;
             slot.since_ns = now_ns;
-            slot.asked = Some(express.asked[lane]);
+            slot.asked = Some(asked[place]);
             if let Some(work) = &mut slot.work {
                 work.sent_ns = Some(now_ns);
                 work.status = status;
             }
-            slot.send(at, &self.poll, express.sealed[lane].bytes());
+            slot.send(at, &self.poll, sealed[place].bytes());
         }
     }
 
@@ -470,6 +474,8 @@ fn short(bytes: &[u8]) -> ([u8; ALTER_MAX], usize) {
     (copy, len)
 }
 
+/// So many requests are sealed before the first of them is sent.
+const BURST: usize = 8 * AT_A_TIME;
 /// Longer than any answer to a KMS request in one fragment.
 const FRAME_MAX: usize = 1024;
 const ALTER_MAX: usize = 128;
