@@ -98,7 +98,7 @@ pub struct Capacity {
 }
 
 /// The search for the limit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Search {
     bounds: Bounds,
     next: Option<Trial>,

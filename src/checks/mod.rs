@@ -126,7 +126,8 @@ impl Judge {
         for (number, expectation) in expected.iter().enumerate() {
             if let Err(observed) = expectation.holds(exchange.position, &exchange.outcome, count) {
                 let expected = expectation.expected_text(exchange.position);
-                exchange.broken.push(Broken { expectation: number, expected, observed });
+                let is_share = expectation.what.is_share();
+                exchange.broken.push(Broken { expectation: number, is_share, expected, observed });
             }
         }
     }

@@ -7,23 +7,21 @@ use clap::Args;
 
 use super::Failure;
 use super::amounts::parse_rate;
+use super::asking::AskingArgs;
 use super::carry_out::{Outputs, run_one};
-use super::common::{TargetArgs, parse_offer, parse_product, parse_span, runtime, say};
+use super::common::{TargetArgs, parse_span, runtime, say};
 use super::drive::DriveArgs;
-use super::load::{parse_reuse, parse_version};
 use super::run::{ReportArgs, open_outputs, stop_on_interrupt};
 use super::scenarios::ScenarioArgs;
 use crate::capacity::{Bounds, Capacity, GaveWay, Search, Trial, TrialKind, TrialResult};
-use crate::catalog::Product;
 use crate::checks::HostKnowledge;
 use crate::engine::{Clock, Drive, HostUnderTest, Settings, Stop, Terms};
 use crate::exit::Exit;
 use crate::measure::ScenarioResult;
-use crate::proto::Offer;
+use crate::proto::Moment;
 use crate::proto::verify::Level;
 use crate::report::{self, RunHeader, RunRecord};
-use crate::scenario::{AdHoc, Arrive, ConnectionUse, Plan, Schedule, Spread, Threshold};
-use crate::wire::kms::ProtocolVersion;
+use crate::scenario::{AdHoc, Arrive, Plan, Schedule, Spread, Threshold};
 
 /// Find the highest rate at which a service level holds, and what gives way first
 #[derive(Debug, Args)]
@@ -57,18 +55,8 @@ pub struct CapacityArgs {
     /// How many machines ask
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), env = "KMSPROOF_CLIENTS")]
     clients: u32,
-    /// What they activate: an edition of the catalogue, or a SKU id
-    #[arg(long, default_value = "Windows 11 Enterprise", value_name = "NAME", value_parser = parse_product, env = "KMSPROOF_PRODUCT")]
-    product: &'static Product,
-    /// The KMS protocol version: 4, 5 or 6; default: the product's own
-    #[arg(long, value_name = "VERSION", value_parser = parse_version, env = "KMSPROOF_PROTOCOL")]
-    protocol: Option<ProtocolVersion>,
-    /// The transfer syntax to offer: windows, ndr32 or ndr64
-    #[arg(long, default_value = "windows", value_parser = parse_offer, value_name = "SYNTAX", env = "KMSPROOF_SYNTAX")]
-    syntax: Offer,
-    /// How connections are used: a new one for each call, as Windows clients do; kept; or one for N calls
-    #[arg(long, default_value = "each", value_parser = parse_reuse, value_name = "each|kept|N", env = "KMSPROOF_REUSE")]
-    reuse: ConnectionUse,
+    #[command(flatten)]
+    asking: AskingArgs,
     #[command(flatten)]
     planned: ScenarioArgs,
     #[command(flatten)]
@@ -88,6 +76,12 @@ pub fn execute(args: &CapacityArgs) -> Result<Exit, Failure> {
     if !(0.1..=50.0).contains(&args.precision) {
         return Err(Failure::usage(format!("--precision {} is out of range: 0.1 to 50 percent", args.precision)));
     }
+    if let Some(spec) = args.reports.out.iter().find(|spec| spec.format.wants_pdus()) {
+        return Err(Failure::usage(format!(
+            "--out {}: a search at full speed does not write down single exchanges; say it of `load --rate` instead",
+            spec.format.name()
+        )));
+    }
     if args.from > args.to {
         return Err(Failure::usage("--from is more than --to: there is no rate between them"));
     }
@@ -102,7 +96,7 @@ async fn find(args: &CapacityArgs) -> Result<Exit, Failure> {
     let would_send = format!("up to {} requests a second, by {} machines", args.to, args.clients);
     let host = Arc::new(args.target.host(args.planned.seed, clock, &would_send).await?);
     host.check_reachable(args.target.timeout).await.map_err(Failure::setup)?;
-    let outputs = open_outputs(&args.reports, clock)?;
+    let mut outputs = open_outputs(&args.reports, clock)?;
     let first = args.plan(Trial { rate_per_s: args.from, kind: TrialKind::Climb });
     let (drive, warnings) = args.drive.drive(&[&first], &host)?;
     let quiet = args.reports.quiet;
@@ -115,10 +109,18 @@ async fn find(args: &CapacityArgs) -> Result<Exit, Failure> {
     }
     let stop = stop_on_interrupt();
     let bounds = Bounds { from_per_s: args.from, to_per_s: args.to, precision: args.precision / 100.0 };
+    let header = |now: Moment| RunHeader {
+        kind: "capacity",
+        seed: args.planned.seed,
+        requested: args.target.target.to_string(),
+        addresses: addresses.clone(),
+        started: clock.wall_start(),
+        duration_s: now.0.as_secs_f64(),
+    };
     let mut search = Search::new(bounds);
     let mut last = None;
     while let Some(trial) = search.next_trial().filter(|_| !stop.is_set()) {
-        let result = args.trial(trial, &host, &drive, clock, &stop).await?;
+        let result = args.trial(trial, &host, &drive, clock, &stop, &mut outputs).await?;
         if stop.is_set() {
             break;
         }
@@ -127,6 +129,8 @@ async fn find(args: &CapacityArgs) -> Result<Exit, Failure> {
             say(report::curve_line(&trial, &told));
         }
         search.told(told);
+        let so_far = report::capacity_record(&search.clone().finish());
+        outputs.show(&RunRecord::so_far(&header(clock.now()), [&result]).with_capacity(so_far));
         last = Some(result);
     }
     let capacity = search.finish();
@@ -135,14 +139,7 @@ async fn find(args: &CapacityArgs) -> Result<Exit, Failure> {
         say(report::render_capacity(&capacity));
         say(format_args!("exit {}: {}\n", exit.code(), exit.meaning()));
     }
-    let header = RunHeader {
-        kind: "capacity",
-        seed: args.planned.seed,
-        requested: args.target.target.to_string(),
-        addresses,
-        started: clock.wall_start(),
-        duration_s: clock.now().0.as_secs_f64(),
-    };
+    let header = header(clock.now());
     let results: Vec<ScenarioResult> = last.into_iter().collect();
     let record = RunRecord::new(&header, &results, exit).with_capacity(report::capacity_record(&capacity));
     outputs.finish(&record).map(|()| exit)
@@ -154,13 +151,10 @@ impl CapacityArgs {
         let lasts = if trial.kind == TrialKind::Confirm { 2 * self.trial } else { self.trial };
         let load = AdHoc {
             name: "capacity".to_owned(),
-            protocol: self.protocol,
-            offer: self.syntax,
-            connection: self.reuse,
             lasts: Some(lasts),
             calm: 0,
             warm_up: self.warm_up,
-            ..AdHoc::new(self.product, self.clients, arrive)
+            ..self.asking.load(self.clients, arrive)
         };
         self.planned.plan(load.scenario(), self.target.limits().ids)
     }
@@ -172,6 +166,7 @@ impl CapacityArgs {
         drive: &Drive,
         clock: Clock,
         stop: &Stop,
+        outputs: &mut Outputs,
     ) -> Result<ScenarioResult, Failure> {
         if let Some(lab) = &host.lab {
             lab.forget_clients();
@@ -179,7 +174,7 @@ impl CapacityArgs {
         let known = HostKnowledge { embedded: host.lab.is_some(), clock_uncertainty: self.reports.clock_uncertainty };
         let connection = Settings { timeout: self.target.timeout, record: false };
         let terms = Terms { connection, lasts: Duration::ZERO, drive: drive.clone() };
-        run_one(Arc::new(self.plan(trial)), host, known, &terms, clock, stop, &mut Outputs::default()).await
+        run_one(Arc::new(self.plan(trial)), host, known, &terms, clock, stop, outputs).await
     }
 
     /// What a trial says, of the step that is looked at: the last.
@@ -192,7 +187,7 @@ impl CapacityArgs {
         });
         let checks = result.failed_checks(Level::Must).map(|(check, _)| check.to_string());
         let differs = result.failed_predictions().map(|(id, _)| id.to_string());
-        let quantile = |share| step.times.as_ref().map_or(0, |times| times.response.quantile_ns(share));
+        let quantile = |share| step.times.as_ref().map_or(0, |times| times.all.response.quantile_ns(share));
         TrialResult {
             reached_per_s: step.times.as_ref().map_or(0.0, |times| times.per_s()),
             response_ns: [0.5, 0.99, 0.999].map(quantile),

@@ -8,16 +8,14 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
 use super::Failure;
 use super::amounts::{Stages, parse_count, parse_count_or_none, parse_rate, parse_small_count, parse_stages};
-use super::common::{TargetArgs, parse_offer, parse_product, parse_span, runtime};
+use super::asking::AskingArgs;
+use super::common::{TargetArgs, parse_span, runtime};
 use super::drive::DriveArgs;
 use super::run::{Job, ReportArgs, carry_out};
 use super::scenarios::ScenarioArgs;
-use crate::catalog::Product;
 use crate::exit::Exit;
-use crate::proto::Offer;
 use crate::safety::Limits;
-use crate::scenario::{AdHoc, Arrive, CLIENTS_MAX, ConnectionUse, Schedule, Spread, Threshold};
-use crate::wire::kms::ProtocolVersion;
+use crate::scenario::{AdHoc, Arrive, CLIENTS_MAX, Schedule, Spread, Threshold};
 
 /// Put a host under load, verify every response, and report
 ///
@@ -57,18 +55,8 @@ pub struct LoadArgs {
     /// host may be asked by]
     #[arg(long, value_name = "N", value_parser = parse_small_count::<u32>, env = "KMSPROOF_CLIENTS")]
     clients: Option<u32>,
-    /// What they activate: an edition of the catalogue, or a SKU id (`kmsproof catalog` lists them)
-    #[arg(long, default_value = "Windows 11 Enterprise", value_name = "NAME", value_parser = parse_product, env = "KMSPROOF_PRODUCT")]
-    product: &'static Product,
-    /// The KMS protocol version: 4, 5 or 6; default: the product's own
-    #[arg(long, value_name = "VERSION", value_parser = parse_version, env = "KMSPROOF_PROTOCOL")]
-    protocol: Option<ProtocolVersion>,
-    /// The transfer syntax to offer: windows (NDR32 and NDR64, as Windows does), ndr32 or ndr64
-    #[arg(long, default_value = "windows", value_parser = parse_offer, value_name = "SYNTAX", env = "KMSPROOF_SYNTAX")]
-    syntax: Offer,
-    /// How connections are used: a new one for each call, as Windows clients do; kept; or one for N calls
-    #[arg(long, default_value = "each", value_parser = parse_reuse, value_name = "each|kept|N", env = "KMSPROOF_REUSE")]
-    reuse: ConnectionUse,
+    #[command(flatten)]
+    asking: AskingArgs,
     /// So many requests at ten a second come first; 0 for none
     #[arg(long, default_value = "5", value_name = "N", value_parser = parse_count_or_none, env = "KMSPROOF_CALM")]
     calm: u64,
@@ -129,16 +117,13 @@ impl LoadArgs {
             )));
         }
         let load = AdHoc {
-            protocol: self.protocol,
-            offer: self.syntax,
             think: self.think.unwrap_or_default(),
-            connection: self.reuse,
             lasts,
             requests: self.requests,
             calm: self.calm,
             warm_up: self.warm_up,
             thresholds: self.threshold.clone(),
-            ..AdHoc::new(self.product, self.clients(limits, &mut notes)?, arrive)
+            ..self.asking.load(self.clients(limits, &mut notes)?, arrive)
         };
         Ok((load, notes))
     }
@@ -205,21 +190,6 @@ fn spread(word: &str) -> Spread {
     if word == "poisson" { Spread::Poisson } else { Spread::Even }
 }
 
-pub(super) fn parse_version(text: &str) -> Result<ProtocolVersion, String> {
-    let whole = if text.len() == 1 { format!("{text}.0") } else { text.to_owned() };
-    whole.parse().map_err(|_| format!("`{text}` is no protocol version: expected 4, 5 or 6, or a form like 6.0"))
-}
-
-pub(super) fn parse_reuse(text: &str) -> Result<ConnectionUse, String> {
-    match text {
-        "each" => Ok(ConnectionUse::Each),
-        "kept" => Ok(ConnectionUse::Kept),
-        calls => parse_small_count(calls)
-            .map(ConnectionUse::Calls)
-            .map_err(|_| format!("`{text}` is no use of connections: expected each, kept, or so many calls, as in 10")),
-    }
-}
-
 const CLIENTS: u32 = 1_000;
 const CONCURRENCY: u32 = 64;
 /// As many as a scenario may have at a time.
@@ -232,6 +202,8 @@ mod tests {
 
     use super::*;
     use crate::safety::Consent;
+    use crate::scenario::ConnectionUse;
+    use crate::wire::kms::ProtocolVersion;
 
     #[derive(Debug, Parser)]
     struct Line {

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod amounts;
+mod asking;
 mod bench;
 mod capacity;
 mod carry_out;

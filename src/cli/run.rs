@@ -47,7 +47,7 @@ pub struct RunArgs {
 /// What is told of a run, and to whom.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Write a report as well: json=PATH, events=PATH, pcapng=PATH (`-` is standard output)
+    /// Write a report as well: json=PATH, csv=PATH, hgrm=PATH, events=PATH, pcapng=PATH (`-` is standard output)
     #[arg(long, value_name = "FORMAT=PATH", env = "KMSPROOF_OUT")]
     pub(super) out: Vec<OutSpec>,
     /// How far the host's clock may be from this machine's, where that decides what is right
@@ -156,8 +156,16 @@ pub(super) async fn carry_out(job: &Job<'_>, plans: Vec<Arc<Plan>>, skipped: Vec
     let record = args.out.iter().any(|spec| spec.format.wants_pdus());
     let connection = Settings { timeout: job.target.timeout, record };
     let terms = Terms { connection, lasts: job.lasts, drive: Drive { tallies: !record, ..drive } };
+    let header = |duration_s| RunHeader {
+        kind: job.kind,
+        seed: job.seed,
+        requested: job.target.target.to_string(),
+        addresses: host.addresses.iter().map(ToString::to_string).collect(),
+        started: clock.wall_start(),
+        duration_s,
+    };
+    outputs.keep_so_far(header(0.0));
     let known = HostKnowledge { embedded: host.lab.is_some(), clock_uncertainty: args.clock_uncertainty };
-    let mut results = Vec::new();
     for plan in plans {
         if let Some(lab) = &host.lab {
             lab.forget_clients();
@@ -169,21 +177,15 @@ pub(super) async fn carry_out(job: &Job<'_>, plans: Vec<Arc<Plan>>, skipped: Vec
         if !args.quiet {
             say(report::render_scenario(&result));
         }
-        results.push(result);
+        outputs.results.push(result);
         if stop.is_set() {
             break;
         }
     }
+    let results = std::mem::take(&mut outputs.results);
     let exit = exit_of(&results, &stop);
     let took = clock.now() - begun;
-    let header = RunHeader {
-        kind: job.kind,
-        seed: job.seed,
-        requested: job.target.target.to_string(),
-        addresses: host.addresses.iter().map(ToString::to_string).collect(),
-        started: clock.wall_start(),
-        duration_s: took.as_secs_f64(),
-    };
+    let header = header(took.as_secs_f64());
     let record = RunRecord::new(&header, &results, exit);
     let written = outputs.finish(&record);
     if !args.quiet {

@@ -7,10 +7,11 @@ mod tally;
 use core::net::SocketAddr;
 use std::time::Duration;
 
-pub use latency::Latency;
+pub use latency::{Coarse, Latency};
 pub use tally::{Effort, Kind, Tally, Times};
 
 use crate::oracle::{ExchangeId, Judgement, Question};
+use crate::proto::verify::Level;
 use crate::proto::{Answer, Moment, Negotiated, Outcome, Sender};
 use crate::wire::FileTime;
 use crate::wire::kms::ActivationRequest;
@@ -163,6 +164,8 @@ pub struct Exchange {
 pub struct Broken {
     /// Which of its step's expectations, from 0.
     pub expectation: usize,
+    /// Whether it is of a share: then a single exchange that does not meet it is not wrong for that.
+    pub is_share: bool,
     /// What was expected of this exchange.
     pub expected: String,
     /// What was observed.
@@ -196,6 +199,20 @@ impl Exchange {
     /// Send to reply, when there was one.
     pub fn service(&self) -> Option<Duration> {
         self.syntax.and(self.sent).map(|sent| self.received - sent)
+    }
+
+    /// Whether some check, expectation or prediction finds it wrong: a request without an answer is that, too.
+    pub fn is_wrong(&self) -> bool {
+        let differs = self.judgement.iter().flat_map(|judgement| &judgement.divergences);
+        self.broken.iter().any(|broken| !broken.is_share)
+            || !self.answer.checks.is_clean()
+            || differs.into_iter().any(|found| found.level == Level::Must)
+    }
+
+    /// Whether it has no answer that can be trusted, from a host that owed one.
+    pub fn is_unanswered(&self) -> bool {
+        let answer = &self.answer;
+        answer.wire.is_none() && !answer.is_not_applicable() && !answer.checks.done.is_empty()
     }
 
     /// Intended start to reply.

@@ -6,6 +6,8 @@
 
 mod health;
 mod result;
+mod timeline;
+mod under_load;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,10 +18,13 @@ pub use result::{
     CheckResult, Difference, Disappointment, DivergenceResult, Evidence, ExpectationResult, ScenarioResult, StepResult,
     StepTimes, Totals,
 };
+pub use timeline::{Interval, Stretch, Timeline};
+pub use under_load::UnderLoad;
 
+pub use crate::events::{Coarse, Latency, Times};
 use crate::events::{Effort, Event, Exchange, Tally};
-pub use crate::events::{Latency, Times};
 use crate::oracle::Remark;
+use crate::proto::Moment;
 use crate::proto::verify::Level;
 use crate::scenario::{HostState, Plan, Step, TimeMode};
 
@@ -27,6 +32,8 @@ use crate::scenario::{HostState, Plan, Step, TimeMode};
 #[derive(Debug)]
 pub struct Measure {
     result: ScenarioResult,
+    /// When the first thing happened.
+    began: Option<Moment>,
 }
 
 impl Measure {
@@ -62,10 +69,11 @@ impl Measure {
             remarks: Vec::new(),
             negotiated: None,
             effort: Effort::default(),
+            timeline: Timeline::new(INTERVAL),
             duration: Duration::ZERO,
             ended_early: None,
         };
-        Measure { result }
+        Measure { result, began: None }
     }
 
     /// Takes one event.
@@ -81,8 +89,14 @@ impl Measure {
                 }
             }
             Event::ConnectionOpened { .. } => self.result.totals.connections += 1,
-            Event::Exchange(exchange) => self.observe_exchange(exchange),
-            Event::Tally(tally) => self.observe_tally(tally),
+            Event::Exchange(exchange) => {
+                self.went_by(exchange.started, exchange.received);
+                self.observe_exchange(exchange);
+            }
+            Event::Tally(tally) => {
+                self.went_by(tally.from, tally.until);
+                self.observe_tally(tally);
+            }
             Event::ScenarioStarted { .. }
             | Event::StepStarted { .. }
             | Event::ConnectionClosed { .. }
@@ -91,9 +105,20 @@ impl Measure {
         }
     }
 
+    /// What it came to so far.
+    pub fn so_far(&self) -> &ScenarioResult {
+        &self.result
+    }
+
     /// What it came to, and what was learned of the host.
     pub fn finish(self, remarks: Vec<Remark>) -> ScenarioResult {
         ScenarioResult { remarks, ..self.result }
+    }
+
+    /// How long it takes is only said at its end; until then it is what was seen of it.
+    fn went_by(&mut self, from: Moment, until: Moment) {
+        let began = *self.began.get_or_insert(from);
+        self.result.duration = self.result.duration.max(until - began);
     }
 
     fn observe_exchange(&mut self, exchange: &Exchange) {
@@ -105,11 +130,17 @@ impl Measure {
         result.totals.bytes_received += exchange.bytes.received;
         // A time that does not go by itself measures nothing.
         let timed = result.plan.time == TimeMode::Wall;
+        if timed && !answer.is_not_applicable() {
+            result.timeline.note_exchange(exchange);
+        }
         if let Some(opened) = exchange.opened.as_ref().filter(|_| timed) {
-            result.latency.connect.record(opened.connect);
-            result.latency.bind.record(opened.negotiated.bind_time);
-            if let Some(took) = opened.negotiated.alter_time {
-                result.latency.alter.record(took);
+            let of_step = result.steps[exchange.step].times.as_mut().map(|times| &mut times.all);
+            for times in [Some(&mut result.latency), of_step].into_iter().flatten() {
+                times.connect.record(opened.connect);
+                times.bind.record(opened.negotiated.bind_time);
+                if let Some(took) = opened.negotiated.alter_time {
+                    times.alter.record(took);
+                }
             }
         }
         if let Some(opened) = &exchange.opened {
@@ -119,9 +150,9 @@ impl Measure {
             result.latency.service.record(service);
             result.latency.response.record(exchange.response());
             if let Some(times) = &mut result.steps[exchange.step].times {
-                times.service.record(service);
-                times.response.record(exchange.response());
-                times.late.record(exchange.late);
+                times.all.service.record(service);
+                times.all.response.record(exchange.response());
+                times.all.late.record(exchange.late);
                 times.note_answered(exchange.asked, exchange.received);
             }
         }
@@ -143,14 +174,15 @@ impl Measure {
         if timed {
             result.latency.late.record(exchange.late);
         }
-        result.unanswered += u64::from(answer.wire.is_none() && !down);
+        let unanswered = u64::from(exchange.is_unanswered());
+        result.unanswered += unanswered;
         if let Some(times) = &mut result.steps[exchange.step].times {
-            times.unanswered += u64::from(answer.wire.is_none() && !down);
+            times.unanswered += unanswered;
         }
         self.observe_checks(exchange);
         self.observe_expectations(exchange);
         self.observe_judgement(exchange);
-        let wrong = u64::from(self.is_wrong(exchange));
+        let wrong = u64::from(exchange.is_wrong());
         self.result.wrong += wrong;
         self.result.steps[exchange.step].wrong += wrong;
     }
@@ -165,12 +197,11 @@ impl Measure {
         result.totals.bytes_sent += tally.bytes.sent;
         result.totals.bytes_received += tally.bytes.received;
         result.latency.add(&tally.times);
+        result.timeline.note_tally(tally);
         let step = &mut result.steps[tally.step];
         step.exchanges += many;
         if let Some(times) = &mut step.times {
-            times.service.add(&tally.times.service);
-            times.response.add(&tally.times.response);
-            times.late.add(&tally.times.late);
+            times.all.add(&tally.times);
             times.effort.add(&tally.effort);
             if many > 0 {
                 times.note_answered(tally.from, tally.until);
@@ -187,6 +218,7 @@ impl Measure {
             *result.verdicts.entry(kind.outcome.verdict).or_default() += times;
             *result.shown.entry(kind.outcome.shown).or_default() += times;
             *result.statuses.entry(kind.status).or_default() += times;
+            step.checks_done = step.checks_done.union(kind.done);
             for check in kind.done.iter() {
                 result.checks.entry(check).or_default().passed += times;
             }
@@ -198,15 +230,12 @@ impl Measure {
         result.effort.add(&tally.effort);
     }
 
-    fn is_wrong(&self, exchange: &Exchange) -> bool {
-        let expected = &self.result.plan.steps[exchange.step].expect;
-        let broken = exchange.broken.iter().any(|broken| !expected[broken.expectation].what.is_share());
-        let differs = exchange.judgement.iter().flat_map(|judgement| &judgement.divergences);
-        broken || !exchange.answer.checks.is_clean() || differs.into_iter().any(|found| found.level == Level::Must)
-    }
-
     fn observe_judgement(&mut self, exchange: &Exchange) {
         let Some(judgement) = &exchange.judgement else { return };
+        let step = &mut self.result.steps[exchange.step];
+        for divergence in judgement.divergences.iter().filter(|divergence| divergence.level == Level::Must) {
+            *step.predictions_failed.entry(divergence.id).or_default() += 1;
+        }
         self.result.predicted += 1;
         self.result.predicted_exactly += u64::from(judgement.prediction.is_exact());
         for divergence in &judgement.divergences {
@@ -228,6 +257,11 @@ impl Measure {
 
     fn observe_checks(&mut self, exchange: &Exchange) {
         let checks = &exchange.answer.checks;
+        let step = &mut self.result.steps[exchange.step];
+        step.checks_done = step.checks_done.union(checks.done);
+        for check in checks.failed.iter() {
+            *step.checks_failed.entry(check).or_default() += 1;
+        }
         for check in checks.done.iter() {
             let result = self.result.checks.entry(check).or_default();
             if checks.failed.has(check) {
@@ -285,5 +319,7 @@ fn take(left: &mut usize) -> bool {
 
 /// So many steps that make load are measured by themselves.
 const LOAD_STEPS_MAX: usize = 32;
+/// How long an interval is, as long as there are few.
+const INTERVAL: Duration = Duration::from_secs(1);
 /// So many pieces of evidence are kept of each check and expectation.
 const EVIDENCE_MAX: usize = 5;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::events::{Broken, Effort, Latency, RunError, Times};
+use super::Timeline;
+use crate::events::{Broken, Effort, RunError, Times};
 use crate::oracle::{Divergence, DivergenceId, ExchangeId, Remark};
-use crate::proto::verify::{CheckId, Finding, Level};
+use crate::proto::verify::{CheckId, CheckSet, Finding, Level};
 use crate::proto::{Moment, Negotiated, Verdict};
 use crate::scenario::{Expectation, Figure, Measured, Metric, Plan, Threshold, Timed};
 use crate::wire::kms::LicenseStatus;
@@ -51,6 +52,8 @@ pub struct ScenarioResult {
     pub negotiated: Option<Negotiated>,
     /// How the generator did.
     pub effort: Effort,
+    /// How it went from interval to interval, where time goes by itself.
+    pub timeline: Timeline,
     /// How long it took.
     pub duration: Duration,
     /// Why it ended early, if it did.
@@ -72,21 +75,23 @@ pub struct StepResult {
     pub verdicts: BTreeMap<Verdict, u64>,
     /// The least and the most any answer counted.
     pub counts: Option<(u32, u32)>,
+    /// The checks that were done.
+    pub checks_done: CheckSet,
+    /// How often each of those that failed did.
+    pub checks_failed: BTreeMap<CheckId, u64>,
+    /// How often the host differed so that nothing but a fault of it explains it, and in what.
+    pub predictions_failed: BTreeMap<DivergenceId, u64>,
     /// How long its calls took, where it is one of the first that make load.
     pub times: Option<Box<StepTimes>>,
     /// What became of each expectation, in the plan's order.
     pub expectations: Vec<ExpectationResult>,
 }
 
-/// How long the calls of a step took.
+/// How long things took in a step.
 #[derive(Debug, Default)]
 pub struct StepTimes {
-    /// Calls, send to reply.
-    pub service: Latency,
-    /// Whole exchanges, intended start to reply.
-    pub response: Latency,
-    /// How much later than they could have exchanges started, by our own doing.
-    pub late: Latency,
+    /// All that is timed.
+    pub all: Times,
     /// When the first was answered, and the last.
     pub answered: Option<(Moment, Moment)>,
     /// How the generator did.
@@ -99,7 +104,8 @@ impl StepTimes {
     /// Answers a second.
     pub fn per_s(&self) -> f64 {
         let lasted = self.answered.map_or(0.0, |(first, last)| (last - first).as_secs_f64());
-        if lasted > 0.0 { self.service.count() as f64 / lasted } else { 0.0 }
+        // Between so many there is one gap less.
+        if lasted > 0.0 { self.all.service.count().saturating_sub(1) as f64 / lasted } else { 0.0 }
     }
 
     pub(super) fn note_answered(&mut self, from: Moment, until: Moment) {
@@ -219,7 +225,10 @@ impl ScenarioResult {
     }
 
     fn measured(&self, metric: Metric) -> Measured {
-        self.measured_of(metric, None)
+        // Of load nobody wrote a file for, the load itself is meant, and not the calm before it.
+        let is_of_load = matches!(metric, Metric::Time { .. } | Metric::Throughput);
+        let load = self.steps.last().filter(|_| self.plan.measures_speed && is_of_load);
+        self.measured_of(metric, load)
     }
 
     /// What was measured of one step, as far as steps are measured by themselves; else of all of them.
@@ -229,14 +238,15 @@ impl ScenarioResult {
 
     fn measured_of(&self, metric: Metric, step: Option<&StepResult>) -> Measured {
         let times = step.and_then(|step| step.times.as_ref());
+        let all = times.map_or(&self.latency, |times| &times.all);
         let requests = step.map_or(self.totals.requests, |step| step.exchanges);
         match metric {
             Metric::Time { of, figure } => {
                 let latency = match of {
-                    Timed::Connect => &self.latency.connect,
-                    Timed::Bind => &self.latency.bind,
-                    Timed::Service => times.map_or(&self.latency.service, |times| &times.service),
-                    Timed::Response => times.map_or(&self.latency.response, |times| &times.response),
+                    Timed::Connect => &all.connect,
+                    Timed::Bind => &all.bind,
+                    Timed::Service => &all.service,
+                    Timed::Response => &all.response,
                 };
                 let ns = match figure {
                     Figure::Quantile(thousandths) => latency.quantile_ns(f64::from(thousandths) / 1000.0),

@@ -34,6 +34,17 @@ impl OutFile {
         Ok(OutFile { path: path.to_owned(), temporary, out: BufWriter::new(out) })
     }
 
+    /// Puts a whole file in its place that will be followed by another. Only a file can: what was written to a
+    /// pipe stays written.
+    pub fn publish(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(temporary) = &self.temporary else { return Ok(()) };
+        let named = |error| in_words(&self.path, &error);
+        let mut name = temporary.file_name().unwrap_or_default().to_owned();
+        name.push(".next");
+        let next = temporary.with_file_name(name);
+        std::fs::write(&next, bytes).and_then(|()| std::fs::rename(&next, &self.path)).map_err(named)
+    }
+
     /// Puts the whole file in its place.
     pub fn finish(mut self) -> io::Result<()> {
         self.flush()?;

@@ -1,5 +1,7 @@
 //! The run record: one JSON file, schema `kmsproof.run/1`.
 
+mod load;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -7,7 +9,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::events::{Effort, RunError};
+use self::load::{
+    GeneratorRecord, StepRecord, TimelineRecord, UnderLoadRecord, generator_record, step_records, timeline_record,
+    under_load_records,
+};
+use crate::events::RunError;
 use crate::exit::Exit;
 use crate::measure::{CheckResult, Difference, Latency, ScenarioResult, Times};
 use crate::oracle::DivergenceId;
@@ -42,6 +48,8 @@ pub struct RunRecord<'a> {
     target: TargetRecord<'a>,
     started: String,
     duration_s: f64,
+    /// Whether it is of a whole run: of one that is still going on, or was cut off, it is not.
+    complete: bool,
     exit: ExitRecord,
     verdict: &'static str,
     scenarios: Vec<ScenarioRecord<'a>>,
@@ -49,6 +57,8 @@ pub struct RunRecord<'a> {
     /// What a search for the host's capacity came to.
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<serde_json::Value>,
+    #[serde(skip)]
+    results: Vec<&'a ScenarioResult>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,9 +90,12 @@ struct ScenarioRecord<'a> {
     totals: TotalsRecord,
     throughput_rps: f64,
     latency_ns: LatenciesRecord,
+    steps: Vec<StepRecord<'a>>,
+    timeline: TimelineRecord,
     outcomes: OutcomesRecord,
     failures: Vec<FailureRecord<'a>>,
     checks: Vec<CheckRecord<'a>>,
+    under_load: Vec<UnderLoadRecord>,
     oracle: OracleRecord<'a>,
     expectations: Vec<ExpectationRecord>,
     thresholds: Vec<ThresholdRecord<'a>>,
@@ -215,48 +228,34 @@ struct ExpectationRecord {
     verdict: &'static str,
 }
 
-/// How late exchanges started: those with times of their own, or kept apart by a pace, can fall behind.
-#[derive(Debug, Serialize)]
-struct GeneratorRecord {
-    late_ns: LatencyRecord,
-    /// Whether kmsproof itself was the bottleneck.
-    saturated: bool,
-    due: u64,
-    started: u64,
-    late: u64,
-    held_back: u64,
-    missed: u64,
-    under_way_max: u64,
-    /// The part of their time the workers spent working; 0 when they had too little of it to tell.
-    busy_share: f64,
-    no_port: u64,
-    no_file: u64,
-    syn_retries: u64,
-    evidence: Vec<String>,
-    notes: Vec<String>,
-}
-
 impl<'a> RunRecord<'a> {
     /// The record of a run that ended with `exit`.
-    pub fn new(header: &'a RunHeader, scenarios: &'a [ScenarioResult], exit: Exit) -> RunRecord<'a> {
+    pub fn new(
+        header: &'a RunHeader,
+        results: impl IntoIterator<Item = &'a ScenarioResult>,
+        exit: Exit,
+    ) -> RunRecord<'a> {
+        let results: Vec<&ScenarioResult> = results.into_iter().collect();
         RunRecord {
             schema: "kmsproof.run/1",
             kind: header.kind,
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             seed: header.seed,
-            plan_hash: plan_hash(scenarios),
+            plan_hash: plan_hash(&results),
             target: TargetRecord { requested: &header.requested, addresses: &header.addresses },
             started: header.started.to_string(),
             duration_s: header.duration_s,
+            complete: true,
             exit: ExitRecord { code: exit.code(), reason: exit.meaning() },
             verdict: match exit {
                 Exit::Held => "pass",
                 Exit::Check | Exit::Threshold | Exit::Regression => "fail",
                 _ => "invalid",
             },
-            scenarios: scenarios.iter().map(scenario_record).collect(),
+            scenarios: results.iter().map(|result| scenario_record(result)).collect(),
             cases: [],
             capacity: None,
+            results,
         }
     }
 
@@ -266,6 +265,16 @@ impl<'a> RunRecord<'a> {
         RunRecord { capacity: Some(capacity), ..self }
     }
 
+    /// The record of a run that is still going on, as it would be if it were interrupted now.
+    pub fn so_far(header: &'a RunHeader, results: impl IntoIterator<Item = &'a ScenarioResult>) -> RunRecord<'a> {
+        RunRecord { complete: false, ..RunRecord::new(header, results, Exit::Interrupted) }
+    }
+
+    /// What it is of.
+    pub fn scenarios(&self) -> impl Iterator<Item = &'a ScenarioResult> {
+        self.results.iter().copied()
+    }
+
     /// The record as JSON text.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string_pretty(self).map(|text| text + "\n")
@@ -273,7 +282,7 @@ impl<'a> RunRecord<'a> {
 }
 
 /// One hash for everything that was planned: the scenarios' own hashes, hashed in order when there are several.
-fn plan_hash(scenarios: &[ScenarioResult]) -> String {
+fn plan_hash(scenarios: &[&ScenarioResult]) -> String {
     match scenarios {
         [one] => one.plan.hash.clone(),
         several => crate::scenario::combined_hash(several.iter().map(|scenario| scenario.plan.hash.as_str())),
@@ -297,6 +306,8 @@ fn scenario_record(result: &ScenarioResult) -> ScenarioRecord<'_> {
         },
         throughput_rps: result.throughput_rps(),
         latency_ns: latencies_record(&result.latency),
+        steps: step_records(result),
+        timeline: timeline_record(&result.timeline),
         outcomes: outcomes_record(result),
         failures: result
             .failures
@@ -304,6 +315,7 @@ fn scenario_record(result: &ScenarioResult) -> ScenarioRecord<'_> {
             .map(|(class, (count, first))| FailureRecord { class, count: *count, first })
             .collect(),
         checks: result.checks.iter().map(check_record).collect(),
+        under_load: under_load_records(result),
         oracle: oracle_record(result),
         thresholds: result
             .thresholds()
@@ -316,28 +328,6 @@ fn scenario_record(result: &ScenarioResult) -> ScenarioRecord<'_> {
             .collect(),
         expectations: expectation_records(result),
         generator: generator_record(result),
-    }
-}
-
-fn generator_record(result: &ScenarioResult) -> GeneratorRecord {
-    let health = result.health();
-    let Effort { due, started, late, held_back, missed, under_way_max, no_port, no_file, syn_retries, .. } =
-        result.effort;
-    GeneratorRecord {
-        late_ns: latency_record(&result.latency.late),
-        saturated: !health.invalid.is_empty(),
-        due,
-        started,
-        late,
-        held_back,
-        missed,
-        under_way_max,
-        busy_share: result.busy_share().unwrap_or(0.0),
-        no_port,
-        no_file,
-        syn_retries,
-        evidence: health.invalid,
-        notes: health.notes,
     }
 }
 

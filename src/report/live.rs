@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::plain::{duration, nanoseconds, span};
 use crate::events::{Event, Latency};
 use crate::proto::Moment;
-use crate::proto::verify::Level;
 use crate::scenario::{Arrive, Plan};
 use crate::text::{counted, grouped, harmless};
 
@@ -33,12 +32,8 @@ impl Live {
             }
             Event::Exchange(exchange) => {
                 self.requests += 1;
-                self.unanswered += u64::from(exchange.answer.wire.is_none());
-                let differs = exchange.judgement.iter().flat_map(|judgement| &judgement.divergences);
-                let is_wrong = exchange.answer.wire.is_some()
-                    && (!exchange.answer.checks.is_clean()
-                        || differs.into_iter().any(|found| found.level == Level::Must));
-                self.wrong += u64::from(is_wrong || !exchange.broken.is_empty());
+                self.unanswered += u64::from(exchange.is_unanswered());
+                self.wrong += u64::from(exchange.is_wrong() && !exchange.is_unanswered());
                 self.response.record(exchange.response());
                 self.went_by(exchange.asked, exchange.received);
             }

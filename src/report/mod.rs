@@ -3,6 +3,7 @@
 
 mod capacity;
 mod file;
+mod hgrm;
 mod journal;
 mod json;
 mod live;
@@ -11,6 +12,7 @@ mod pcapng;
 pub mod plain;
 mod plan;
 mod probe;
+mod seconds;
 mod text;
 
 pub use capacity::{capacity_record, curve_heading, curve_line, render_capacity};
@@ -22,4 +24,5 @@ pub use out::{Format, OutSpec, Reporter};
 pub use pcapng::Recorder;
 pub use plan::{arrival_line, render_plan};
 pub use probe::{ProbeReport, Subject};
+pub use seconds::Seconds;
 pub use text::{render_footer, render_header, render_heading, render_notes, render_scenario};

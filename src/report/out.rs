@@ -7,13 +7,18 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::file::OutFile;
-use super::{Journal, Recorder, RunRecord};
+use super::{Journal, Recorder, RunRecord, Seconds, hgrm};
 use crate::events::Event;
 
 /// Someone who reads the events of a run and writes a file.
 pub trait Reporter {
     /// Takes one event.
     fn observe(&mut self, event: &Event) -> io::Result<()>;
+
+    /// Takes what a run that is not over has come to so far, now and then: whatever ends it, that much is kept.
+    fn checkpoint(&mut self, _record: &RunRecord<'_>) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Puts the whole file in its place.
     fn finish(self: Box<Self>, record: &RunRecord<'_>) -> io::Result<()>;
@@ -26,19 +31,25 @@ pub enum Format {
     Json,
     /// The events, one JSON object a line.
     Events,
+    /// How it went, a line for each second.
+    Csv,
+    /// How long things took, as plots of HdrHistogram read it.
+    Hgrm,
     /// The conversation as a capture file.
     Pcapng,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 3] = [Format::Json, Format::Events, Format::Pcapng];
+    pub const ALL: [Format; 5] = [Format::Json, Format::Events, Format::Csv, Format::Hgrm, Format::Pcapng];
 
     /// Its name before the equals sign.
     pub const fn name(self) -> &'static str {
         match self {
             Format::Json => "json",
             Format::Events => "events",
+            Format::Csv => "csv",
+            Format::Hgrm => "hgrm",
             Format::Pcapng => "pcapng",
         }
     }
@@ -53,6 +64,8 @@ impl Format {
         Ok(match self {
             Format::Json => Box::new(RecordFile(file)),
             Format::Events => Box::new(Journal::new(file)),
+            Format::Csv => Box::new(Seconds::new(file)?),
+            Format::Hgrm => Box::new(Distribution(file)),
             Format::Pcapng => Box::new(Recorder::new(file, wall_start)?),
         })
     }
@@ -65,9 +78,40 @@ impl Reporter for RecordFile {
         Ok(())
     }
 
+    fn checkpoint(&mut self, record: &RunRecord<'_>) -> io::Result<()> {
+        self.0.publish(record.to_json()?.as_bytes())
+    }
+
     fn finish(mut self: Box<Self>, record: &RunRecord<'_>) -> io::Result<()> {
         self.0.write_all(record.to_json()?.as_bytes())?;
         self.0.finish()
+    }
+}
+
+struct Distribution(OutFile);
+
+impl Reporter for Distribution {
+    fn observe(&mut self, _event: &Event) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, record: &RunRecord<'_>) -> io::Result<()> {
+        self.0.publish(hgrm::text(record.scenarios()).as_bytes())
+    }
+
+    fn finish(mut self: Box<Self>, record: &RunRecord<'_>) -> io::Result<()> {
+        self.0.write_all(hgrm::text(record.scenarios()).as_bytes())?;
+        self.0.finish()
+    }
+}
+
+impl Reporter for Seconds<OutFile> {
+    fn observe(&mut self, event: &Event) -> io::Result<()> {
+        Seconds::observe(self, event)
+    }
+
+    fn finish(self: Box<Self>, _record: &RunRecord<'_>) -> io::Result<()> {
+        self.into_inner()?.finish()
     }
 }
 

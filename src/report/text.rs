@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use annotate_snippets::{Level as Severity, Renderer};
 use anstyle::{AnsiColor, Style};
 
 use super::plain::{duration, nanoseconds, requests, span, verdict};
 use crate::exit::Exit;
-use crate::measure::{Latency, ScenarioResult, StepResult};
+use crate::measure::{Latency, ScenarioResult, StepResult, UnderLoad};
 use crate::oracle::ExchangeId;
 use crate::proto::Moment;
 use crate::proto::verify::Level;
@@ -70,6 +71,7 @@ pub fn render_scenario(result: &ScenarioResult) -> String {
     // Causes before what follows from them.
     render_failures(&mut out, result);
     render_broken_checks(&mut out, result, &[Level::Must]);
+    render_under_load(&mut out, result);
     render_remarks(&mut out, result);
     render_divergences(&mut out, result);
     let width = plan.steps.iter().map(|step| step.title.chars().count()).max().unwrap_or(0).min(TITLE_WIDTH_MAX);
@@ -248,6 +250,12 @@ fn render_thresholds(out: &mut String, result: &ScenarioResult) {
             line => format!("  {DIM}{} line {line}{DIM:#}", result.plan.file),
         };
         let _ = writeln!(out, "  {style}{word}{style:#}  {}: {measured}{place}", harmless(&threshold.text));
+        if let Some(excerpt) = threshold.excerpt.as_ref().filter(|_| !holds) {
+            let (title, label) = (format!("`{}` does not hold", harmless(&threshold.text)), measured.to_string());
+            let snippet = excerpt.snippet(&result.plan.file, threshold.line, Some(&label));
+            let group = Severity::ERROR.with_name("threshold").primary_title(title).element(snippet);
+            let _ = writeln!(out, "{}", Renderer::styled().render(&[group]));
+        }
     }
 }
 
@@ -320,7 +328,7 @@ fn render_time(out: &mut String, result: &ScenarioResult) {
 /// What was asked for and what came of it, step by step, how late starts were, and whether that spoils it.
 fn render_load(out: &mut String, result: &ScenarioResult) {
     for (number, (step, outcome)) in result.plan.steps.iter().zip(&result.steps).enumerate() {
-        let Some(times) = outcome.times.as_ref().filter(|times| times.service.count() > 0) else { continue };
+        let Some(times) = outcome.times.as_ref().filter(|times| times.all.service.count() > 0) else { continue };
         let asked = match &step.arrive {
             Arrive::Open(schedule) => {
                 let lasts = step.repeat.lasts.unwrap_or_else(|| schedule.duration(step.arrivals() as u64));
@@ -328,13 +336,14 @@ fn render_load(out: &mut String, result: &ScenarioResult) {
             }
             _ => String::new(),
         };
-        let [p50, p90, p99, p999] = [0.5, 0.9, 0.99, 0.999].map(|share| nanoseconds(times.response.quantile_ns(share)));
+        let [p50, p90, p99, p999] =
+            [0.5, 0.9, 0.99, 0.999].map(|share| nanoseconds(times.all.response.quantile_ns(share)));
         let _ = writeln!(
             out,
             "  step {:<4} {asked}reached {:.1}/s, response p50 {p50}, p90 {p90}, p99 {p99}, p99.9 {p999}, max {}",
             number + 1,
             times.per_s(),
-            nanoseconds(times.response.max_ns()),
+            nanoseconds(times.all.response.max_ns()),
         );
     }
     let timed = result.plan.steps.iter().any(|step| !matches!(step.arrive, Arrive::Turns { .. }));
@@ -354,12 +363,46 @@ fn render_load(out: &mut String, result: &ScenarioResult) {
             share(more),
         );
     }
+    render_worst(out, result);
     let health = result.health();
     for evidence in &health.invalid {
         let _ = writeln!(out, "  {RED}invalid{RED:#}   {evidence}");
     }
     for note in &health.notes {
         let _ = writeln!(out, "  {DIM}note      {note}{DIM:#}");
+    }
+}
+
+/// The interval in which it took longest, where there are enough of them to choose from.
+fn render_worst(out: &mut String, result: &ScenarioResult) {
+    let timeline = &result.timeline;
+    let whole = || timeline.stretches().filter(|stretch| stretch.lasts * 2 >= timeline.width());
+    if whole().count() < WORST_OF_MIN {
+        return;
+    }
+    let Some(worst) = whole().max_by_key(|stretch| stretch.interval.response.quantile_ns(0.99)) else { return };
+    let _ = writeln!(
+        out,
+        "  worst     p99 {} within {} from {} on, at {:.1}/s",
+        nanoseconds(worst.interval.response.quantile_ns(0.99)),
+        span(timeline.width()),
+        span(worst.at),
+        worst.reached_per_s(),
+    );
+}
+
+/// What held when the host was asked little, and broke when it was asked much.
+fn render_under_load(out: &mut String, result: &ScenarioResult) {
+    for found in result.under_load() {
+        let UnderLoad { id, held_in, broke_in, broke, of } = found;
+        let _ = writeln!(
+            out,
+            "  {RED}load{RED:#}    {id}  held in step {} when there was hardly any load, and broke in {} of {} in step {}",
+            held_in + 1,
+            grouped(broke),
+            counted(of, "answer"),
+            broke_in + 1,
+        );
     }
 }
 
@@ -370,4 +413,6 @@ const RED: Style = AnsiColor::Red.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 /// What the record calls exchanges that do not arise with a host.
 const NOT_APPLICABLE: &str = "not-applicable";
+/// Of fewer intervals none is called the worst.
+const WORST_OF_MIN: usize = 5;
 const TITLE_WIDTH_MAX: usize = 62;

@@ -153,6 +153,7 @@
 
 mod adhoc;
 mod duration;
+mod excerpt;
 mod expectation;
 mod hash;
 mod order;
@@ -167,6 +168,7 @@ mod threshold;
 
 pub use adhoc::AdHoc;
 pub use duration::DURATION_MAX;
+pub use excerpt::Excerpt;
 pub use expectation::{Coming, CountRule, Expectation, Expected};
 pub use hash::combined_hash;
 pub use plan::{Arrival, Plan, Step};

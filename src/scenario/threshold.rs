@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::duration::duration;
+use super::excerpt::Excerpt;
 use crate::population::Share;
 
 /// A bound on a measure of the whole scenario.
@@ -16,6 +17,8 @@ pub struct Threshold {
     pub text: String,
     /// The line of the file it stands on, from 1; 0 when it comes from elsewhere.
     pub line: usize,
+    /// That line, when it comes from a file.
+    pub excerpt: Option<Excerpt>,
     /// What is measured.
     pub metric: Metric,
     /// How it is compared.
@@ -164,7 +167,7 @@ impl FromStr for Threshold {
         };
         let metric: Metric = name.trim().parse()?;
         let bound = metric.bound(bound.trim())?;
-        Ok(Threshold { text: text.trim().to_owned(), line: 0, metric, comparison, bound })
+        Ok(Threshold { text: text.trim().to_owned(), line: 0, excerpt: None, metric, comparison, bound })
     }
 }
 

@@ -125,7 +125,7 @@ impl<'c> Worker<'c> {
                 from: Moment::from_nanos(now_ns),
                 ..Tally::default()
             }),
-            tally_due_ns: now_ns + TALLY_EVERY_NS,
+            tally_due_ns: next_tally_ns(now_ns),
             busy: thread_time(),
             sources: index,
             scratch: vec![0; READ_SIZE],
@@ -282,6 +282,11 @@ fn share(whole: usize, index: usize, workers: usize) -> usize {
     whole / workers + usize::from(index < whole % workers)
 }
 
+/// When the next tally is due: all workers tell theirs at the same times.
+fn next_tally_ns(now_ns: u64) -> u64 {
+    (now_ns / TALLY_EVERY_NS + 1) * TALLY_EVERY_NS
+}
+
 fn timeout_ns(settings: Settings) -> u64 {
     u64::try_from(settings.timeout.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -294,6 +299,7 @@ const OPENS_AT_A_TIME: usize = 64;
 const READ_SIZE: usize = 8192;
 /// A start later than this by our own doing is late.
 const LATE_NS: u64 = 1_000_000;
+/// Four a second, and a whole number of them in whatever interval measures are kept by.
 const TALLY_EVERY_NS: u64 = 250_000_000;
 /// A tick of the wheel.
 const TICK_NS: u64 = 1_000_000;

@@ -1,12 +1,14 @@
 //! Faults of a host with much to do, or one that was away.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Fault, Install};
 use crate::catalog::Application;
 use crate::lab::rules::Rule;
-use crate::wire::{Guid, Hresult};
+use crate::wire::{FileTime, Guid, Hresult};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -35,6 +37,31 @@ pub(super) static FAULTS: &[Fault] = &[
                 let other = before.filter(|before| *before != response.cmid);
                 before = Some(response.cmid);
                 if let Some(other) = other.filter(|_| lot()) {
+                    response.cmid = other;
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "mixes-up-when-busy",
+        does: "Answers with the client machine id of the client before it, one in ten of those who ask within a \
+               hundredth of a second of one another.",
+        hurts: "Clients on a busy morning: they cannot trust the answer, and show 0x8007000D; a test with one client at \
+                a time finds nothing.",
+        install: Install::Answers(|host, lots| {
+            let is_busy = Arc::new(AtomicBool::new(false));
+            let noticed = Arc::clone(&is_busy);
+            let mut last = None;
+            host.rule(Rule::Product, move |asked, honest| {
+                let soon_after = |last: FileTime| asked.now.distance(last) < BUSY_WITHIN;
+                noticed.store(last.replace(asked.now).is_some_and(soon_after), Ordering::Relaxed);
+                honest
+            });
+            let (mut lot, mut before) = (lots.one_in(10), None);
+            host.write(move |response| {
+                let other = before.filter(|before| *before != response.cmid);
+                before = Some(response.cmid);
+                if let Some(other) = other.filter(|_| is_busy.load(Ordering::Relaxed) && lot()) {
                     response.cmid = other;
                 }
             });
@@ -97,3 +124,5 @@ const SLOWER: Duration = Duration::from_micros(50);
 const SLOWEST: Duration = Duration::from_millis(500);
 /// More machines than this are not told apart any more.
 const REMEMBERED_MAX: usize = 10_000;
+/// Requests nearer to one another than this come to a busy host.
+const BUSY_WITHIN: Duration = Duration::from_millis(10);

@@ -174,6 +174,7 @@ rows! {
         => "3 x 0xC004F06C", "1..3";
     "knows-only-v4": versions() => "1..3", "1 2 x 0x8007000D";
     "loses-updates": Said::crowd_of(SERVER, 1001, 1000) => "1..1001", "1..896 896..1000";
+    "mixes-up-when-busy": Said::crowd(SERVER, 11) => "1..10 10", "1..10 10 of another";
     "mixes-up-connections": Said::crowd(SERVER, 11) => "1..10 10", "1..2 3 of another 4..10 10";
     "never-caps": Said::crowd(SERVER, 12) => "1..10 2 x 10", "1..12";
     "never-expires": [ask(SERVER, 1), ask(SERVER, 2).on_day(400)] => "2 x 1", "1..2";

@@ -150,7 +150,8 @@ fn read_thresholds(node: &Node<'_>, source: &Source<'_>, findings: &mut Findings
     for node in node.one_or_more(findings) {
         if let Some(threshold) = node.parsed(|_, text| text.parse::<Threshold>().map_err(Fault::of), findings) {
             let line = source.line(node.at.start);
-            read.push((node, Threshold { line, ..threshold }));
+            let excerpt = source.excerpt(node.at.clone());
+            read.push((node, Threshold { line, excerpt, ..threshold }));
         }
     }
     without_doubles(read, |threshold| threshold.text.clone(), findings)

@@ -4,10 +4,11 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{Level, Origin, Renderer};
 
 use super::source::Source;
 use super::value::Fault;
+use crate::scenario::Excerpt;
 use crate::text::harmless;
 
 /// Everything that is wrong with a scenario file and the tables it names, file by file in the order
@@ -113,8 +114,7 @@ impl Problem {
         let file = &*self.file;
         let mut group = match &self.excerpt {
             Some(excerpt) => {
-                let mark = AnnotationKind::Primary.span(excerpt.marked.clone()).label(self.label.as_deref());
-                let snippet = Snippet::source(&excerpt.text).line_start(self.line).path(file).annotation(mark);
+                let snippet = excerpt.snippet(file, self.line, self.label.as_deref());
                 Level::ERROR.primary_title(self.message.as_str()).element(snippet)
             }
             None => {
@@ -127,13 +127,6 @@ impl Problem {
         }
         renderer.render(&[group])
     }
-}
-
-/// A line of the file, and the bytes of it that are meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Excerpt {
-    text: String,
-    marked: Range<usize>,
 }
 
 /// Where the readers of a file put what they find wrong.
@@ -178,16 +171,6 @@ impl Finding {
 
     fn into_problem(self, file: &Arc<str>, source: &Source<'_>) -> Problem {
         let place = source.place(self.span.start);
-        let line = source.line_text(place.line);
-        let is_between_letters = |at: &usize| line.text.is_char_boundary(*at);
-        let from = self.span.start.saturating_sub(line.start).min(line.text.len());
-        // A table can span the whole file; the line it begins on is enough to find it.
-        let to = self.span.end.saturating_sub(line.start).clamp(from, line.text.len());
-        // What the TOML parser calls a place can be inside a letter.
-        let from = (0..=from).rev().find(is_between_letters).unwrap_or(0);
-        let to = (to..=line.text.len()).find(is_between_letters).unwrap_or(line.text.len());
-        let excerpt =
-            (line.text.len() <= EXCERPT_BYTES_MAX).then(|| Excerpt { text: line.text.to_owned(), marked: from..to });
         Problem {
             file: Arc::clone(file),
             message: harmless(&self.fault.message),
@@ -195,7 +178,7 @@ impl Finding {
             help: self.fault.help.as_deref().map(harmless),
             line: place.line,
             column: place.column,
-            excerpt,
+            excerpt: source.excerpt(self.span),
         }
     }
 }
@@ -260,5 +243,3 @@ impl Findings {
 pub const PROBLEMS_MAX: usize = 50;
 /// How many are collected before they are put in order.
 const FINDINGS_MAX: usize = 1000;
-/// A longer line is named and not shown.
-const EXCERPT_BYTES_MAX: usize = 2000;

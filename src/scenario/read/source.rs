@@ -1,5 +1,9 @@
 //! The text of a file, and where its bytes stand for a person.
 
+use std::ops::Range;
+
+use crate::scenario::Excerpt;
+
 /// The text of a scenario file, without its byte order mark.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
@@ -47,6 +51,19 @@ impl<'a> Source<'a> {
         Place { line, column: self.text[start..at].chars().count() + 1 }
     }
 
+    /// The line a span begins on, with the part of it the span covers; nothing of a line too long to be shown.
+    pub fn excerpt(&self, span: Range<usize>) -> Option<Excerpt> {
+        let line = self.line_text(self.line(span.start));
+        let is_between_letters = |at: &usize| line.text.is_char_boundary(*at);
+        let from = span.start.saturating_sub(line.start).min(line.text.len());
+        // A table can span the whole file; the line it begins on is enough to find it.
+        let to = span.end.saturating_sub(line.start).clamp(from, line.text.len());
+        // What the TOML parser calls a place can be inside a letter.
+        let from = (0..=from).rev().find(is_between_letters).unwrap_or(0);
+        let to = (to..=line.text.len()).find(is_between_letters).unwrap_or(line.text.len());
+        (line.text.len() <= EXCERPT_BYTES_MAX).then(|| Excerpt { text: line.text.to_owned(), marked: from..to })
+    }
+
     /// Line `line`, from 1; past the last means the last.
     pub fn line_text(&self, line: usize) -> LineText<'a> {
         let index = line.clamp(1, self.line_starts.len()) - 1;
@@ -55,6 +72,9 @@ impl<'a> Source<'a> {
         LineText { start, text: self.text[start..end].trim_end_matches(['\r', '\n']) }
     }
 }
+
+/// A longer line is named and not shown.
+const EXCERPT_BYTES_MAX: usize = 2000;
 
 #[cfg(test)]
 mod tests {

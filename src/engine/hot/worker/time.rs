@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{EVENTS_AT_A_TIME, TALLY_EVERY_NS, Worker, timeout_ns};
+use super::{EVENTS_AT_A_TIME, Worker, next_tally_ns, timeout_ns};
 use crate::engine::clock::Clock;
 use crate::engine::connection::no_answer;
 use crate::engine::hot::pace::thread_time;
@@ -124,7 +124,7 @@ impl Worker<'_> {
         tally.effort.elapsed = until - tally.from;
         tally.effort.busy = busy.saturating_sub(self.busy);
         self.busy = busy;
-        self.tally_due_ns = now_ns + TALLY_EVERY_NS;
+        self.tally_due_ns = next_tally_ns(now_ns);
         self.wall = Wall::new(self.clock);
         self.tell(Event::Tally(tally));
     }
