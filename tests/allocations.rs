@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kmsproof::engine::{Clock, Engine};
-use kmsproof::yardstick::{Canned, FixedHost, Harness, Load};
+use kmsproof::yardstick::{Canned, FixedHost, Harness, Load, Raw, RawClient};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -49,18 +49,34 @@ fn more_exchanges_take_no_more_memory() {
         engine: Engine::Epoll,
     };
     let canned = Arc::new(Canned::new(&harness.plan(&any), u64::from(CLIENTS), now));
-    let host = FixedHost::start(canned, None, false).unwrap();
+    let host = FixedHost::start(Arc::clone(&canned), None, false).unwrap();
+    let for_connection = of_the_host(&host, &RawClient::new(host.address(), canned.request()));
     for kept in [true, false] {
-        let (few, first) = allocations(&host, &harness, kept, 20);
-        let (many, second) = allocations(&host, &harness, kept, 100);
-        let more = second - first;
-        assert!(more > 15_000, "{more}");
-        // The host itself takes some for each connection it opens; kept ones are few.
-        let for_connections = if kept { 0 } else { HOST_BLOCKS_PER_CONNECTION * more };
-        let surplus = many.saturating_sub(few).saturating_sub(for_connections);
-        assert!(surplus < more / 20, "{surplus} more allocations for {more} more exchanges, kept: {kept}");
+        // What is told one by one until the counts are settled depends on how busy the machine is; an allocation for
+        // each exchange would be there every time.
+        let mut surpluses = Vec::new();
+        let is_none = (0..TRIES).any(|_| {
+            let (few, first) = allocations(&host, &harness, kept, 20);
+            let (many, second) = allocations(&host, &harness, kept, 100);
+            let more = second - first;
+            assert!(more > 15_000, "{more}");
+            let for_connections = if kept { 0.0 } else { for_connection * more as f64 };
+            let surplus = many.saturating_sub(few).saturating_sub(for_connections as u64);
+            surpluses.push((surplus, more));
+            surplus * 20 < more
+        });
+        assert!(is_none, "more allocations for so many more exchanges, kept: {kept}: {surpluses:?}");
     }
 }
 
-/// What the yardstick's host asks for to answer one bind.
-const HOST_BLOCKS_PER_CONNECTION: u64 = 40;
+/// How many blocks the host itself asks for to answer on a new connection: what is asked for while a client that
+/// asks for none opens one after the other.
+fn of_the_host(host: &FixedHost, client: &RawClient) -> f64 {
+    let raw = Raw { connections: 16, one_each: true, lasts: Duration::from_millis(500), ..Raw::default() };
+    let before = dhat::HeapStats::get().total_blocks;
+    let sample = client.run(raw).unwrap();
+    assert!(sample.exchanges > 500, "{sample:?}");
+    (dhat::HeapStats::get().total_blocks - before) as f64 / sample.exchanges as f64
+}
+
+const TRIES: usize = 3;

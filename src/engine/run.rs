@@ -24,7 +24,7 @@ use super::terms::{Engine, Terms};
 use super::virtual_time;
 use crate::checks::Quiet;
 use crate::client::Machine;
-use crate::events::{Event, Exchange, RunError};
+use crate::events::{Event, Exchange, RunError, Tally};
 use crate::population::Bodies;
 use crate::proto::verify::Repeats;
 use crate::proto::{Ask, Failure, Moment, Offer, Reply};
@@ -215,7 +215,9 @@ impl Crew {
         let begun = clock.now();
         let Some(times) = plan.times(number) else { return Ok(()) };
         let mut under_way = JoinSet::new();
-        for (position, time) in arrivals.zip(times) {
+        let given_up = plan.steps[number].gives_up_after().map(|after| begun + after);
+        let mut starts = arrivals.zip(times).peekable();
+        while let Some((position, time)) = starts.next_if(|_| given_up.is_none_or(|given_up| clock.now() < given_up)) {
             let due = begun + time;
             stop.sleep(due - clock.now()).await;
             if self.may_go_on(self.under_way.load(Ordering::Relaxed) as usize).is_err() {
@@ -233,9 +235,17 @@ impl Crew {
             let this = Arc::clone(self);
             under_way.spawn(async move { this.arrive(number, position, due).await });
         }
+        let gave_up = given_up.is_some_and(|given_up| clock.now() >= given_up);
+        let missed = if gave_up { starts.count() as u64 } else { 0 };
         // Whatever ends the step, what is under way is finished and told of.
         while let Some(arrived) = under_way.join_next().await {
             arrived.expect("an arrival does not panic");
+        }
+        if missed > 0 {
+            let now = clock.now();
+            let mut tally = Tally { step: number, from: now, until: now, ..Tally::default() };
+            tally.effort.missed = missed;
+            tell(&self.run.events, Event::Tally(Box::new(tally))).await;
         }
         self.may_go_on(self.under_way.load(Ordering::Relaxed) as usize)
     }

@@ -57,9 +57,10 @@ impl ScenarioResult {
             ));
         }
         if effort.missed > 0 {
-            let missed = format!("{} of {} were never made", grouped(effort.missed), counted(effort.due, "due start"));
+            let due = effort.due.max(self.totals.requests + effort.missed);
+            let missed = format!("{} of {} were never made", grouped(effort.missed), counted(due, "due start"));
             // Whoever could not start because the host held every place is the host's affair.
-            let is_ours = effort.held_back == 0 && effort.missed * MISSED_SHARE > effort.due;
+            let is_ours = effort.held_back == 0 && effort.missed * MISSED_SHARE > due;
             if is_ours { &mut health.invalid } else { &mut health.notes }.push(missed);
         }
         if let Some(busy) = self.busy_share().filter(|busy| *busy >= BUSY_SHARE && self.claims_speed()) {

@@ -310,6 +310,12 @@ impl Step {
         (0..times).map(move |round| round * len..(round + 1) * len)
     }
 
+    /// How long after its beginning nobody is started any more who should have been before, where it has an end: a
+    /// host that is asked for more than it can carry is not asked for hours after.
+    pub fn gives_up_after(&self) -> Option<Duration> {
+        self.repeat.lasts.map(|lasts| lasts.saturating_add(CATCH_UP_MIN.max(lasts / CATCH_UP_PART)))
+    }
+
     /// How many clients ask at a time; `None` where each has a time of its own.
     pub fn concurrency(&self) -> Option<usize> {
         match self.arrive {
@@ -415,3 +421,7 @@ impl Selection {
         }
     }
 }
+
+/// After the end of a step late starts are made for so long, or for this part of it where that is longer.
+const CATCH_UP_MIN: Duration = Duration::from_secs(1);
+const CATCH_UP_PART: u32 = 10;

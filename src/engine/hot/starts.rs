@@ -9,8 +9,10 @@ use crate::scenario::{Arrive, Plan};
 pub(super) struct Starts<'p> {
     end: usize,
     workers: usize,
-    /// Nobody starts from then on.
+    /// Nobody is due from then on.
     over_ns: u64,
+    /// Whoever was due and has not started by then is not started any more.
+    given_up_ns: u64,
     way: Way<'p>,
 }
 
@@ -46,7 +48,9 @@ impl<'p> Starts<'p> {
         begun_ns: u64,
     ) -> Starts<'p> {
         let step = &plan.steps[number];
-        let over_ns = step.repeat.lasts.map_or(u64::MAX, |lasts| begun_ns.saturating_add(nanoseconds(lasts)));
+        let end_ns = |lasts| begun_ns.saturating_add(nanoseconds(lasts));
+        let over_ns = step.repeat.lasts.map_or(u64::MAX, end_ns);
+        let given_up_ns = step.gives_up_after().map_or(u64::MAX, end_ns);
         let first = arrivals.start + worker;
         let way = match (step.arrive.clone(), plan.times(number)) {
             (Arrive::Turns { concurrency }, _) => {
@@ -62,7 +66,7 @@ impl<'p> Starts<'p> {
             // Leases make no list; such steps go by a time of their own.
             (_, None) => Way::Turns { next: arrivals.end, seats: 0 },
         };
-        Starts { end: arrivals.end, workers, over_ns, way }
+        Starts { end: arrivals.end, workers, over_ns, given_up_ns, way }
     }
 
     /// The next start, if there is one still and, where so many go at a time, a seat for it.
@@ -111,7 +115,7 @@ impl<'p> Starts<'p> {
     /// Whether nobody is left to start at `now_ns`.
     pub fn are_over(&self, now_ns: u64) -> bool {
         match &self.way {
-            Way::Timed { .. } => self.peek().is_none(),
+            Way::Timed { .. } => now_ns >= self.given_up_ns || self.peek().is_none(),
             Way::Turns { next, .. } => *next >= self.end || now_ns >= self.over_ns,
         }
     }
@@ -181,6 +185,17 @@ mod tests {
             std::iter::from_fn(|| starts.peek().map(|_| starts.take())).count()
         };
         assert_eq!((seats(0), seats(1)), (3, 2));
+    }
+
+    #[test]
+    fn whoever_has_not_started_long_after_the_end_never_does() {
+        let mut plan = plan("{ rate = \"1000/s\" }");
+        plan.steps[0].repeat.lasts = Some(Duration::from_millis(5));
+        let mut starts = Starts::new(&plan, 0, 0..10, 0, 1, 0);
+        // A little late is late, and no more than that.
+        assert!(!starts.are_over(900_000_000) && starts.peek().is_some());
+        assert!(starts.are_over(1_005_000_000));
+        assert_eq!(starts.overdue(1_005_000_000), 5);
     }
 
     #[test]

@@ -159,7 +159,9 @@ impl<'c> Worker<'c> {
             self.wait()?;
             self.look_after_timers();
         }
-        self.tally.effort.missed += self.starts.overdue(self.clock.now_ns());
+        let overdue = self.starts.overdue(self.clock.now_ns());
+        self.tally.effort.due += overdue;
+        self.tally.effort.missed += overdue;
         while let Some(at) = self.idle.pop() {
             self.close(at as usize);
         }
@@ -175,7 +177,7 @@ impl<'c> Worker<'c> {
         while opens < OPENS_AT_A_TIME {
             let Some(start) = self.starts.peek() else { return };
             let due_ns = start.due_ns.unwrap_or(now_ns);
-            if due_ns > now_ns || (start.due_ns.is_none() && self.starts.are_over(now_ns)) {
+            if due_ns > now_ns || self.starts.are_over(now_ns) {
                 return;
             }
             if self.drive.late_max.is_some_and(|max| now_ns - due_ns > max.as_nanos() as u64) {
