@@ -50,7 +50,7 @@ fn more_exchanges_take_no_more_memory() {
     };
     let canned = Arc::new(Canned::new(&harness.plan(&any), u64::from(CLIENTS), now));
     let host = FixedHost::start(Arc::clone(&canned), None, false).unwrap();
-    let for_connection = of_the_host(&host, &RawClient::new(host.address(), canned.request()));
+    let for_connection = of_the_host(&RawClient::new(host.address(), canned.request()));
     for kept in [true, false] {
         // What is told one by one until the counts are settled depends on how busy the machine is; an allocation for
         // each exchange would be there every time.
@@ -71,7 +71,7 @@ fn more_exchanges_take_no_more_memory() {
 
 /// How many blocks the host itself asks for to answer on a new connection: what is asked for while a client that
 /// asks for none opens one after the other.
-fn of_the_host(host: &FixedHost, client: &RawClient) -> f64 {
+fn of_the_host(client: &RawClient) -> f64 {
     let raw = Raw { connections: 16, one_each: true, lasts: Duration::from_millis(500), ..Raw::default() };
     let before = dhat::HeapStats::get().total_blocks;
     let sample = client.run(raw).unwrap();

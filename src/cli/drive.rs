@@ -31,7 +31,7 @@ pub struct DriveArgs {
     open_max: Option<u32>,
     /// So many of them may be on their way at a time: more than the host lets wait are lost, and tried again a second
     /// later
-    #[arg(long, default_value = "1000", value_name = "N", value_parser = parse_small_count::<u32>, env = "KMSPROOF_OPENING_MAX")]
+    #[arg(long, default_value_t = OPENING_MAX, value_name = "N", value_parser = parse_small_count::<u32>, env = "KMSPROOF_OPENING_MAX")]
     opening_max: u32,
     /// Connect from this address of this machine, or from all of a block in turn (127.0.1.0/26); repeat it for more
     #[arg(long, value_name = "ADDR|CIDR", value_delimiter = ',', env = "KMSPROOF_SOURCE")]
@@ -57,10 +57,31 @@ impl DriveArgs {
     pub fn drive(&self, plans: &[&Plan], host: &HostUnderTest) -> Result<(Drive, Vec<String>), Failure> {
         let (drive, mut warnings) = self.drive_on(plans, host, &Allowed::by_this_machine())?;
         sources::check_ours(&drive.sources).map_err(Failure::setup)?;
+        if plans.iter().any(|plan| plan.measures_speed) {
+            warnings.extend(super::sealing::warning());
+        }
+        warnings.extend(self.without_effect(host));
         if self.close == Closing::Reset {
             warnings.push("connections are closed with a RST (--close reset), as no client does".to_owned());
         }
         Ok((drive, warnings))
+    }
+
+    /// What was asked for and has no effect: one task for each exchange knows no workers, and a host that is kept to a
+    /// pace is asked so.
+    fn without_effect(&self, host: &HostUnderTest) -> Option<String> {
+        let is_paced = host.pacer.gap().is_some();
+        let by_tasks = self.engine == Engine::Portable || is_paced || !cfg!(target_os = "linux");
+        let said = [
+            (self.engine == Engine::Epoll, "--engine epoll"),
+            (self.workers.is_some(), "--workers"),
+            (self.opening_max != OPENING_MAX, "--opening-max"),
+            (self.spin.is_some(), "--spin"),
+            (self.late_max.is_some(), "--late-max"),
+        ];
+        let flags: Vec<&str> = said.into_iter().filter(|(is_said, _)| *is_said).map(|(_, flag)| flag).collect();
+        let why = if is_paced { "a host that is kept to a pace" } else { "the portable engine" };
+        (by_tasks && !flags.is_empty()).then(|| format!("{} has no effect with {why}", flags.join(", ")))
     }
 
     fn drive_on(
@@ -150,6 +171,8 @@ fn parse_spin(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// No more than hosts commonly let wait.
+const OPENING_MAX: u32 = 1_000;
 /// Longer, and a worker does nothing else.
 const SPIN_MAX: Duration = Duration::from_millis(10);
 
@@ -218,6 +241,27 @@ mod tests {
         let (exit, message) = refused(&["--source", "::1"], 64);
         assert_eq!(exit, Exit::Usage);
         assert!(message.starts_with("from ::1 nobody reaches 127.0.0.1:1688"), "{message}");
+    }
+
+    #[test]
+    fn what_has_no_effect_is_said() {
+        let said = |flags: &[&str], pace| {
+            let line = Line::try_parse_from([&["line"], flags].concat()).unwrap();
+            let addresses = vec!["127.0.0.1:1688".parse().unwrap()];
+            let host = HostUnderTest { addresses, lab: None, pacer: Pacer::new(pace), connections: AtomicU64::new(0) };
+            line.drive.without_effect(&host)
+        };
+        let pace = Some(Duration::from_millis(20));
+        assert_eq!(said(&["--engine", "portable"], None), None);
+        assert_eq!(said(&[], pace), None);
+        assert_eq!(
+            said(&["--engine", "portable", "--workers", "2", "--spin", "off"], None).as_deref(),
+            Some("--workers, --spin has no effect with the portable engine")
+        );
+        assert_eq!(
+            said(&["--engine", "epoll"], pace).as_deref(),
+            Some("--engine epoll has no effect with a host that is kept to a pace")
+        );
     }
 
     #[test]

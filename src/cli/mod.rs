@@ -20,6 +20,7 @@ mod probe;
 mod run;
 mod scenarios;
 mod schema;
+mod sealing;
 mod whose;
 
 use std::process::ExitCode;

@@ -192,6 +192,16 @@ fn xor_block(block: &mut Block, with: &[u8; 16]) {
     *block = Block::from(sum.to_ne_bytes());
 }
 
+/// Whether the processor has instructions for AES.
+pub fn has_aes_instructions() -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    return std::arch::is_x86_feature_detected!("aes");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes");
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+    return false;
+}
+
 /// Blocks to one call of the crate's parallel round functions.
 pub const LANES: usize = 8;
 

@@ -16,5 +16,5 @@ pub mod mac;
 pub mod proof;
 mod schedule;
 
-pub use cipher::{Cipher, LANES};
+pub use cipher::{Cipher, LANES, has_aes_instructions};
 pub use envelope::{PartialBlock, SealV5, SealV6, Sealing};
