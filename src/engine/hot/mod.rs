@@ -2,12 +2,13 @@
 //! timers and tallies of its own.
 //!
 //! `worker` is the loop; `starts` says who is due, `pace` how to wait for that, `wheel` who has kept
-//! silent for too long, `slot` holds a connection and its exchange, `socket` and `poll` are the system's
-//! calls without waiting.
+//! silent for too long (and `occupied` when it has to look), `slot` holds a connection and its exchange,
+//! `socket` and `poll` are the system's calls without waiting.
 //!
 //! The machines of the protocol are the same as everywhere: a connection is driven by an
 //! [`crate::proto::Association`].
 
+mod occupied;
 mod pace;
 mod poll;
 mod slot;
