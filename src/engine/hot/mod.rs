@@ -26,6 +26,7 @@ use super::run::Crew;
 use crate::events::RunError;
 pub(crate) use pace::thread_time;
 pub(crate) use poll::{Poll, Ready};
+pub(crate) use wheel::Wheel;
 use worker::Worker;
 
 /// Lets the arrivals of a step arrive, and comes back when all of them are done.
