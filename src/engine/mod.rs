@@ -30,7 +30,7 @@ pub use clock::Clock;
 pub use connection::{Connection, Failed, Settings, Way};
 pub use embedded::EmbeddedLab;
 #[cfg(target_os = "linux")]
-pub(crate) use hot::{Poll, Ready, pin, thread_time};
+pub(crate) use hot::{Poll, Ready, Wheel, pin, thread_time};
 pub use pacer::Pacer;
 pub use resolve::{Unresolved, resolve};
 pub use run::{HostUnderTest, run_plan};

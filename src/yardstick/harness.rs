@@ -9,7 +9,9 @@ use tokio::sync::mpsc;
 
 use super::Sample;
 use crate::checks::{HostKnowledge, Judge};
-use crate::engine::{CannedAnswers, Clock, Drive, Engine, HostUnderTest, Pacer, Settings, Stop, Terms, run_plan};
+use crate::engine::{
+    CannedAnswers, Clock, Drive, Engine, HostUnderTest, Pacer, Settings, Stop, Terms, run_plan, thread_time,
+};
 use crate::events::{Event, Tally};
 use crate::measure::{Measure, ScenarioResult};
 use crate::scenario::{Ids, Plan, ShippedTables, load};
@@ -98,6 +100,7 @@ impl Harness {
             },
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let cpu = thread_time();
         let (result, steady) = runtime.block_on(async {
             let clock = Clock::start();
             let host = HostUnderTest {
@@ -123,7 +126,12 @@ impl Harness {
             let _ = running.await;
             (measure.finish(judge.remarks()), steady)
         });
-        let whole = Sample { exchanges: result.totals.requests, wall: result.duration, cpu: result.effort.busy };
+        // The portable engine is all in this thread, and keeps no account of its own.
+        let cpu = match load_of.engine {
+            Engine::Portable => thread_time().saturating_sub(cpu),
+            _ => result.effort.busy,
+        };
+        let whole = Sample { exchanges: result.totals.requests, wall: result.duration, cpu };
         Ok(Bout { sample: if steady.exchanges > 0 { steady } else { whole }, result })
     }
 }

@@ -3,9 +3,11 @@
 //!
 //! A figure of one run says little on a machine that others use too. So contestants run one after
 //! the other, again and again, and only ratios of one round count: [`Series`] keeps them.
-//! `kmsproof bench` prints them; anyone can repeat it.
+//! [`goals`] says which of them are to be reached. `kmsproof bench` and `cargo bench --bench loopback` print
+//! them; anyone can repeat it.
 
 mod fixed;
+pub mod goals;
 mod harness;
 mod pacer;
 mod raw;

@@ -2,12 +2,13 @@
 //! timers and tallies of its own.
 //!
 //! `worker` is the loop; `starts` says who is due, `pace` how to wait for that, `wheel` who has kept
-//! silent for too long, `slot` holds a connection and its exchange, `socket` and `poll` are the system's
-//! calls without waiting.
+//! silent for too long (and `occupied` when it has to look), `slot` holds a connection and its exchange,
+//! `socket` and `poll` are the system's calls without waiting.
 //!
 //! The machines of the protocol are the same as everywhere: a connection is driven by an
 //! [`crate::proto::Association`].
 
+mod occupied;
 mod pace;
 mod poll;
 mod slot;
@@ -25,6 +26,7 @@ use super::run::Crew;
 use crate::events::RunError;
 pub(crate) use pace::{pin, thread_time};
 pub(crate) use poll::{Poll, Ready};
+pub(crate) use wheel::Wheel;
 use worker::Worker;
 
 /// Lets the arrivals of a step arrive, and comes back when all of them are done.
