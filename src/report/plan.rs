@@ -203,7 +203,7 @@ fn arrivals(step: &Step) -> String {
         Arrive::Recorded { speed } => {
             format!("{}, {} times as fast as recorded", counted(step.arrivals(), "request"), grouped(u64::from(*speed)))
         }
-        Arrive::Lifecycle { span: time } => {
+        Arrive::Lifecycle { span: time, .. } => {
             format!("{} as their leases make them ask, for {}", counted(step.activations(), "activation"), span(*time))
         }
     };

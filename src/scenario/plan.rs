@@ -157,7 +157,7 @@ impl Plan {
     pub fn leased_requests(&self) -> u64 {
         let week_s = u64::from(Intervals::DEFAULT.renewal_min) * 60;
         let of = |step: &Step| match step.arrive {
-            Arrive::Lifecycle { span } => step.activations() * span.as_secs().div_ceil(week_s).max(1),
+            Arrive::Lifecycle { span, .. } => step.activations() * span.as_secs().div_ceil(week_s).max(1),
             _ => 0,
         };
         self.steps.iter().map(of).sum()

@@ -40,7 +40,7 @@ fn read_arrive(node: &Node<'_>, table: &Table<'_>, findings: &mut Findings) -> O
         (Some(one_by_one), ..) if one_by_one? => Some(Arrive::Turns { concurrency: 1 }),
         (_, Some(concurrency), ..) => Some(Arrive::Turns { concurrency: concurrency? as usize }),
         (_, _, Some(recorded), _) if recorded? => Some(Arrive::Recorded { speed: speed? }),
-        (.., Some(span)) => Some(Arrive::Lifecycle { span: span? }),
+        (.., Some(span)) => Some(Arrive::Lifecycle { span: span?, speed: 1 }),
         // Without any of them that is said already.
         (None, None, None, None) => None,
         _ => {

@@ -145,7 +145,7 @@ impl<'a> StepReader<'a, '_> {
         let arrivals = if is_listed { asking.arrivals().unwrap_or_default() } else { 0 };
         match arrive {
             Some(Arrive::Recorded { .. }) => self.check_recorded(selections.as_deref()),
-            Some(Arrive::Lifecycle { span }) => self.check_lifecycle(span, &asking),
+            Some(Arrive::Lifecycle { span, .. }) => self.check_lifecycle(span, &asking),
             _ => {}
         }
         if let (Some(Repeat { lasts: Some(_), .. }), Some(within)) = (repeat, asking.within) {
