@@ -122,3 +122,125 @@ pub(super) const LEASE_ORDINALS: u64 = 1 << 63;
 /// The least time between two requests of one machine.
 const LEAST_GAP: Duration = Duration::from_secs(60);
 const NO_HOST: Verdict = Verdict::Refused(Hresult::BINDING_SERVICE_UNAVAILABLE);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::client::Intervals;
+    use crate::scenario::{Ids, ShippedTables, load};
+
+    const BEGAN: FileTime = FileTime(134_396_615_660_000_000);
+    const MINUTE: Duration = Duration::from_secs(60);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn plan() -> Plan {
+        let file = r#"
+            name = "leases"
+            question = "Who is due?"
+            [clients.new]
+            count = 3
+            product = "Windows 11 Enterprise"
+            [clients.aged]
+            count = 2
+            product = "Windows 11 Enterprise"
+            lease = { age = "3d" }
+            [clients.away]
+            count = 2
+            product = "Windows 11 Enterprise"
+            away = [{ from = "0d", to = "2d" }, { from = "9d", to = "50d" }]
+            [[step]]
+            title = "all"
+            clients = ["new[2..3]", "aged", "away"]
+            protocol = "5.0"
+            arrive = { lifecycle = "12d", speed = 168 }
+        "#;
+        load(file, "leases.toml", &ShippedTables).unwrap_or_else(|problems| panic!("{problems}")).plan(1, Ids::Seeded)
+    }
+
+    #[test]
+    fn everyone_is_due_as_their_lease_and_their_presence_say() {
+        let plan = plan();
+        let fleet = Fleet::new(&plan, BEGAN, Moment::from_nanos(5_000_000_000));
+        // Until the step begins leases go as the wall does, and while it is prepared not at all.
+        fleet.set_speed(Moment::from_nanos(7_000_000_000), 168);
+        fleet.begin(Moment::from_nanos(8_000_000_000));
+        let leases = Leases::new(&plan, 0, &fleet);
+        let begins = after(BEGAN, Duration::from_secs(2));
+        assert_eq!(fleet.clock(), LeaseClock { from: Moment::from_nanos(8_000_000_000), shows: begins, speed: 168 });
+        assert_eq!(leases.ends(), after(begins, 12 * DAY));
+        let within = |time: Option<FileTime>, from: FileTime, most: Duration| {
+            time.is_some_and(|time| time >= from && time <= after(from, most))
+        };
+        for place in 0..2 {
+            assert!(within(leases.first(place), begins, MINUTE));
+            assert!(within(leases.first(2 + place), after(BEGAN, 4 * DAY), MINUTE), "three days are over of seven");
+            assert!(within(leases.first(4 + place), after(BEGAN, 2 * DAY), 60 * MINUTE), "when they are back");
+        }
+        assert_ne!(leases.first(0), leases.first(1), "they do not ask as one");
+        let arrival = leases.arrival(0, 77);
+        assert_eq!(
+            (arrival.activation.machine.number, arrival.version.to_string(), arrival.ordinal),
+            (2, "5.0".into(), 77)
+        );
+    }
+
+    #[test]
+    fn who_asked_is_due_again_when_what_came_of_it_says_so() {
+        let plan = plan();
+        let fleet = Fleet::new(&plan, BEGAN, Moment::default());
+        fleet.set_speed(Moment::default(), 168);
+        let leases = Leases::new(&plan, 0, &fleet);
+        let activation = |place| plan.activation(&plan.steps[0], place);
+        let (day_1, day_6) = (after(BEGAN, DAY), after(BEGAN, 6 * DAY));
+        fleet.take_in(&plan, activation(0), Verdict::Activated, None, day_1);
+        assert_eq!(leases.next(0, day_1), Some(after(BEGAN, 8 * DAY)));
+        // In another step of this time it is due then, and not on a whole minute and some more.
+        assert_eq!(leases.first(0), Some(after(BEGAN, 8 * DAY)));
+        leases.give_up(0, day_6);
+        assert_eq!(leases.next(0, day_6), Some(after(day_6, 120 * MINUTE)));
+        fleet.take_in(&plan, activation(0), Verdict::Activated, None, day_6);
+        assert_eq!(leases.next(0, day_6), None, "that is after the step");
+        let told = Some(Intervals { activation_min: 15, renewal_min: 60 });
+        fleet.take_in(&plan, activation(1), Verdict::Activated, told, day_6);
+        assert_eq!(leases.next(1, day_6), Some(after(day_6, 60 * MINUTE)));
+        fleet.take_in(&plan, activation(4), Verdict::Activated, None, after(BEGAN, 3 * DAY));
+        assert_eq!(leases.next(4, after(BEGAN, 3 * DAY)), None, "it is away until after the step");
+    }
+
+    #[test]
+    fn what_a_machine_says_of_its_lease_goes_by_the_leases_clock() {
+        let plan = plan();
+        let fleet = Fleet::new(&plan, BEGAN, Moment::default());
+        fleet.set_speed(Moment::default(), 168);
+        let hour = Moment(Duration::from_secs(3_600));
+        let wall = after(BEGAN, hour.0);
+        let arrival = Leases::new(&plan, 0, &fleet).arrival(0, 0);
+        let asked = crate::engine::attempt::ask(&plan, &arrival, &fleet.machine(&plan, &arrival), &fleet, hour, wall);
+        let request = asked.request();
+        assert_eq!((request.client_time, request.binding_expiration_min), (wall, (30 - 7) * 1_440));
+        assert_eq!(
+            fleet.standing(&plan, arrival.activation, hour),
+            Some((request.license_status, request.binding_expiration_min))
+        );
+    }
+
+    proptest! {
+        #![proptest_config(crate::cases::config(256))]
+
+        #[test]
+        fn a_clock_shows_a_time_when_it_says_it_will_and_not_before(
+            from_ns in 0..1_u64 << 50,
+            speed in prop_oneof![Just(1), Just(168), 1..=1_000_000_u32],
+            ahead in 1..1_u64 << 50,
+        ) {
+            let clock = LeaseClock { from: Moment::from_nanos(from_ns), shows: BEGAN, speed };
+            let time = FileTime(BEGAN.0 + ahead);
+            let when = clock.when(time);
+            prop_assert!(clock.at(when) >= time);
+            prop_assert!(clock.at(Moment(when.0 - Duration::from_nanos(1))) < time);
+            prop_assert_eq!(clock.at(Moment::default()), BEGAN);
+        }
+    }
+}
