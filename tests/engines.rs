@@ -1,22 +1,25 @@
 //! Both engines carry a plan out alike: the same requests, answers, verdicts and checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use kmsproof::checks::{HostKnowledge, Judge};
 use kmsproof::engine::{Clock, Drive, EmbeddedLab, Engine, HostUnderTest, Pacer, Settings, Stop, Terms, run_plan};
-use kmsproof::events::Event;
+use kmsproof::events::{Event, Exchange};
 use kmsproof::lab::Faults;
 use kmsproof::measure::{Measure, ScenarioResult};
-use kmsproof::scenario::{ConnectionUse, Ids, Plan, ShippedTables, load, shipped};
+use kmsproof::proto::{Moment, Verdict};
+use kmsproof::scenario::{Arrive, ConnectionUse, Ids, Plan, ShippedTables, load, shipped};
+use kmsproof::wire::kms::LicenseStatus;
 use tokio::sync::mpsc;
 
 /// What an exchange came to, as far as it does not depend on when it was made.
 type Outcome = String;
 
 struct Carried {
+    told: Vec<Exchange>,
     exchanges: BTreeMap<(usize, usize), Outcome>,
     opened: u64,
     closed: u64,
@@ -45,6 +48,7 @@ fn carry(plan: &Arc<Plan>, faults: &str, drive: Drive) -> Carried {
         let run = run_plan(Arc::clone(plan), Arc::new(host), terms, clock, judge.quiet(), events, Stop::default());
         let running = tokio::spawn(run);
         let mut exchanges = BTreeMap::new();
+        let mut told = Vec::new();
         let (mut opened, mut closed, mut pdus) = (0, 0, 0);
         while let Some(event) = received.recv().await {
             let event = judge.judge(event);
@@ -74,6 +78,7 @@ fn carry(plan: &Arc<Plan>, faults: &str, drive: Drive) -> Carried {
                         exchange.opened.is_some() || !in_order,
                     );
                     assert!(exchanges.insert((exchange.step, exchange.position), words).is_none());
+                    told.push(exchange.as_ref().clone());
                 }
                 Event::ConnectionOpened { .. } => opened += 1,
                 Event::ConnectionClosed { .. } => closed += 1,
@@ -83,7 +88,7 @@ fn carry(plan: &Arc<Plan>, faults: &str, drive: Drive) -> Carried {
             measure.observe(&event);
         }
         running.await.unwrap();
-        Carried { exchanges, opened, closed, pdus, result: measure.finish(judge.remarks()) }
+        Carried { told, exchanges, opened, closed, pdus, result: measure.finish(judge.remarks()) }
     })
 }
 
@@ -246,3 +251,147 @@ fn shipped_scenarios_end_alike() {
         assert_eq!(one.exchanges, other.exchanges, "{name}");
     }
 }
+
+/// Ten days in a second and a half, hours in half a second.
+const LEASES: &str = r#"
+name = "leases"
+question = "Do both ask when leases make them?"
+[clients.pc]
+count = 30
+product = "Windows 11 Enterprise"
+n-policy = 1
+[clients.aged]
+count = 10
+product = "Windows Server 2022 Standard"
+n-policy = 1
+lease = { age = ["0d", "3d"] }
+[clients.back]
+count = 5
+product = "Windows 11 Enterprise"
+n-policy = 1
+away = [{ from = "0d", to = "4d" }]
+[clients.off]
+count = 2
+product = "Windows 11 Enterprise"
+clock = { skew = "5h" }
+[clients.late]
+count = 3
+product = "Windows 11 Enterprise"
+n-policy = 1
+[[step]]
+title = "all of them"
+clients = ["pc", "aged", "back", "off"]
+arrive = { lifecycle = "10d 12h", speed = 604800 }
+[[step]]
+title = "nobody is there"
+host = "down"
+clients = ["late"]
+arrive = { lifecycle = "5h", speed = 36000 }
+[[step]]
+title = "and back"
+clients = ["late"]
+arrive = { lifecycle = "4h", speed = 36000 }
+"#;
+
+#[test]
+fn machines_ask_when_their_leases_make_them() {
+    let plan = plan(LEASES);
+    let [one, other] = [Engine::Portable, Engine::Epoll].map(|engine| carry(&plan, "", drive(engine, false)));
+    for carried in [&one, &other] {
+        assert!(carried.result.failed_predictions().next().is_none());
+        let ivs: BTreeSet<_> = carried.told.iter().map(|exchange| exchange.request_iv).collect();
+        assert_eq!(ivs.len(), carried.told.len(), "no two requests are sealed alike");
+        for (machine, asks) in &by_machine(carried) {
+            keeps_to_its_lease(&plan, machine, asks);
+        }
+        nobody_is_forgotten(&plan, carried);
+    }
+    let firsts = |carried: &Carried| -> Vec<_> {
+        by_machine(carried).into_iter().map(|(machine, asks)| (machine, asks[0].outcome.verdict)).collect()
+    };
+    assert_eq!(firsts(&one), firsts(&other));
+    assert_eq!(firsts(&one).len(), 30 + 10 + 5 + 2 + 3 + 3);
+    // How often they ask is the same as long as nobody is held up for hours of the leases' time.
+    let in_time = |carried: &Carried| carried.told.iter().all(|exchange| exchange.response() < HELD_UP);
+    if in_time(&one) && in_time(&other) {
+        let often = |carried: &Carried| -> Vec<_> {
+            let all = by_machine(carried).into_iter().filter(|((_, machine), _)| !machine.starts_with("off"));
+            all.map(|(machine, asks)| (machine, asks.iter().map(|ask| ask.outcome.verdict).collect::<Vec<_>>()))
+                .collect()
+        };
+        assert_eq!(often(&one), often(&other));
+        let asked = |group: &str| {
+            often(&one)
+                .iter()
+                .filter(|((_, machine), _)| machine.starts_with(group))
+                .map(|(_, asks)| asks.len())
+                .sum::<usize>()
+        };
+        assert_eq!(["pc", "aged", "back", "late"].map(asked), [60, 10, 5, 9 + 3]);
+    }
+}
+
+#[test]
+fn what_leases_make_machines_ask_is_told_together_too() {
+    let plan = plan(
+        "name = \"renewals\"\nquestion = \"Are they renewed?\"\n[clients.pc]\ncount = 30\nn-policy = 1\n\
+         product = \"Windows 11 Enterprise\"\n[[step]]\ntitle = \"all\"\nclients = [\"pc\"]\nconnection = \"kept\"\n\
+         arrive = { lifecycle = \"24d 12h\", speed = 1000000 }\n",
+    );
+    for workers in [1, 2] {
+        let carried = carry(&plan, "", Drive { workers: Some(workers), ..drive(Engine::Epoll, true) });
+        let result = &carried.result;
+        assert!(result.failed_predictions().next().is_none());
+        assert!(carried.told.len() < result.totals.requests as usize, "{} are told one by one", carried.told.len());
+        assert_eq!(result.totals.requests, result.totals.responses);
+        // They say that they are licensed once they are, be that told or not.
+        assert_eq!(result.statuses[&LicenseStatus::OOB_GRACE], 30);
+        assert_eq!(result.statuses[&LicenseStatus::LICENSED], result.totals.requests - 30);
+        assert!(result.totals.requests <= 4 * 30, "nobody asks early");
+        if Duration::from_nanos(result.latency.response.max_ns()) < HELD_UP {
+            assert_eq!(result.totals.requests, 4 * 30);
+        }
+    }
+}
+
+/// What each machine asked in each step, in order.
+fn by_machine(carried: &Carried) -> BTreeMap<(usize, String), Vec<&Exchange>> {
+    let mut machines: BTreeMap<_, Vec<&Exchange>> = BTreeMap::new();
+    for exchange in &carried.told {
+        machines.entry((exchange.step, exchange.machine.clone())).or_default().push(exchange);
+    }
+    machines.values_mut().for_each(|asks| asks.sort_by_key(|exchange| exchange.started));
+    machines
+}
+
+/// When whoever got this answer is due again.
+fn due_again(plan: &Plan, exchange: &Exchange) -> Moment {
+    let Arrive::Lifecycle { speed, .. } = plan.steps[exchange.step].arrive else { panic!("{exchange:?}") };
+    let wait = if exchange.outcome.verdict == Verdict::Activated { 7 * DAY } else { DAY / 12 };
+    exchange.received + wait / speed
+}
+
+/// Each request was due an interval after the answer before it, to the microsecond, and no earlier.
+fn keeps_to_its_lease(plan: &Plan, machine: &(usize, String), asks: &[&Exchange]) {
+    for pair in asks.windows(2) {
+        let (due, started) = (due_again(plan, pair[0]), pair[1].started);
+        assert!((due - started).max(started - due) < Duration::from_micros(1), "{machine:?}: {due:?}, {started:?}");
+    }
+    assert!(asks.iter().all(|exchange| exchange.asked >= exchange.started), "{machine:?} asked early");
+}
+
+/// Whoever was due in the first step's time has asked.
+fn nobody_is_forgotten(plan: &Plan, carried: &Carried) {
+    let Arrive::Lifecycle { span, speed } = plan.steps[0].arrive else { panic!("{:?}", plan.steps[0].arrive) };
+    let first = carried.told.iter().filter(|exchange| exchange.step == 0).map(|exchange| exchange.started).min();
+    // The first asks within a minute of the leases' time.
+    let ends = first.unwrap() + (span - Duration::from_secs(60)) / speed;
+    for (machine, asks) in by_machine(carried).iter().filter(|((step, _), _)| *step == 0) {
+        let due = due_again(plan, asks[asks.len() - 1]);
+        assert!(due >= ends, "{machine:?} was due at {due:?}, before {ends:?}");
+    }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// Longer than that for an exchange, and somebody may ask once less in these tests.
+const HELD_UP: Duration = Duration::from_millis(40);

@@ -110,6 +110,8 @@ fn known(answers: &[Answered]) -> Known {
     for answered in answers {
         let answer = the_ordinary_way(&answered.waiting, &answered.ask, &answered.frame).unwrap();
         known.learn(answered.ask.request(), &answer);
+        let told = answer.response.as_ref().map(|told| [told.activation_interval_min, told.renewal_interval_min]);
+        assert_eq!(known.intervals_min(), told);
     }
     known
 }

@@ -208,13 +208,14 @@ pub(super) fn open_outputs(args: &ReportArgs, clock: Clock) -> Result<Outputs, F
 /// What the plans would send, for whoever has not said that they may.
 fn would_send(plans: &[Arc<Plan>]) -> String {
     let known: usize = plans.iter().map(|plan| plan.requests_left()).sum();
+    let leased: u64 = plans.iter().map(|plan| plan.leased_requests_left()).sum();
     let open_ended = plans.iter().filter_map(|plan| plan.open_ended_for()).reduce(Duration::saturating_add);
     let ids = plans.iter().flat_map(|plan| plan.ids_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
     let n_policy = plans.iter().map(|plan| plan.largest_n_policy()).max().unwrap_or(0);
     format!(
         "{}: {}, with up to {} per application and N policies up to {n_policy}",
         counted(plans.len(), "scenario"),
-        requests(known, open_ended),
+        requests(known, leased, open_ended),
         counted(ids, "client id"),
     )
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::identity::ClientId;
 use super::{ClientClock, Lease, LeaseRules};
 use crate::catalog::Product;
-use crate::wire::kms::{ActivationRequest, ProtocolVersion, WorkstationName};
+use crate::wire::kms::{ActivationRequest, LicenseStatus, ProtocolVersion, WorkstationName};
 use crate::wire::{FileTime, Guid};
 
 /// A simulated machine: who it is and what it says of itself.
@@ -87,7 +87,17 @@ impl Machine {
 
     /// What the machine asks in `version` at `now`, in a scenario that began at `began`.
     pub fn request(&self, version: ProtocolVersion, now: FileTime, began: FileTime) -> ActivationRequest {
-        let (license_status, binding_expiration_min) = self.lease.standing(now);
+        self.request_standing(version, self.lease.standing(now), now, began)
+    }
+
+    /// The same of a machine that says its lease stands so, with so many minutes left: leases may go faster than clocks.
+    pub fn request_standing(
+        &self,
+        version: ProtocolVersion,
+        (license_status, binding_expiration_min): (LicenseStatus, u32),
+        now: FileTime,
+        began: FileTime,
+    ) -> ActivationRequest {
         ActivationRequest {
             version,
             is_vm: u32::from(self.is_vm),

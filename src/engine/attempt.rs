@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::connection::Failed;
+use super::fleet::Fleet;
 use crate::client::{Machine, Randomness};
 use crate::events::{Bytes, Event, Exchange, Opened};
 use crate::oracle::{ExchangeId, Question};
@@ -118,8 +119,16 @@ impl Attempt {
     }
 }
 
-/// What a machine asks at `now`.
-pub(super) fn ask(plan: &Plan, arrival: &Arrival, machine: &Machine, now: FileTime, began: FileTime) -> Ask {
+/// What a machine of `fleet` asks at `now`, when the wall shows `wall`.
+pub(super) fn ask(
+    plan: &Plan,
+    arrival: &Arrival,
+    machine: &Machine,
+    fleet: &Fleet,
+    now: Moment,
+    wall: FileTime,
+) -> Ask {
     let iv = Randomness::new(plan.seed).iv(arrival.ordinal);
-    Ask::new(machine.request(arrival.version, now, began), iv)
+    let standing = machine.lease.standing(fleet.lease_time(now, wall));
+    Ask::new(machine.request_standing(arrival.version, standing, wall, fleet.began()), iv)
 }

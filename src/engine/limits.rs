@@ -140,13 +140,19 @@ impl Needs {
             ConnectionUse::Calls(calls) => u64::from(calls.max(1)),
         };
         let at_a_time = step.concurrency().unwrap_or(drive.open_max) as u64;
-        let open = at_a_time.min(arrivals);
+        let renewals_per_s = step.renewals_per_s();
+        // Nobody asks twice at a time, however often their leases make them ask.
+        let open = at_a_time.min(if renewals_per_s.is_some() { step.activations() } else { arrivals });
         let connections = arrivals.div_ceil(calls).max(open.min(arrivals));
+        // How often whoever goes by a lease asks is up to the answers.
+        let are_known = !step.is_open_ended() && renewals_per_s.is_none();
         let per_s = match &step.arrive {
             _ if step.connection == ConnectionUse::Kept => Some(0.0),
             Arrive::Open(schedule) => {
                 Some(schedule.peak_per_s(step.repeat.lasts.unwrap_or(Duration::MAX)) / calls as f64)
             }
+            // Once the first are over; whoever is refused asks more often.
+            Arrive::Lifecycle { .. } => renewals_per_s.map(|per_s| per_s / calls as f64),
             // Nobody asks again before having rested.
             _ if !step.think.is_zero() => Some(at_a_time as f64 / step.think.as_secs_f64() / calls as f64),
             _ => None,
@@ -158,7 +164,7 @@ impl Needs {
         };
         Needs {
             open,
-            connections: (!step.is_open_ended()).then_some(connections),
+            connections: are_known.then_some(connections),
             connections_per_s: per_s,
             sources: drive.sources.len().max(1) as u64,
             embedded: there.embedded,
@@ -488,6 +494,13 @@ mod tests {
         assert_eq!(needs("concurrency = 8", timed, &drive), (8, None, None));
         assert_eq!(needs("concurrency = 8, think = \"20ms\"", timed, &drive), (8, None, Some(400.0)));
         assert_eq!(needs("concurrency = 8", "repeat = 100", &drive), (8, Some(1_000), None));
+        // Ten leases are renewed once in seven days.
+        let week = |speed: &str| format!("lifecycle = \"7d\"{speed}");
+        assert_eq!(needs(&week(""), "", &drive), (10, None, Some(10.0 / 604_800.0)));
+        assert_eq!(needs(&week(", speed = 604800"), "", &drive), (10, None, Some(10.0)));
+        assert_eq!(needs(&week(", speed = 604800"), "connection = { calls = 10 }", &drive), (10, None, Some(1.0)));
+        assert_eq!(needs(&week(", speed = 604800"), "connection = \"kept\"", &drive), (10, None, Some(0.0)));
+        assert_eq!(needs(&week(""), "", &Drive { open_max: 4, ..Drive::default() }).0, 4);
         let ramp = "stages = [{ from = \"0/s\", to = \"100/s\", for = \"1m\" }, { to = \"900/s\", for = \"10s\" }]";
         assert_eq!(needs(ramp, timed, &drive).2, Some(100.0), "later stages are not reached");
     }

@@ -12,6 +12,7 @@ mod failures;
 mod fleet;
 #[cfg(target_os = "linux")]
 mod hot;
+mod leases;
 pub mod limits;
 mod memory;
 mod pacer;

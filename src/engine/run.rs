@@ -1,5 +1,7 @@
 //! Carrying a plan out over sockets.
 
+mod by_leases;
+
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,12 +20,12 @@ use super::failures::Failures;
 use super::fleet::Fleet;
 #[cfg(target_os = "linux")]
 use super::hot;
+use super::leases::LEASE_ORDINALS;
 use super::pacer::Pacer;
 use super::stop::Stop;
 use super::terms::{Engine, Terms};
 use super::virtual_time;
 use crate::checks::Quiet;
-use crate::client::Machine;
 use crate::events::{Event, Exchange, RunError, Tally};
 use crate::population::Bodies;
 use crate::proto::verify::Repeats;
@@ -69,7 +71,7 @@ pub async fn run_plan(
         }
         (TimeMode::Virtual { .. }, None) => (Err(RunError::NeedsEmbeddedHost), Duration::ZERO),
         (TimeMode::Wall, _) => {
-            let fleet = Fleet::new(&plan, clock.wall());
+            let fleet = Fleet::new(&plan, clock.wall(), clock.now());
             let bodies = Bodies::new(&plan.population, fleet.began());
             let crew = Crew {
                 run: Run { plan, host, terms, clock, events: events.clone(), stop },
@@ -84,6 +86,7 @@ pub async fn run_plan(
                 asked: AtomicU64::new(0),
                 not_empty: OnceLock::new(),
                 round: AtomicU64::new(0),
+                lease_ordinals: AtomicU64::new(0),
             };
             let ended = Arc::new(crew).steps().await;
             (ended, clock.now() - begun)
@@ -127,6 +130,8 @@ pub(super) struct Crew {
     not_empty: OnceLock<u32>,
     /// How often the whole scenario was gone through before.
     round: AtomicU64,
+    /// How many ordinals were given to requests that leases made.
+    lease_ordinals: AtomicU64,
 }
 
 impl Crew {
@@ -164,6 +169,10 @@ impl Crew {
             return Ok(());
         }
         stop.sleep(step.wait).await;
+        if let Arrive::Lifecycle { speed, .. } = step.arrive {
+            self.by_their_leases(number, speed).await?;
+        }
+        // Leases make no list.
         for (round, arrivals) in step.rounds().enumerate() {
             if round > 0 {
                 stop.sleep(step.repeat.pause).await;
@@ -302,14 +311,23 @@ impl Crew {
         let arrival = plan.arrival(number, position);
         let again = self.round.load(Ordering::Relaxed) * plan.arrivals() as u64;
         let ordinal = arrival.ordinal + again;
-        let of_table = self.run.terms.drive.canned.map(|canned| ordinal % canned.ordinals.max(1));
-        Arrival { ordinal: of_table.unwrap_or(ordinal), ..arrival }
+        Arrival { ordinal: self.of_table(ordinal), ..arrival }
+    }
+
+    /// The first of so many ordinals for requests that leases make.
+    pub fn take_lease_ordinals(&self, many: u64) -> u64 {
+        LEASE_ORDINALS | self.lease_ordinals.fetch_add(many, Ordering::Relaxed)
+    }
+
+    /// The ordinal of a request, among those that a host has answers to if it has a table of them.
+    pub fn of_table(&self, ordinal: u64) -> u64 {
+        self.run.terms.drive.canned.map_or(ordinal, |canned| ordinal % canned.ordinals.max(1))
     }
 
     /// Takes in what an exchange came to.
-    pub fn conclude(&self, number: usize, arrival: &Arrival, machine: &Machine, exchange: &Exchange, wall: FileTime) {
+    pub fn conclude(&self, number: usize, arrival: &Arrival, exchange: &Exchange, wall: FileTime) {
         let plan = &self.run.plan;
-        self.fleet.conclude(plan, arrival.activation, machine, exchange, wall);
+        self.fleet.conclude(plan, arrival.activation, exchange, wall);
         if plan.steps[number].host != HostState::Down {
             self.failures.note(&exchange.answer);
         }
@@ -340,21 +358,27 @@ impl Crew {
     }
 
     async fn arrive(&self, number: usize, position: usize, due: Moment) {
+        self.arrive_as(number, position, &self.arrival(number, position), due).await;
+    }
+
+    /// Makes one request, and says when it was made.
+    async fn arrive_as(&self, number: usize, position: usize, arrival: &Arrival, due: Moment) -> Moment {
         let Run { plan, clock, events, .. } = &self.run;
         let step = &plan.steps[number];
-        let arrival = self.arrival(number, position);
-        let machine = self.fleet.machine(plan, &arrival);
-        let mut attempt = Attempt::new(number, position, due, clock.now(), clock.wall());
-        let ask = ask(plan, &arrival, &machine, attempt.wall(), self.fleet.began());
+        let machine = self.fleet.machine(plan, arrival);
+        let now = clock.now();
+        let mut attempt = Attempt::new(number, position, due, now, clock.wall());
+        let ask = ask(plan, arrival, &machine, &self.fleet, now, attempt.wall());
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.under_way.fetch_add(1, Ordering::Relaxed);
         tell(events, attempt.announce(&ask)).await;
-        let result = self.call(step, &arrival, &ask, &mut attempt).await;
+        let result = self.call(step, arrival, &ask, &mut attempt).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
         let wall = clock.wall();
         let exchange = attempt.conclude(&machine, &ask, result, clock.now(), wall);
-        self.conclude(number, &arrival, &machine, &exchange, wall);
+        self.conclude(number, arrival, &exchange, wall);
         tell(events, Event::Exchange(Box::new(exchange))).await;
+        now
     }
 
     async fn call(&self, step: &Step, arrival: &Arrival, ask: &Ask, attempt: &mut Attempt) -> Result<Reply, Failed> {

@@ -13,10 +13,10 @@ use super::attempt::{Attempt, ask};
 use super::connection::{Failed, Settings, tell};
 use super::embedded::EmbeddedLab;
 use super::fleet::Fleet;
+use super::leases::{LEASE_ORDINALS, Leases};
 use super::memory::Link;
 use super::stop::Stop;
 use crate::events::{Event, RunError};
-use crate::population::Activation;
 use crate::proto::{Ask, Failure, FailureKind, Moment, Phase, Reply};
 use crate::scenario::{Arrival, Arrive, HostState, Plan, Step};
 use crate::wire::FileTime;
@@ -31,7 +31,7 @@ pub(super) async fn run(
     events: &Events<Event>,
     stop: &Stop,
 ) -> (Result<(), RunError>, Duration) {
-    let fleet = Fleet::new(plan, begins);
+    let fleet = Fleet::new(plan, begins, Moment::default());
     let mut run = VirtualRun {
         plan,
         lab,
@@ -75,7 +75,7 @@ impl VirtualRun<'_> {
             tell(self.events, Event::StepStarted { step: number, fresh_host: step.host == HostState::Fresh }).await;
             self.now = self.now + step.wait;
             let result = match step.arrive {
-                Arrive::Lifecycle { span } => self.by_their_leases(number, step, span).await,
+                Arrive::Lifecycle { speed, .. } => self.by_their_leases(number, step, speed).await,
                 _ => self.by_the_list(number, step).await,
             };
             self.hang_up().await;
@@ -109,48 +109,29 @@ impl VirtualRun<'_> {
         Ok(())
     }
 
-    /// Lets every machine ask when its lease makes it, for so long.
-    async fn by_their_leases(&mut self, number: usize, step: &Step, span: Duration) -> Result<(), RunError> {
-        let end = self.now + span;
-        let mut due = BinaryHeap::new();
-        for place in 0..step.activations() {
-            let activation = self.plan.activation(step, place);
-            let asks = self.since(self.fleet.lease(self.plan, activation).due());
-            // Whoever has not asked yet is due on a whole minute, and whoever is overdue, now: the
-            // machines do not ask as one.
-            let at = if asks > self.now && self.fleet.remembers(activation) {
-                asks
-            } else {
-                asks.max(self.now) + self.plan.population.start_delay(activation.machine)
-            };
-            due.push(Reverse((self.present(activation, at), place)));
-        }
+    /// Lets every machine ask when its lease makes it.
+    async fn by_their_leases(&mut self, number: usize, step: &Step, speed: u32) -> Result<(), RunError> {
+        self.fleet.set_speed(self.now, speed);
+        let clock = self.fleet.clock();
+        let mut due: BinaryHeap<_> = (0..step.activations())
+            .filter_map(|place| Some(Reverse((self.leases(number).first(place)?, place))))
+            .collect();
         let mut position = 0;
         while let Some(Reverse((at, place))) = due.pop() {
-            if at >= end {
-                break;
-            }
-            self.now = at;
-            let activation = self.plan.activation(step, place);
-            let wanted =
-                self.plan.population.group(activation.machine).wanted_of(activation.machine.number, activation.product);
-            let version = step.versions.first().copied().unwrap_or(wanted.protocol);
-            let arrival =
-                Arrival { activation, version, offer: step.offers[0], ordinal: LEASE_ORDINALS | self.attempts };
+            self.now = clock.when(at);
+            let arrival = self.leases(number).arrival(place, LEASE_ORDINALS | self.attempts);
             self.attempts += 1;
             self.arrive(number, step, position, &arrival).await?;
             position += 1;
-            let lease = self.fleet.lease(self.plan, activation);
-            // A lease never asks again at once: this cannot go on for ever at one time.
-            due.push(Reverse((self.present(activation, self.since(lease.due()).max(at + LEAST_GAP)), place)));
+            due.extend(self.leases(number).next(place, at).map(|next| Reverse((next, place))));
         }
-        self.now = end;
+        self.now = clock.when(self.leases(number).ends());
+        self.fleet.set_speed(self.now, 1);
         Ok(())
     }
 
-    /// When a machine that wants to ask at `at` is there to do so.
-    fn present(&self, activation: Activation, at: Moment) -> Moment {
-        Moment(self.plan.population.present_from(activation.machine, at.0))
+    fn leases(&self, number: usize) -> Leases<'_> {
+        Leases::new(self.plan, number, &self.fleet)
     }
 
     async fn arrive(&mut self, number: usize, step: &Step, position: usize, arrival: &Arrival) -> Result<(), RunError> {
@@ -160,11 +141,11 @@ impl VirtualRun<'_> {
         let (now, wall) = (self.now, self.wall());
         let machine = self.fleet.machine(self.plan, arrival);
         let mut attempt = Attempt::new(number, position, now, now, wall);
-        let ask = ask(self.plan, arrival, &machine, wall, self.fleet.began());
+        let ask = ask(self.plan, arrival, &machine, &self.fleet, now, wall);
         tell(self.events, attempt.announce(&ask)).await;
         let result = self.call(step, arrival, &ask, &mut attempt).await;
         let exchange = attempt.conclude(&machine, &ask, result, now, wall);
-        self.fleet.conclude(self.plan, arrival.activation, &machine, &exchange, wall);
+        self.fleet.conclude(self.plan, arrival.activation, &exchange, wall);
         tell(self.events, Event::Exchange(Box::new(exchange))).await;
         Ok(())
     }
@@ -240,14 +221,4 @@ impl VirtualRun<'_> {
         let passed = SignedDuration::try_from(self.now.0).unwrap_or(SignedDuration::MAX);
         self.fleet.began().saturating_add(passed)
     }
-
-    /// A time as the time since the scenario began; what was before it is its beginning.
-    fn since(&self, at: FileTime) -> Moment {
-        if at <= self.fleet.began() { Moment::default() } else { Moment(at.distance(self.fleet.began())) }
-    }
 }
-
-/// Apart from the ordinals of arrivals that are listed, and from the streams of schedules and mixed orders.
-const LEASE_ORDINALS: u64 = 1 << 63;
-/// The least time between two requests of one machine.
-const LEAST_GAP: Duration = Duration::from_secs(60);

@@ -11,7 +11,7 @@ use super::{Activation, Group, LeaseBegins, Machines, Place, Population};
 use crate::client::{ClientClock, Lease};
 use crate::proto::Verdict;
 use crate::wire::FileTime;
-use crate::wire::kms::{ProtocolVersion, REQUEST_LEN, WorkstationName};
+use crate::wire::kms::{LicenseStatus, ProtocolVersion, REQUEST_LEN, WorkstationName};
 
 /// The bodies of a population's requests.
 #[derive(Debug)]
@@ -80,15 +80,28 @@ impl Bodies {
         now: FileTime,
         out: &mut [u8; REQUEST_LEN],
     ) -> Option<Written> {
-        let Place { group, number } = activation.machine;
-        let model = self.groups[usize::from(group)].as_ref()?;
-        let product = usize::from(activation.product);
-        *out = model.bodies[product];
-        let mut lease = model.leases[product].unwrap_or_else(|| population.lease(activation, self.began));
+        let model = self.groups[usize::from(activation.machine.group)].as_ref()?;
+        let alike = model.leases[usize::from(activation.product)];
+        let mut lease = alike.unwrap_or_else(|| population.lease(activation, self.began));
         if let Some(at) = activated {
             lease.conclude(at, Verdict::Activated, None);
         }
-        let (status, minutes) = lease.standing(now);
+        self.write_standing(population, activation, version, lease.standing(now), now, out)
+    }
+
+    /// The same of an activation whose machine says its lease stands so, with so many minutes left.
+    pub fn write_standing(
+        &self,
+        population: &Population,
+        activation: Activation,
+        version: ProtocolVersion,
+        (status, minutes): (LicenseStatus, u32),
+        now: FileTime,
+        out: &mut [u8; REQUEST_LEN],
+    ) -> Option<Written> {
+        let Place { group, number } = activation.machine;
+        let model = self.groups[usize::from(group)].as_ref()?;
+        *out = model.bodies[usize::from(activation.product)];
         let is_vm = model.vm.unwrap_or_else(|| population.is_vm(activation.machine));
         let client_time = model.clock.read(now, self.began);
         let cmid = model.id(population, activation.machine);

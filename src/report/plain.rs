@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::explain;
 use crate::proto::Verdict;
-use crate::text::counted;
+use crate::text::{counted, grouped};
 use crate::wire::Hresult;
 
 /// A duration as a person reads it.
@@ -45,13 +45,24 @@ pub fn span(time: Duration) -> String {
     if parts.is_empty() { duration(time) } else { parts.join(" ") }
 }
 
-/// How many requests are made: so many, and as many as are answered in a time where that decides it.
-pub fn requests(known: usize, open_ended: Option<Duration>) -> String {
-    match (known, open_ended) {
-        (known, None) => counted(known, "request"),
-        (0, Some(time)) => format!("as many requests as are answered in {}", span(time)),
-        (known, Some(time)) => format!("{} and as many as are answered in {}", counted(known, "request"), span(time)),
+/// How many requests are made: so many, about as many as leases make, and as many as are answered in a time where
+/// that decides it.
+pub fn requests(known: usize, leased: u64, open_ended: Option<Duration>) -> String {
+    let mut parts = Vec::new();
+    if known > 0 || (leased == 0 && open_ended.is_none()) {
+        parts.push(counted(known, "request"));
     }
+    if leased > 0 {
+        parts.push(match parts.is_empty() {
+            true => format!("about {} as their leases make them", counted(leased, "request")),
+            false => format!("about {} more as their leases make them", grouped(leased)),
+        });
+    }
+    if let Some(time) = open_ended {
+        let requests = if parts.is_empty() { "requests " } else { "" };
+        parts.push(format!("as many {requests}as are answered in {}", span(time)));
+    }
+    parts.join(" and ")
 }
 
 /// Minutes as a person reads them: `10080 min (7 days)`.
@@ -144,6 +155,22 @@ mod tests {
             (2_000_000_000, "2.00 s"),
         ] {
             assert_eq!(nanoseconds(ns), text);
+        }
+    }
+
+    #[test]
+    fn requests_are_counted_as_far_as_they_are_known() {
+        let time = Some(Duration::from_secs(30));
+        for (known, leased, open_ended, text) in [
+            (0, 0, None, "0 requests"),
+            (1, 0, None, "1 request"),
+            (0, 0, time, "as many requests as are answered in 30 s"),
+            (35, 0, time, "35 requests and as many as are answered in 30 s"),
+            (0, 1_200, None, "about 1,200 requests as their leases make them"),
+            (35, 1_200, None, "35 requests and about 1,200 more as their leases make them"),
+            (0, 1_200, time, "about 1,200 requests as their leases make them and as many as are answered in 30 s"),
+        ] {
+            assert_eq!(requests(known, leased, open_ended), text);
         }
     }
 

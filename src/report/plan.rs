@@ -43,20 +43,11 @@ pub fn render_plan(plan: &Plan, rehearsed: Option<&ScenarioResult>, began: FileT
 
 fn asks(plan: &Plan) -> String {
     let machines = counted(plan.machines(), "machine");
-    let listed = plan.arrivals_known();
-    let by_leases = plan.leased_requests();
-    match (listed, by_leases) {
-        (listed, 0) => format!("{machines}, {}", requests(listed, plan.open_ended_for())),
-        (0, leased) => format!(
-            "{machines}, about {} as their leases make them, and more of those refused",
-            counted(leased, "request")
-        ),
-        (listed, leased) => format!(
-            "{machines}, {} and about {} more as their leases make them",
-            counted(listed, "request"),
-            grouped(leased)
-        ),
-    }
+    let (listed, leased) = (plan.arrivals_known(), plan.leased_requests());
+    let asked = requests(listed, leased, plan.open_ended_for());
+    // Where nothing else is asked there is room to say so.
+    let refused = if listed == 0 && leased > 0 { ", and more of those refused" } else { "" };
+    format!("{machines}, {asked}{refused}")
 }
 
 fn takes(plan: &Plan) -> String {
@@ -66,7 +57,11 @@ fn takes(plan: &Plan) -> String {
             let said = said.map_or(String::new(), |said| format!("{said}; "));
             format!("{said}a time of its own from {begins} on, in memory")
         }
-        TimeMode::Wall => said.unwrap_or_else(|| "as long as the host takes to answer".to_owned()),
+        TimeMode::Wall => said.unwrap_or_else(|| match plan.leases_last() {
+            Duration::ZERO => "as long as the host takes to answer".to_owned(),
+            lasts if plan.arrivals() == 0 => span(lasts),
+            lasts => format!("{} as leases go, and else as long as the host takes to answer", span(lasts)),
+        }),
     }
 }
 
@@ -96,7 +91,7 @@ fn leaves(plan: &Plan) -> String {
     format!(
         "{} for 30 days, {} in the log and the counters, a client table of {} for good",
         ids.join(", "),
-        requests(plan.requests_left(), plan.open_ended_for()),
+        requests(plan.requests_left(), plan.leased_requests_left(), plan.open_ended_for()),
         grouped(2 * u64::from(n_policy)),
     )
 }
@@ -187,9 +182,11 @@ fn render_step(out: &mut String, number: usize, step: &Step, rehearsed: Option<&
 fn arrivals(step: &Step) -> String {
     let lasts = step.repeat.lasts;
     let mut text = match &step.arrive {
-        Arrive::Turns { concurrency: 1 } => format!("{} one by one", requests(step.arrivals_known(), open_ended(step))),
+        Arrive::Turns { concurrency: 1 } => {
+            format!("{} one by one", requests(step.arrivals_known(), 0, open_ended(step)))
+        }
         Arrive::Turns { concurrency } => {
-            let asked = requests(step.arrivals_known(), open_ended(step));
+            let asked = requests(step.arrivals_known(), 0, open_ended(step));
             format!("{asked}, {} at a time", grouped(*concurrency as u64))
         }
         Arrive::Open(schedule) => {
@@ -203,8 +200,16 @@ fn arrivals(step: &Step) -> String {
         Arrive::Recorded { speed } => {
             format!("{}, {} times as fast as recorded", counted(step.arrivals(), "request"), grouped(u64::from(*speed)))
         }
-        Arrive::Lifecycle { span: time } => {
-            format!("{} as their leases make them ask, for {}", counted(step.activations(), "activation"), span(*time))
+        Arrive::Lifecycle { span: time, speed } => {
+            let activations = counted(step.activations(), "activation");
+            let wall = match speed {
+                1 => String::new(),
+                _ => {
+                    let lasts = span(step.leases_last().unwrap_or_default());
+                    format!(" that go by {} times as fast: in {lasts}", grouped(u64::from(*speed)))
+                }
+            };
+            format!("{activations} as their leases make them ask, for {}{wall}", span(*time))
         }
     };
     if step.order == Order::Shuffled {

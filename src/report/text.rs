@@ -26,6 +26,7 @@ pub fn render_header(target: &str, seed: u64, plans: &[&Plan], embedded: bool) -
         let ids: usize =
             plans.iter().flat_map(|plan| plan.ids_per_application()).map(|(_, ids)| ids).max().unwrap_or(0);
         let known: usize = plans.iter().map(|plan| plan.requests_left()).sum();
+        let leased: u64 = plans.iter().map(|plan| plan.leased_requests_left()).sum();
         let open_ended = plans.iter().filter_map(|plan| plan.open_ended_for()).reduce(Duration::saturating_add);
         let n_policy = plans.iter().map(|plan| plan.largest_n_policy()).max().unwrap_or(0);
         let _ = writeln!(
@@ -33,7 +34,7 @@ pub fn render_header(target: &str, seed: u64, plans: &[&Plan], embedded: bool) -
             "{DIM}left on the host: up to {} per application for 30 days (find them with `kmsproof whose`), \
              {} in its log and counters, a client table for an N policy of {n_policy}{DIM:#}",
             counted(ids, "synthetic client id"),
-            requests(known, open_ended),
+            requests(known, leased, open_ended),
         );
         for plan in plans {
             if let Some(leaves) = &plan.leaves {

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::expectation::{CountRule, Expected};
 use super::plan::{Plan, Step};
+use super::schedule::Arrive;
 use super::spec::{ConnectionUse, HostNeeds, HostState, Order, Selection, TableNeeds, TimeMode};
 use crate::population::{Group, Ids, Machines};
 use crate::proto::{Offer, Verdict};
@@ -110,7 +111,7 @@ impl Sum {
             ConnectionUse::Kept => 1,
             ConnectionUse::Calls(calls) => 1 + u64::from(calls),
         });
-        self.shown(&step.arrive);
+        self.arrive(&step.arrive);
         // What came to the language later goes in only where it is said: plans that do not say it keep their hash.
         if !step.think.is_zero() {
             self.bytes(b"think");
@@ -148,6 +149,15 @@ impl Sum {
         self.length(step.expect.len());
         for expectation in &step.expect {
             self.expected(&expectation.what);
+        }
+    }
+
+    fn arrive(&mut self, arrive: &Arrive) {
+        let Arrive::Lifecycle { span, speed } = arrive else { return self.shown(arrive) };
+        self.bytes(format!("Lifecycle {{ span: {span:?} }}").as_bytes());
+        if *speed > 1 {
+            self.bytes(b"speed");
+            self.number(u64::from(*speed));
         }
     }
 

@@ -117,7 +117,7 @@
 //! [[step]]
 //! title = "and then as their leases make them"
 //! clients = ["campus-pc", "office-pc"]
-//! arrive = { lifecycle = "30d" }          # in virtual time only
+//! arrive = { lifecycle = "30d" }          # by the wall also speed = 168: their week in an hour; default: 1
 //! ```
 //!
 //! Durations read `500ms`, `1m 30s`, `4h` or `30d`, up to 100 years. Codes are text with all eight

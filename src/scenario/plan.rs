@@ -155,12 +155,17 @@ impl Plan {
     /// About how many requests leases make: one from every activation in each interval of renewal
     /// that clients begin with.
     pub fn leased_requests(&self) -> u64 {
-        let week_s = u64::from(Intervals::DEFAULT.renewal_min) * 60;
-        let of = |step: &Step| match step.arrive {
-            Arrive::Lifecycle { span } => step.activations() * span.as_secs().div_ceil(week_s).max(1),
-            _ => 0,
-        };
-        self.steps.iter().map(of).sum()
+        self.steps.iter().map(Step::leased_requests).sum()
+    }
+
+    /// About how many of them reach a host that cannot be taken out of service ([`Plan::requests_left`]).
+    pub fn leased_requests_left(&self) -> u64 {
+        self.steps.iter().filter(|step| step.host != HostState::Down).map(Step::leased_requests).sum()
+    }
+
+    /// How long its steps last in which leases say who asks when, by the time the scenario goes by.
+    pub fn leases_last(&self) -> Duration {
+        self.steps.iter().filter_map(Step::leases_last).fold(Duration::ZERO, Duration::saturating_add)
     }
 
     /// Whether some step goes by the machines' leases.
@@ -313,7 +318,41 @@ impl Step {
     /// How long after its beginning nobody is started any more who should have been before, where it has an end: a
     /// host that is asked for more than it can carry is not asked for hours after.
     pub fn gives_up_after(&self) -> Option<Duration> {
-        self.repeat.lasts.map(|lasts| lasts.saturating_add(CATCH_UP_MIN.max(lasts / CATCH_UP_PART)))
+        self.repeat.lasts.or_else(|| self.leases_last()).map(Step::gives_up_after_a)
+    }
+
+    /// The same, of a step that lasts so long.
+    pub fn gives_up_after_a(lasts: Duration) -> Duration {
+        lasts.saturating_add(CATCH_UP_MIN.max(lasts / CATCH_UP_PART))
+    }
+
+    /// About how many requests leases make in it.
+    fn leased_requests(&self) -> u64 {
+        let week_s = u64::from(Intervals::DEFAULT.renewal_min) * 60;
+        match self.arrive {
+            Arrive::Lifecycle { span, .. } => self.activations() * span.as_secs().div_ceil(week_s).max(1),
+            _ => 0,
+        }
+    }
+
+    /// How long it lasts where leases say who asks when, by the time the scenario goes by.
+    pub fn leases_last(&self) -> Option<Duration> {
+        match self.arrive {
+            Arrive::Lifecycle { span, speed } => Some(span / speed.max(1)),
+            _ => None,
+        }
+    }
+
+    /// How often a second its leases are renewed when all of them are and at different times; `None` where leases do
+    /// not say who asks when.
+    pub fn renewals_per_s(&self) -> Option<f64> {
+        match self.arrive {
+            Arrive::Lifecycle { speed, .. } => {
+                let interval_s = f64::from(Intervals::DEFAULT.renewal_min) * 60.0;
+                Some(self.activations() as f64 * f64::from(speed) / interval_s)
+            }
+            _ => None,
+        }
     }
 
     /// How many clients ask at a time; `None` where each has a time of its own.

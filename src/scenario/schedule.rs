@@ -22,8 +22,10 @@ pub enum Arrive {
     },
     /// When their own leases make them, for so long.
     Lifecycle {
-        /// How long.
+        /// How long, in the leases' time.
         span: Duration,
+        /// How much faster than the wall's time goes theirs; 1 is as fast.
+        speed: u32,
     },
 }
 

@@ -128,6 +128,11 @@ mod bad_files {
     }
 
     #[test]
+    fn leases() {
+        insta::assert_snapshot!(rendered(include_str!("../../tests/scenarios_bad/leases.toml"), "leases.toml"));
+    }
+
+    #[test]
     fn population() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios_bad");
         let source = std::fs::read_to_string(folder.join("population.toml")).unwrap();

@@ -70,6 +70,8 @@ pub(super) enum Stage {
 pub(super) struct Work {
     pub position: usize,
     pub arrival: Arrival,
+    /// Whose lease made it, by its number in the worker's share, if one did.
+    pub leased: Option<u32>,
     /// When it was meant to start.
     pub due_ns: u64,
     /// When it could have started: there was a place for it.

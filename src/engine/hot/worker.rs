@@ -17,6 +17,7 @@ use express::Express;
 pub(super) use express::Opening;
 use time::Wall;
 
+use super::Share;
 use super::pace::{Pace, pin, thread_time};
 use super::poll::Poll;
 use super::slot::{Slot, Stage, Work};
@@ -26,6 +27,7 @@ use super::wheel::Wheel;
 use crate::engine::attempt::ask;
 use crate::engine::clock::Clock;
 use crate::engine::connection::Settings;
+use crate::engine::leases::Leases;
 use crate::engine::run::Crew;
 use crate::engine::terms::Drive;
 use crate::events::{Event, RunError, Tally};
@@ -48,6 +50,10 @@ pub(super) struct Worker<'c> {
     pace: Pace,
     poll: Poll,
     starts: Starts<'c>,
+    /// When whoever goes by a lease asks again.
+    leases: Leases<'c>,
+    /// Ordinals for their requests, that nobody else uses.
+    lease_ordinals: Range<u64>,
     slots: Vec<Slot>,
     free: Vec<u32>,
     /// Connections that wait for a next call, the latest last.
@@ -79,11 +85,11 @@ pub(super) struct Worker<'c> {
 }
 
 impl<'c> Worker<'c> {
-    /// Worker `index` of `workers`, for arrivals of a step that begin at `begun`.
-    pub fn new(
+    /// Worker `index` of `workers`, for its part of a step that begins at `begun`.
+    pub(super) fn new(
         crew: &'c Crew,
         number: usize,
-        arrivals: Range<usize>,
+        part: Share,
         index: usize,
         workers: usize,
         begun: Moment,
@@ -94,6 +100,17 @@ impl<'c> Worker<'c> {
         let places = share(step.concurrency().unwrap_or(drive.open_max).min(drive.open_max), index, workers).max(1);
         let begun_ns = begun.0.as_nanos() as u64;
         let now_ns = clock.now_ns();
+        let leases = Leases::new(plan, number, &crew.fleet);
+        let starts = match part {
+            Share::Listed(arrivals) => Starts::new(plan, number, arrivals, index, workers, begun_ns),
+            Share::Leased(firsts) => {
+                let lease_clock = crew.fleet.clock();
+                let when_ns = |time| nanoseconds(lease_clock.when(time));
+                let firsts_ns = firsts.into_iter().map(|first| first.map(when_ns));
+                let [from_ns, over_ns] = [lease_clock.from, lease_clock.when(leases.ends())].map(nanoseconds);
+                Starts::leased(firsts_ns, index, workers, from_ns, over_ns)
+            }
+        };
         Ok(Worker {
             crew,
             plan,
@@ -106,7 +123,9 @@ impl<'c> Worker<'c> {
             wall: Wall::new(clock),
             pace: Pace::new(drive.spin, workers),
             poll: Poll::new(EVENTS_AT_A_TIME)?,
-            starts: Starts::new(plan, number, arrivals, index, workers, begun_ns),
+            starts,
+            leases,
+            lease_ordinals: 0..0,
             slots: std::iter::repeat_with(Slot::default).take(places).collect(),
             free: (0..places as u32).rev().collect(),
             idle: Vec::with_capacity(places),
@@ -174,6 +193,7 @@ impl<'c> Worker<'c> {
         // Whoever takes turns keeps all seats busy, however many answers came at once; opening takes longer, and
         // those who are connected are not to wait for it.
         let mut opens = 0;
+        self.starts.look(now_ns);
         while opens < OPENS_AT_A_TIME {
             let Some(start) = self.starts.peek() else { return };
             let due_ns = start.due_ns.unwrap_or(now_ns);
@@ -185,6 +205,7 @@ impl<'c> Worker<'c> {
                 self.tally.effort.missed += 1;
                 self.starts.take();
                 self.starts.free_seat();
+                self.give_up(start, now_ns);
                 continue;
             }
             let Some(at) = self.place() else {
@@ -210,7 +231,10 @@ impl<'c> Worker<'c> {
 
     fn begin(&mut self, at: usize, start: Start, due_ns: u64) {
         let position = start.position;
-        let arrival = self.crew.arrival(self.number, position);
+        let arrival = match start.leased {
+            Some(leased) => self.leased_arrival(leased),
+            None => self.crew.arrival(self.number, position),
+        };
         // Of those with a time of their own it counts to the nanosecond how late they are.
         let start_ns = if start.due_ns.is_some() { self.clock.now_ns() } else { due_ns };
         // Whoever had to wait for a place was held back until there was one.
@@ -224,6 +248,7 @@ impl<'c> Worker<'c> {
         let mut work = Work {
             position,
             arrival,
+            leased: start.leased,
             due_ns,
             able_ns,
             start_ns,
@@ -240,7 +265,7 @@ impl<'c> Worker<'c> {
             repeated: None,
         };
         if work.due.is_none() {
-            let asking = Box::new(self.asking(&arrival, wall));
+            let asking = Box::new(self.asking(&arrival, wall, start_ns));
             self.tell(attempt(self.number, &work).announce(&asking.1));
             work.asking = Some(asking);
             work.is_told = true;
@@ -266,10 +291,39 @@ impl<'c> Worker<'c> {
         }
     }
 
-    /// The machine of an arrival, and what it asks when the clock shows `wall`.
-    fn asking(&self, arrival: &Arrival, wall: FileTime) -> (crate::client::Machine, crate::proto::Ask) {
+    /// What whoever goes by this lease asks.
+    fn leased_arrival(&mut self, leased: u32) -> Arrival {
+        let ordinal = self.lease_ordinals.next().unwrap_or_else(|| {
+            let first = self.crew.take_lease_ordinals(ORDINALS_AT_A_TIME);
+            self.lease_ordinals = first + 1..first + ORDINALS_AT_A_TIME;
+            first
+        });
+        self.leases.arrival(self.starts.place(leased), self.crew.of_table(ordinal))
+    }
+
+    /// Whoever goes by this lease, if it is one, has been answered or found no host, and asks again when it says so.
+    fn put_back(&mut self, leased: Option<u32>, asked_ns: u64) {
+        let Some(leased) = leased else { return };
+        let lease_clock = self.crew.fleet.clock();
+        let asked = lease_clock.at(Moment::from_nanos(asked_ns));
+        if let Some(next) = self.leases.next(self.starts.place(leased), asked) {
+            self.starts.put_back(leased, nanoseconds(lease_clock.when(next)));
+        }
+    }
+
+    /// A start is not made any more.
+    fn give_up(&mut self, start: Start, now_ns: u64) {
+        if let Some(leased) = start.leased {
+            let now = self.crew.fleet.clock().at(Moment::from_nanos(now_ns));
+            self.leases.give_up(self.starts.place(leased), now);
+            self.put_back(Some(leased), now_ns);
+        }
+    }
+
+    /// The machine of an arrival, and what it asks when it starts at `start_ns`, when the clock shows `wall`.
+    fn asking(&self, arrival: &Arrival, wall: FileTime, start_ns: u64) -> (crate::client::Machine, crate::proto::Ask) {
         let machine = self.crew.fleet.machine(self.plan, arrival);
-        let ask = ask(self.plan, arrival, &machine, wall, self.crew.fleet.began());
+        let ask = ask(self.plan, arrival, &machine, &self.crew.fleet, Moment::from_nanos(start_ns), wall);
         (machine, ask)
     }
 
@@ -289,6 +343,10 @@ fn next_tally_ns(now_ns: u64) -> u64 {
     (now_ns / TALLY_EVERY_NS + 1) * TALLY_EVERY_NS
 }
 
+fn nanoseconds(at: Moment) -> u64 {
+    u64::try_from(at.0.as_nanos()).unwrap_or(u64::MAX)
+}
+
 fn timeout_ns(settings: Settings) -> u64 {
     u64::try_from(settings.timeout.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -297,6 +355,8 @@ fn timeout_ns(settings: Settings) -> u64 {
 const EVENTS_AT_A_TIME: usize = 256;
 /// Connections opened in a row before sockets have their turn.
 const OPENS_AT_A_TIME: usize = 64;
+/// As many random values as are drawn at a time.
+const ORDINALS_AT_A_TIME: u64 = 16;
 /// More than the largest fragment a client takes.
 const READ_SIZE: usize = 8192;
 /// A start later than this by our own doing is late.

@@ -44,6 +44,13 @@ impl Known {
         self.hwid = self.hwid.or(answer.hwid);
     }
 
+    /// The activation and the renewal interval, in minutes, once they are known.
+    pub fn intervals_min(&self) -> Option<[u32; 2]> {
+        let intervals = self.intervals?;
+        let (intervals, _) = intervals.as_chunks();
+        Some([intervals[0], intervals[1]].map(u32::from_le_bytes))
+    }
+
     fn epid(&self, product: &[u8; 16]) -> Option<&[u8]> {
         self.epids.iter().find(|(known, _)| known == product).map(|(_, field)| field.as_slice())
     }

@@ -11,17 +11,19 @@ use super::value::Fault;
 use super::walk::{Node, Table};
 use super::wording::quoted;
 use crate::scenario::schedule::{Arrive, Schedule, Spread, Stage};
+use crate::scenario::spec::TimeMode;
 
-/// How they arrive, and how long each rests after an answer; nothing when something is wrong.
-pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Option<(Arrive, Duration)> {
+/// How they arrive, and how long each rests after an answer; nothing when something is wrong. `time` is the time the
+/// scenario goes by, as far as that could be read.
+pub(super) fn read(node: &Node<'_>, time: Option<TimeMode>, findings: &mut Findings) -> Option<(Arrive, Duration)> {
     let entries = node.table(HELP, findings)?;
     let table = Table::open(&FORM, entries, node.at.clone(), findings);
     let think = table.optional("think").map_or(Some(Duration::ZERO), |node| node.duration(findings));
-    let arrive = read_arrive(node, &table, findings);
+    let arrive = read_arrive(node, &table, time, findings);
     Some((arrive?, think?))
 }
 
-fn read_arrive(node: &Node<'_>, table: &Table<'_>, findings: &mut Findings) -> Option<Arrive> {
+fn read_arrive(node: &Node<'_>, table: &Table<'_>, time: Option<TimeMode>, findings: &mut Findings) -> Option<Arrive> {
     let flag = |key, findings: &mut Findings| table.optional(key).map(|node| node.boolean(findings));
     let (one_by_one, recorded) = (flag("one-by-one", findings), flag("recorded", findings));
     let concurrency = table.optional("concurrency").map(|node| node.whole(CONCURRENCY, findings));
@@ -29,6 +31,9 @@ fn read_arrive(node: &Node<'_>, table: &Table<'_>, findings: &mut Findings) -> O
     let stages = table.optional("stages").map(|node| read_stages(&node, findings));
     let lifecycle = table.optional("lifecycle").map(|node| read_span(&node, findings));
     let speed = table.optional("speed").map_or(Some(1), |node| node.whole(SPEED, findings));
+    if lifecycle.is_some() {
+        check_speed(table, time, findings);
+    }
     let spread = read_spread(table, findings);
     if let Some(rate) = rate {
         return Some(Arrive::Open(Schedule::steady(rate?, spread?)));
@@ -40,7 +45,7 @@ fn read_arrive(node: &Node<'_>, table: &Table<'_>, findings: &mut Findings) -> O
         (Some(one_by_one), ..) if one_by_one? => Some(Arrive::Turns { concurrency: 1 }),
         (_, Some(concurrency), ..) => Some(Arrive::Turns { concurrency: concurrency? as usize }),
         (_, _, Some(recorded), _) if recorded? => Some(Arrive::Recorded { speed: speed? }),
-        (.., Some(span)) => Some(Arrive::Lifecycle { span: span? }),
+        (.., Some(span)) => Some(Arrive::Lifecycle { span: span?, speed: speed? }),
         // Without any of them that is said already.
         (None, None, None, None) => None,
         _ => {
@@ -48,6 +53,15 @@ fn read_arrive(node: &Node<'_>, table: &Table<'_>, findings: &mut Findings) -> O
             findings.push(Finding::at(node.at.clone(), message).help(HELP));
             None
         }
+    }
+}
+
+/// Where no time is waited for, none goes faster than another.
+fn check_speed(table: &Table<'_>, time: Option<TimeMode>, findings: &mut Findings) {
+    if let (Some(node), Some(TimeMode::Virtual { .. })) = (table.optional("speed"), time) {
+        let message = "in a time of its own months are over in seconds, so leases need no `speed`";
+        let help = "leave it out, or let the scenario go by the time on the wall";
+        findings.push(Finding::at(node.at.clone(), message).help(help));
     }
 }
 
@@ -197,13 +211,13 @@ pub(super) static FORM: Form = Form {
             "speed",
             Shape::whole(SPEED),
             "speed = 60",
-            "So many times as fast as recorded; 1 when left out.",
+            "So many times as fast as recorded, or leases so many times as fast as the wall's time; 1 when left out.",
         ),
         Key::optional(
             "lifecycle",
             Shape::Text,
             "lifecycle = \"365d\"",
-            "When their leases make them, for so long; in virtual time only.",
+            "When their leases make them, for so long in the leases' time.",
         ),
     ],
     needs: &[&[&["one-by-one"], &["concurrency"], &["rate"], &["stages"], &["recorded"], &["lifecycle"]]],
@@ -212,7 +226,7 @@ pub(super) static FORM: Form = Form {
         ("think", &["concurrency"]),
         ("spread", &["rate", "stages"]),
         ("burst", &["rate", "stages"]),
-        ("speed", &["recorded"]),
+        ("speed", &["recorded", "lifecycle"]),
     ],
     ..Form::PLAIN
 };

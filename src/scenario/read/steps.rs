@@ -114,7 +114,7 @@ impl<'a> StepReader<'a, '_> {
         let order = self.word("order", &ORDERS);
         let arrive = match self.table.optional("arrive") {
             None => Some((Arrive::Turns { concurrency: 1 }, Duration::ZERO)),
-            Some(node) => arrive::read(&node, self.findings),
+            Some(node) => arrive::read(&node, self.time, self.findings),
         };
         let (arrive, think) = arrive.unzip();
         let versions = match self.table.optional("protocol") {
@@ -145,7 +145,7 @@ impl<'a> StepReader<'a, '_> {
         let arrivals = if is_listed { asking.arrivals().unwrap_or_default() } else { 0 };
         match arrive {
             Some(Arrive::Recorded { .. }) => self.check_recorded(selections.as_deref()),
-            Some(Arrive::Lifecycle { span }) => self.check_lifecycle(span, &asking),
+            Some(Arrive::Lifecycle { span, .. }) => self.check_lifecycle(span, &asking),
             _ => {}
         }
         if let (Some(Repeat { lasts: Some(_), .. }), Some(within)) = (repeat, asking.within) {
@@ -306,10 +306,6 @@ impl<'a> StepReader<'a, '_> {
 
     /// Leases decide who asks when, and each answer decides when next.
     fn check_lifecycle(&mut self, span: Duration, asking: &Asking<'_>) {
-        if self.time == Some(TimeMode::Wall) {
-            let help = "say time = \"virtual\" at the top of the file";
-            self.refuse("arrive", "leases last for months, so they need a time of their own", help);
-        }
         self.refuse_rounds("leases say");
         for key in ["protocol", "syntax"] {
             let is_one = |node: &Node<'_>| !matches!(node.value, DeValue::Array(values) if values.len() > 1);

@@ -1,5 +1,7 @@
 //! Small mistakes and small changes, key by key.
 
+use std::time::Duration;
+
 use super::*;
 
 /// A file that is right and says nearly everything.
@@ -250,7 +252,9 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "[\"5.0\"",
         "who goes by a lease asks once at a time",
     ),
-    ("time = { virtual = true, begins = \"2026-02-23T08:00:00+08:00\" }", "", "{ lifecycle", "leases last for months"),
+    ("lifecycle = \"365d\"", "lifecycle = \"365d\", speed = 168", "168", "in a time of its own months are over in"),
+    ("lifecycle = \"365d\"", "lifecycle = \"365d\", speed = 0", "0 }", "`speed` must be 1 to 1000000"),
+    ("one-by-one = true", "one-by-one = true, speed = 2", "speed", "`speed` makes sense only with `recorded` or"),
     ("count = 30", "count = 999000", "{ lifecycle", "renewed every 7 days, these leases ask 52,090,818 times"),
     ("verdict = \"activated\", most", "most", "{ most", "`share` needs `verdict`, `wire` or `shown`"),
     (
@@ -412,6 +416,26 @@ fn the_hash_is_over_every_key_that_matters() {
         assert!(RICH.contains(from), "{from}");
         assert_eq!(hash(&RICH.replacen(from, to, 1)), original, "{to}");
     }
+}
+
+#[test]
+fn leases_go_by_the_wall_too_and_as_fast_as_is_said() {
+    let plan = |lifecycle: &str| {
+        let time = "time = { virtual = true, begins = \"2026-02-23T08:00:00+08:00\" }";
+        let by_the_wall = RICH.replacen(time, "", 1).replacen("lifecycle = \"365d\"", lifecycle, 1);
+        good(&by_the_wall).plan(1, Ids::Seeded)
+    };
+    let speeds = ["", ", speed = 1", ", speed = 168", ", speed = 169"]
+        .map(|speed| plan(&format!("lifecycle = \"365d\"{speed}")));
+    let year = Duration::from_secs(365 * 86_400);
+    assert_eq!(speeds.each_ref().map(Plan::leases_last), [year, year, year / 168, year / 169]);
+    let [left_out, one, week_an_hour, other] = speeds.each_ref().map(|plan| plan.hash.as_str());
+    assert_eq!(left_out, one);
+    assert!(one != week_an_hour && week_an_hour != other);
+    // However fast they go, their leases are as often renewed.
+    assert_eq!(speeds[2].leased_requests(), speeds[0].leased_requests());
+    assert_eq!(speeds[2].leased_requests_left(), speeds[0].leased_requests());
+    assert_ne!(good(RICH).plan(1, Ids::Seeded).hash, left_out, "the time is another");
 }
 
 #[test]

@@ -129,7 +129,8 @@ impl Worker<'_> {
         if work.due.is_some() && slot.association.is_none() && slot.heard.is_empty() {
             return self.draft(at);
         }
-        let asking = if work.asking.is_none() { Some(Box::new(self.asking(&work.arrival, work.wall))) } else { None };
+        let missing = work.asking.is_none();
+        let asking = missing.then(|| Box::new(self.asking(&work.arrival, work.wall, work.start_ns)));
         let resumed = if slot.association.is_none() { self.resume(at) } else { None };
         let now_ns = self.clock.now_ns();
         let slot = &mut self.slots[at];
@@ -157,7 +158,7 @@ impl Worker<'_> {
         let succeeded = result.is_ok();
         let (machine, ask) = match work.asking.take() {
             Some(asking) => *asking,
-            None => self.asking(&work.arrival, work.wall),
+            None => self.asking(&work.arrival, work.wall, work.start_ns),
         };
         let now = self.clock.now();
         let wall = self.wall.at(now.0.as_nanos() as u64);
@@ -176,7 +177,8 @@ impl Worker<'_> {
         if let Some(express) = &mut self.express {
             express.learn_answer(&exchange);
         }
-        self.crew.conclude(self.number, &work.arrival, &machine, &exchange, wall);
+        self.crew.conclude(self.number, &work.arrival, &exchange, wall);
+        self.put_back(work.leased, work.start_ns);
         self.tell(Event::Exchange(Box::new(exchange)));
         self.opened(at);
         self.release(at, succeeded);

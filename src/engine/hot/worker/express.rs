@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Worker;
 use crate::checks::Quiet;
-use crate::client::Randomness;
+use crate::client::{Intervals, Randomness};
 use crate::engine::hot::poll::Ready;
 use crate::engine::hot::slot::Stage;
 use crate::engine::hot::socket::{Done, broken};
@@ -181,10 +181,15 @@ impl Worker<'_> {
                 continue;
             };
             let Arrival { activation, version, ordinal, .. } = work.arrival;
-            let activated = fleet.activated(population.number_of(activation));
+            let (bodies, body) = (&self.crew.bodies, &mut sketches[place].body);
+            let written = match fleet.standing(self.plan, activation, Moment::from_nanos(work.start_ns)) {
+                Some(standing) => bodies.write_standing(population, activation, version, standing, work.wall, body),
+                None => {
+                    let activated = fleet.activated(population.number_of(activation));
+                    bodies.write(population, activation, version, activated, work.wall, body)
+                }
+            };
             let sketch = &mut sketches[place];
-            let written =
-                self.crew.bodies.write(population, activation, version, activated, work.wall, &mut sketch.body);
             let Some(written) = written else { continue };
             (sketch.version, sketch.syntax, sketch.call_id, sketch.context_id) = (version, syntax, call_id, context_id);
             sketch.iv = randomness.iv(ordinal);
@@ -403,13 +408,16 @@ impl Worker<'_> {
         self.tally.count(kind, plain.count);
         self.tally.bytes.sent += work.bytes.sent;
         self.tally.bytes.received += work.bytes.received;
-        if verdict == Verdict::Activated {
-            let number = self.plan.population.number_of(work.arrival.activation);
-            self.crew.fleet.note_activated(number, self.wall.at(received_ns));
-        }
+        let told = self.express.as_ref().and_then(|express| express.known.intervals_min());
+        let told = told.map(|[activation_min, renewal_min]| Intervals { activation_min, renewal_min });
+        let fleet = &self.crew.fleet;
+        let now = fleet.lease_time(Moment::from_nanos(received_ns), self.wall.at(received_ns));
+        fleet.take_in(self.plan, work.arrival.activation, verdict, told, now);
         self.crew.failures.note_answered();
+        let (leased, start_ns) = (work.leased, work.start_ns);
         slot.work = None;
         slot.asked = None;
+        self.put_back(leased, start_ns);
         self.release(at, true);
         true
     }
@@ -419,7 +427,7 @@ impl Worker<'_> {
         let now = self.clock.now();
         let slot = &self.slots[at];
         let asking = match &slot.work {
-            Some(work) if work.asking.is_none() => Some(Box::new(self.asking(&work.arrival, work.wall))),
+            Some(work) if work.asking.is_none() => Some(Box::new(self.asking(&work.arrival, work.wall, work.start_ns))),
             _ => None,
         };
         let Some(express) = &self.express else { return };

@@ -16,11 +16,8 @@ impl Worker<'_> {
     pub(super) fn wait(&mut self) -> Result<(), RunError> {
         let lost = |error: std::io::Error| RunError::Worker(error.to_string());
         let now_ns = self.clock.now_ns();
-        let next_ns = self
-            .starts
-            .peek()
-            .filter(|_| self.may_start && !self.is_blocked && !self.starts.are_over(now_ns))
-            .map(|start| start.due_ns.unwrap_or(now_ns));
+        let may_start = self.may_start && !self.is_blocked && !self.starts.are_over(now_ns);
+        let next_ns = if may_start { self.starts.next_ns(now_ns) } else { None };
         let rested_ns = self.resting.front().copied().unwrap_or(u64::MAX);
         let silent_ns = self.wheel.next_due_ns().unwrap_or(u64::MAX);
         let timer_ns = self.tally_due_ns.min(rested_ns).min(silent_ns).min(now_ns + STOP_SEEN_WITHIN_NS);
