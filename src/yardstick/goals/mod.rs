@@ -53,7 +53,7 @@ pub fn named(names: &[String]) -> std::result::Result<Vec<Goal>, String> {
 /// When a contestant could not run, or was answered wrongly.
 pub fn run(goals: &[Goal], rounds: usize, lasts: Duration, out: &mut dyn Write) -> Result<()> {
     if let Some(part) = Part::of_this_process()? {
-        return part.run(lasts, out);
+        return part.run(out);
     }
     let yard = Yard::new(rounds, lasts);
     writeln!(out, "{}", yard.words())?;
