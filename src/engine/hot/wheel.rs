@@ -375,7 +375,7 @@ impl Wheel {
     /// The whole ticks in a time, and what is left of it.
     fn ticks_in(&self, ns: u64) -> (u64, u64) {
         // Too small by one at most, for that is what rounding takes from so many 2^64th parts.
-        let ticks = (u128::from(ns) * u128::from(self.tick_inverse) >> 64) as u64;
+        let ticks = ((u128::from(ns) * u128::from(self.tick_inverse)) >> 64) as u64;
         match ns - ticks * self.tick_ns {
             rest_ns if rest_ns < self.tick_ns => (ticks, rest_ns),
             rest_ns => (ticks + 1, rest_ns - self.tick_ns),

@@ -64,7 +64,7 @@ fn below_of(random: &mut u64, below: u64) -> u64 {
     *random ^= *random << 13;
     *random ^= *random >> 7;
     *random ^= *random << 17;
-    (*random >> 32) * below >> 32
+    ((*random >> 32) * below) >> 32
 }
 
 /// For each timer that fires and is given a new time, with a clock that goes on tick by tick.
