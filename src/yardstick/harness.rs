@@ -21,7 +21,7 @@ use crate::wire::FileTime;
 /// Plans for the engine, whose requests a [`super::FixedHost`] has answers to.
 #[derive(Debug, Clone)]
 pub struct Harness {
-    /// How many requests there are answers to.
+    /// How many requests there are answers to; 0 for a host that works each of them out.
     pub answers: u64,
     now: FileTime,
 }
@@ -87,6 +87,7 @@ impl Harness {
     pub fn run(&self, address: SocketAddr, load_of: &Load) -> std::io::Result<Bout> {
         let plan = Arc::new(self.plan(load_of));
         let canned = CannedAnswers { ordinals: self.answers, plain: load_of.plain };
+        let canned = (self.answers > 0).then_some(canned);
         let terms = Terms {
             connection: Settings { timeout: Duration::from_secs(5), record: false },
             lasts: Duration::ZERO,
@@ -96,7 +97,7 @@ impl Harness {
                 open_max: 10_000,
                 sources: (1..=64).map(|last| IpAddr::V4(Ipv4Addr::new(127, 0, 1, last))).collect(),
                 pin: load_of.pin.clone(),
-                canned: Some(canned),
+                canned,
                 ..Drive::default()
             },
         };
