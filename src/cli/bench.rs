@@ -31,7 +31,17 @@ pub fn execute(_args: &BenchArgs, _out: &mut dyn Write) -> Result<Exit, Failure>
 #[cfg(target_os = "linux")]
 pub fn execute(args: &BenchArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     use crate::yardstick::goals;
+    if args.lasts < LASTS_MIN {
+        return Err(Failure::usage(format!(
+            "--lasts {:?} is too short to measure anything: {LASTS_MIN:?} at least",
+            args.lasts
+        )));
+    }
     let goals = goals::named(&args.only).map_err(Failure::usage)?;
     goals::run(&goals, args.rounds as usize, args.lasts, out).map_err(Failure::setup)?;
     Ok(Exit::Held)
 }
+
+/// Workers tell what they did four times a second, and the first of that is not counted.
+#[cfg(target_os = "linux")]
+const LASTS_MIN: std::time::Duration = std::time::Duration::from_millis(750);

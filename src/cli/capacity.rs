@@ -118,10 +118,17 @@ async fn find(args: &CapacityArgs) -> Result<Exit, Failure> {
         duration_s: now.0.as_secs_f64(),
     };
     let mut search = Search::new(bounds);
-    let mut last = None;
+    let (mut last, mut lost) = (None, None);
     while let Some(trial) = search.next_trial().filter(|_| !stop.is_set()) {
         let result = args.trial(trial, &host, &drive, clock, &stop, &mut outputs).await?;
         if stop.is_set() {
+            break;
+        }
+        // A host may give way to so much that it answers nobody; one that is gone is no host to be measured.
+        if result.ended_early.is_some()
+            && let Err(gone) = host.check_reachable(args.target.timeout).await
+        {
+            lost = Some(gone.to_string());
             break;
         }
         let told = args.told(&result);
@@ -134,8 +141,15 @@ async fn find(args: &CapacityArgs) -> Result<Exit, Failure> {
         last = Some(result);
     }
     let capacity = search.finish();
-    let exit = if stop.is_set() { Exit::Interrupted } else { exit_of(&capacity) };
+    let exit = match &lost {
+        _ if stop.is_set() => Exit::Interrupted,
+        Some(_) => Exit::Check,
+        None => exit_of(&capacity),
+    };
     if !quiet {
+        if let Some(gone) = &lost {
+            say(format_args!("\nthe host does not answer any more ({gone}): what follows is what was known before\n"));
+        }
         say(report::render_capacity(&capacity));
         say(format_args!("exit {}: {}\n", exit.code(), exit.meaning()));
     }
@@ -188,14 +202,17 @@ impl CapacityArgs {
         let checks = result.failed_checks(Level::Must).map(|(check, _)| check.to_string());
         let differs = result.failed_predictions().map(|(id, _)| id.to_string());
         let quantile = |share| step.times.as_ref().map_or(0, |times| times.all.response.quantile_ns(share));
+        let silence = result.ended_early.as_ref().map(ToString::to_string);
+        // A step that was never come to was not answered either.
+        let never = u64::from(silence.is_some() && step.exchanges == 0);
         TrialResult {
             reached_per_s: step.times.as_ref().map_or(0.0, |times| times.per_s()),
             response_ns: [0.5, 0.99, 0.999].map(quantile),
-            requests: step.exchanges,
-            unanswered: step.times.as_ref().map_or(0, |times| times.unanswered),
+            requests: step.exchanges + never,
+            unanswered: step.times.as_ref().map_or(0, |times| times.unanswered) + never,
             // An answer that never came is counted as that.
             wrong: result.wrong.saturating_sub(result.unanswered),
-            broken: broken.collect(),
+            broken: silence.into_iter().chain(broken).collect(),
             failed: checks.chain(differs).collect(),
             invalid: result.health().invalid,
         }

@@ -4,6 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use unicode_width::UnicodeWidthChar as _;
+
 use crate::events::Event;
 use crate::report::Live;
 use crate::scenario::Plan;
@@ -44,9 +46,8 @@ impl Watcher {
         let Some(line) = self.live.line(plan) else { return };
         let mut out = anstream::stderr().lock();
         let _ = if self.is_terminal {
-            // A line that wraps could not be wiped again.
-            let short: String = line.chars().take(COLUMNS).collect();
-            write!(out, "\r\x1b[2K{short}\r")
+            // A line that wraps could not be wiped again. To wipe is no colour: nobody may take it out.
+            write!(std::io::stderr(), "\r\x1b[2K{}\r", cut(&line, columns().saturating_sub(1)))
         } else {
             writeln!(out, "{line}")
         };
@@ -69,4 +70,39 @@ impl Drop for Watcher {
 
 const REDRAWN_EVERY: Duration = Duration::from_millis(250);
 const TOLD_EVERY: Duration = Duration::from_secs(10);
-const COLUMNS: usize = 118;
+/// Of a terminal that does not say how wide it is.
+const COLUMNS: usize = 80;
+
+/// How wide the terminal is.
+fn columns() -> usize {
+    #[cfg(unix)]
+    if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stderr())
+        && size.ws_col > 0
+    {
+        return usize::from(size.ws_col);
+    }
+    COLUMNS
+}
+
+/// As much of a line as fits into so many columns.
+fn cut(line: &str, columns: usize) -> &str {
+    let mut width = 0;
+    let end = line.char_indices().find(|(_, letter)| {
+        width += letter.width().unwrap_or(0);
+        width > columns
+    });
+    end.map_or(line, |(end, _)| &line[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_by_columns_and_not_by_letters() {
+        assert_eq!(cut("asked", 80), "asked");
+        assert_eq!(cut("asked", 3), "ask");
+        assert_eq!(cut("啟用中", 5), "啟用");
+        assert_eq!(cut("啟用中", 0), "");
+    }
+}

@@ -19,7 +19,7 @@ use crate::events::RunError;
 use crate::exit::Exit;
 use crate::measure::{Health, ScenarioResult};
 use crate::report::plain::requests;
-use crate::report::{self, OutFile, OutSpec, RunHeader, RunRecord};
+use crate::report::{self, OutSpec, RunHeader, RunRecord};
 use crate::scenario::{Plan, Threshold};
 use crate::text::counted;
 
@@ -200,7 +200,7 @@ pub(super) fn open_outputs(args: &ReportArgs, clock: Clock) -> Result<Outputs, F
     let mut outputs = Outputs::default();
     outputs.watcher = (!args.quiet).then(Watcher::new);
     for spec in &args.out {
-        outputs.reporters.push(spec.format.reporter(OutFile::create(&spec.path)?, clock.wall_start())?);
+        outputs.reporters.push(spec.format.reporter(spec.format.begin(&spec.path)?, clock.wall_start())?);
     }
     Ok(outputs)
 }
@@ -225,11 +225,13 @@ fn exit_of(results: &[ScenarioResult], stop: &Stop) -> Exit {
     if interrupted {
         return Exit::Interrupted;
     }
+    let health: Vec<Health> = results.iter().map(ScenarioResult::health).collect();
     let checked = results.iter().any(|result| result.totals.requests > 0);
     if !checked {
-        return Exit::NothingChecked;
+        // Whoever made no start found nothing out, and knows why.
+        let is_ours = health.iter().any(|health| !health.invalid.is_empty());
+        return if is_ours { Exit::Invalid } else { Exit::NothingChecked };
     }
-    let health: Vec<Health> = results.iter().map(ScenarioResult::health).collect();
     // What failed for want of our own sockets is no fault of the host.
     if health.iter().any(|health| health.lacked_sockets) {
         return Exit::Invalid;
@@ -240,8 +242,7 @@ fn exit_of(results: &[ScenarioResult], stop: &Stop) -> Exit {
     if health.iter().any(|health| !health.invalid.is_empty()) {
         return Exit::Invalid;
     }
-    let keeps = |result: &ScenarioResult| result.thresholds().all(|(.., holds)| holds);
-    if results.iter().all(keeps) { Exit::Held } else { Exit::Threshold }
+    if results.iter().all(ScenarioResult::keeps_thresholds) { Exit::Held } else { Exit::Threshold }
 }
 
 fn target_words(target: &Target, host: &HostUnderTest) -> String {

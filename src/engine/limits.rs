@@ -35,6 +35,9 @@ pub struct Needs {
     pub connections_per_s: Option<f64>,
     /// From so many source addresses, one at least.
     pub sources: u64,
+    /// Whether these are of our choice. A port of such an address is kept for as long as of any connection: the
+    /// system gives it out before it knows where the connection goes.
+    pub sources_chosen: bool,
     /// Whether the host's ends of them are in this process too.
     pub embedded: bool,
     /// Whether the host is on this machine.
@@ -167,6 +170,7 @@ impl Needs {
             connections: are_known.then_some(connections),
             connections_per_s: per_s,
             sources: drive.sources.len().max(1) as u64,
+            sources_chosen: !drive.sources.is_empty(),
             embedded: there.embedded,
             loopback: there.loopback,
             closing: drive.closing,
@@ -208,7 +212,8 @@ pub fn check(needs: &Needs, allowed: &Allowed) -> Result<Option<String>, Short> 
     if needs.closing == Closing::Reset {
         return Ok(None);
     }
-    let kept = if needs.loopback { allowed.port_kept_on_loopback } else { allowed.port_kept };
+    let is_soon_free = needs.loopback && !needs.sources_chosen;
+    let kept = if is_soon_free { allowed.port_kept_on_loopback } else { allowed.port_kept };
     let kept_s = kept.as_secs_f64();
     let all = needs.connections.unwrap_or(u64::MAX);
     // With a port for each connection of the run it does not matter how fast they come.
@@ -348,10 +353,18 @@ mod tests {
         connections: Some(1_000),
         connections_per_s: Some(100.0),
         sources: 1,
+        sources_chosen: false,
         embedded: false,
         loopback: false,
         closing: Closing::Fin,
     };
+
+    #[test]
+    fn a_port_of_a_chosen_address_is_kept_for_a_minute_on_loopback_too() {
+        let there = |sources_chosen| check(&Needs { loopback: true, sources_chosen, ..many(5_000.0) }, &LINUX);
+        assert!(there(false).is_ok());
+        assert!(matches!(there(true), Err(Short::PortsKept { sources_due: 11, .. })), "{:?}", there(true));
+    }
 
     fn many(per_s: f64) -> Needs {
         Needs { connections: Some(10_000_000), connections_per_s: Some(per_s), ..QUIET }

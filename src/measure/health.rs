@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::ScenarioResult;
-use crate::scenario::{Arrive, Metric};
+use crate::scenario::{Arrive, Metric, Schedule, Spread};
 use crate::text::{counted, grouped};
 
 /// How the generator did.
@@ -94,7 +94,13 @@ impl ScenarioResult {
 
     /// How late a start has to be to be too late: timers of the portable engine are a millisecond coarse to begin with.
     fn late_ns(&self) -> u64 {
-        if self.effort.started > 0 { LATE_NS } else { LATE_PORTABLE_NS }
+        let bursts = self.plan.steps.iter().filter_map(|step| match &step.arrive {
+            Arrive::Open(Schedule { spread: Spread::Bursts { size }, .. }) => Some(u64::from(*size)),
+            _ => None,
+        });
+        // Who is due at once starts one after the other.
+        let in_line_ns = bursts.max().unwrap_or(0) * BURST_EACH_NS;
+        in_line_ns + if self.effort.started > 0 { LATE_NS } else { LATE_PORTABLE_NS }
     }
 
     /// The part of their time the workers spent working, when they had enough of it to tell.
@@ -114,6 +120,8 @@ impl ScenarioResult {
 /// A start later than this is too late, in nanoseconds: later than machines that others use too are now and then.
 const LATE_NS: u64 = 5_000_000;
 const LATE_PORTABLE_NS: u64 = 25_000_000;
+/// What a connection takes to be begun, at most, on a machine that is not busy.
+const BURST_EACH_NS: u64 = 200_000;
 /// One late start in so many spoils a run: single stalls of a shared machine do not.
 const LATE_SHARE: u64 = 20;
 const LATE_MIN: u64 = 20;

@@ -84,8 +84,12 @@ impl Measure {
                 self.result.ended_early = ended_early.clone();
             }
             Event::StepFinished { step } => {
-                if let Some(step) = self.result.steps.get_mut(*step) {
+                let planned = self.result.plan.steps.get(*step);
+                if let (Some(step), Some(planned)) = (self.result.steps.get_mut(*step), planned) {
                     step.finished = true;
+                    if let Some(times) = &mut step.times {
+                        times.lasts = planned.lasts().filter(|lasts| !lasts.is_zero());
+                    }
                 }
             }
             Event::ConnectionOpened { .. } => self.result.totals.connections += 1,

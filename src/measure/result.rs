@@ -92,6 +92,8 @@ pub struct StepResult {
 pub struct StepTimes {
     /// All that is timed.
     pub all: Times,
+    /// How long it was to last, once it is over.
+    pub lasts: Option<Duration>,
     /// When the first was answered, and the last.
     pub answered: Option<(Moment, Moment)>,
     /// How the generator did.
@@ -104,8 +106,14 @@ impl StepTimes {
     /// Answers a second.
     pub fn per_s(&self) -> f64 {
         let lasted = self.answered.map_or(0.0, |(first, last)| (last - first).as_secs_f64());
-        // Between so many there is one gap less.
-        if lasted > 0.0 { self.all.service.count().saturating_sub(1) as f64 / lasted } else { 0.0 }
+        let answers = self.all.service.count();
+        match self.lasts {
+            // It may have been over before, and nobody came any more.
+            Some(lasts) => answers as f64 / lasted.max(lasts.as_secs_f64()),
+            // Between so many there is one gap less.
+            None if lasted > 0.0 => answers.saturating_sub(1) as f64 / lasted,
+            None => 0.0,
+        }
     }
 
     pub(super) fn note_answered(&mut self, from: Moment, until: Moment) {
@@ -275,6 +283,11 @@ impl ScenarioResult {
             && self.failed_expectations() == 0
             && self.failed_predictions().next().is_none()
             && self.failed_checks(Level::Must).next().is_none()
+    }
+
+    /// Whether every threshold holds.
+    pub fn keeps_thresholds(&self) -> bool {
+        self.thresholds().all(|(.., holds)| holds)
     }
 
     /// Answered calls a second.

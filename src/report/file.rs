@@ -34,6 +34,15 @@ impl OutFile {
         Ok(OutFile { path: path.to_owned(), temporary, out: BufWriter::new(out) })
     }
 
+    /// Begins a file that grows under its own name, for whoever reads it while it does.
+    pub fn grow(path: &Path) -> io::Result<OutFile> {
+        if path == Path::new("-") || (path.exists() && !path.is_file()) {
+            return OutFile::create(path);
+        }
+        let file = File::create(path).map_err(|error| in_words(path, &error))?;
+        Ok(OutFile { path: path.to_owned(), temporary: None, out: BufWriter::new(Box::new(file)) })
+    }
+
     /// Puts a whole file in its place that will be followed by another. Only a file can: what was written to a
     /// pipe stays written.
     pub fn publish(&mut self, bytes: &[u8]) -> io::Result<()> {

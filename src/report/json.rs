@@ -336,7 +336,7 @@ fn verdict(result: &ScenarioResult) -> &'static str {
         Some(RunError::Stopped) => "invalid",
         _ if result.totals.requests == 0 => "invalid",
         _ if result.passed() && !result.health().invalid.is_empty() => "invalid",
-        _ if result.passed() => "pass",
+        _ if result.passed() && result.keeps_thresholds() => "pass",
         _ => "fail",
     }
 }

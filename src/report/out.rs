@@ -1,7 +1,7 @@
 //! `--out FORMAT=PATH`: files a run writes, while it goes and when it is over.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -57,6 +57,11 @@ impl Format {
     /// Whether it shows single PDUs.
     pub const fn wants_pdus(self) -> bool {
         matches!(self, Format::Events | Format::Pcapng)
+    }
+
+    /// Begins its file at `path`.
+    pub fn begin(self, path: &Path) -> io::Result<OutFile> {
+        if self == Format::Csv { OutFile::grow(path) } else { OutFile::create(path) }
     }
 
     /// Who writes it to `file`, in a run whose clock began at `wall_start`.

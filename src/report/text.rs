@@ -90,7 +90,9 @@ pub fn render_footer(results: &[ScenarioResult], skipped: &[String], exit: Exit,
     for skip in skipped {
         let _ = writeln!(out, "{YELLOW}skipped{YELLOW:#}  {skip}");
     }
-    let passed = results.iter().filter(|result| result.passed()).count();
+    let is_good =
+        |result: &&ScenarioResult| result.passed() && result.keeps_thresholds() && result.health().invalid.is_empty();
+    let passed = results.iter().filter(is_good).count();
     let activations: u64 = results.iter().map(|result| result.totals.requests).sum();
     let style = if exit == Exit::Held { GREEN } else { RED };
     let word = match exit {
@@ -299,7 +301,7 @@ fn render_time(out: &mut String, result: &ScenarioResult) {
         );
     }
     if result.latency.service.count() == 0 {
-        return;
+        return render_health(out, result);
     }
     let median = |latency: &Latency| nanoseconds(latency.quantile_ns(0.5));
     let service = &result.latency.service;
@@ -365,6 +367,10 @@ fn render_load(out: &mut String, result: &ScenarioResult) {
         );
     }
     render_worst(out, result);
+    render_health(out, result);
+}
+
+fn render_health(out: &mut String, result: &ScenarioResult) {
     let health = result.health();
     for evidence in &health.invalid {
         let _ = writeln!(out, "  {RED}invalid{RED:#}   {evidence}");

@@ -315,6 +315,16 @@ impl Step {
         (0..times).map(move |round| round * len..(round + 1) * len)
     }
 
+    /// How long it is to last, where the file says that.
+    pub fn lasts(&self) -> Option<Duration> {
+        match &self.arrive {
+            Arrive::Open(schedule) => {
+                self.repeat.lasts.or_else(|| Some(schedule.duration(self.arrivals.min(TIMED_ARRIVALS_MAX))))
+            }
+            _ => self.repeat.lasts.or_else(|| self.leases_last()),
+        }
+    }
+
     /// How long after its beginning nobody is started any more who should have been before, where it has an end: a
     /// host that is asked for more than it can carry is not asked for hours after.
     pub fn gives_up_after(&self) -> Option<Duration> {

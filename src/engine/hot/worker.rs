@@ -172,7 +172,7 @@ impl<'c> Worker<'c> {
             }
             self.send_drafts();
             self.parting.clear();
-            if self.under_way == 0 && self.resting.is_empty() && (result.is_err() || self.starts.are_over(now_ns)) {
+            if self.under_way == 0 && (result.is_err() || self.starts.are_over(now_ns)) {
                 break;
             }
             self.wait()?;

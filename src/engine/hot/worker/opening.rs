@@ -94,7 +94,8 @@ impl Worker<'_> {
         if sent < len {
             slot.outgoing.extend_from_slice(&rest[sent..]);
         }
-        self.tally.connections += 1;
+        // Where connections are told of one by one they are counted so.
+        self.tally.connections += u64::from(self.drive.tallies);
         self.tally.effort.syn_retries += u64::from(slot.connect_ns >= SYN_RETRY_NS);
         self.connected(at);
         true
