@@ -33,6 +33,26 @@ fn whoever_rests_asks_no_more_often_than_that_leaves() {
 }
 
 #[test]
+fn whoever_still_rests_keeps_no_run_from_its_end() {
+    // A rest is longer than any command of a test may take.
+    let record = loaded(&["--concurrency", "3", "--think", "5m", "--duration", "300ms", "--calm", "0"]);
+    assert_eq!(totals(&record), (3, 3, 3));
+}
+
+#[test]
+fn connections_are_counted_once_whoever_is_told_of_them() {
+    for reuse in ["each", "10", "kept"] {
+        let arguments = ["load", "--requests", "20", "--concurrency", "2", "--calm", "0", "--reuse", reuse];
+        let ran = kmsproof(&[&arguments[..], &["--out", "events=/dev/null", "--out", "json=-"]].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let (requests, _, connections) = totals(&record);
+        let due = if reuse == "each" { 20 } else { 2 };
+        assert_eq!((requests, connections), (20, due), "{reuse}");
+    }
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn connections_come_from_every_source_in_turn_and_end_as_they_are_told() {
     let folder = std::env::temp_dir().join(format!("kmsproof-load-{}", std::process::id()));
