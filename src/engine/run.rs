@@ -329,7 +329,7 @@ impl Crew {
         let plan = &self.run.plan;
         self.fleet.conclude(plan, arrival.activation, exchange, wall);
         if plan.steps[number].host != HostState::Down {
-            self.failures.note(&exchange.answer);
+            self.failures.note(&exchange.answer, exchange.received);
         }
         if let (TableNeeds::Empty, Some(response)) = (plan.host.table, &exchange.answer.response)
             && u64::from(response.count) > self.asked.load(Ordering::Relaxed)
