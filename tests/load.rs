@@ -47,8 +47,14 @@ fn connections_are_counted_once_whoever_is_told_of_them() {
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         let record: Value = serde_json::from_str(&ran.stdout).unwrap();
         let (requests, _, connections) = totals(&record);
-        let due = if reuse == "each" { 20 } else { 2 };
-        assert_eq!((requests, connections), (20, due), "{reuse}");
+        // Who is done with ten sooner than the other takes of the other's ten, over one connection more.
+        let due = match reuse {
+            "each" => 20..=20,
+            "10" => 2..=3,
+            _ => 2..=2,
+        };
+        assert_eq!(requests, 20, "{reuse}");
+        assert!(due.contains(&connections), "{connections} connections of {reuse}");
     }
 }
 

@@ -80,6 +80,8 @@ pub(super) struct Worker<'c> {
     scratch: Vec<u8>,
     /// Whether whoever is due may start.
     may_start: bool,
+    /// Connections that may be opened before sockets have their turn.
+    opens_left: usize,
     /// Where exchanges may go untold.
     express: Option<Box<Express>>,
 }
@@ -149,6 +151,7 @@ impl<'c> Worker<'c> {
             sources: index,
             scratch: vec![0; READ_SIZE],
             may_start: true,
+            opens_left: 0,
             express: (drive.tallies && step.host != HostState::Down).then(|| Box::new(Express::new(crew))),
         })
     }
@@ -176,6 +179,8 @@ impl<'c> Worker<'c> {
                 break;
             }
             self.wait()?;
+            self.opens_left =
+                if self.step.connection.carries_on_after(1) { KEPT_OPENS_AT_A_TIME } else { OPENS_AT_A_TIME };
             self.look_after_timers();
         }
         let overdue = self.starts.overdue(self.clock.now_ns());
@@ -190,11 +195,8 @@ impl<'c> Worker<'c> {
 
     /// Starts whoever is due and has a place.
     fn start_due(&mut self, now_ns: u64) {
-        // Whoever takes turns keeps all seats busy, however many answers came at once; opening takes longer, and
-        // those who are connected are not to wait for it.
-        let mut opens = 0;
         self.starts.look(now_ns);
-        while opens < OPENS_AT_A_TIME {
+        loop {
             let Some(start) = self.starts.peek() else { return };
             let due_ns = start.due_ns.unwrap_or(now_ns);
             if due_ns > now_ns || self.starts.are_over(now_ns) {
@@ -208,11 +210,17 @@ impl<'c> Worker<'c> {
                 self.give_up(start, now_ns);
                 continue;
             }
+            // Whoever takes turns keeps all seats busy, however many answers came at once; opening takes longer, and
+            // those who are connected are not to wait for it. And an answer that is there already lets go of a
+            // connection: a worker that lost its core for a moment would open hundreds for nothing.
+            if self.idle.is_empty() && self.opens_left == 0 {
+                return;
+            }
             let Some(at) = self.place() else {
                 self.is_blocked = true;
                 return;
             };
-            opens += usize::from(self.slots[at].stage == Stage::Free);
+            self.opens_left -= usize::from(self.slots[at].stage == Stage::Free);
             self.starts.take();
             self.begin(at, start, due_ns);
         }
@@ -355,6 +363,8 @@ fn timeout_ns(settings: Settings) -> u64 {
 const EVENTS_AT_A_TIME: usize = 256;
 /// Connections opened in a row before sockets have their turn.
 const OPENS_AT_A_TIME: usize = 64;
+/// The same where an answer may let go of a connection for whoever is next.
+const KEPT_OPENS_AT_A_TIME: usize = 8;
 /// As many random values as are drawn at a time.
 const ORDINALS_AT_A_TIME: u64 = 16;
 /// More than the largest fragment a client takes.

@@ -56,6 +56,8 @@ pub fn offered(yard: &Yard, out: &mut dyn Write) -> Result<()> {
 struct Seen {
     per_s: f64,
     short_gaps_percent: f64,
+    /// How many connections it took.
+    connections: u64,
 }
 
 impl Seen {
@@ -70,7 +72,7 @@ impl Seen {
             return None;
         }
         let short = steady.windows(2).filter(|two| (two[1] - two[0]).as_secs_f64() < mean / 10.0).count();
-        Some(Seen { per_s: 1.0 / mean, short_gaps_percent: short as f64 * 100.0 / gaps })
+        Some(Seen { per_s: 1.0 / mean, short_gaps_percent: short as f64 * 100.0 / gaps, connections: 0 })
     }
 
     fn error_percent(&self, per_s: u64) -> f64 {
@@ -82,11 +84,11 @@ fn rounds(yard: &Yard, host: &FixedHost, per_s: u64) -> Result<Vec<Seen>> {
     let load = Load { kept: true, ..yard.load(&format!("{{ rate = \"{per_s}/s\" }}")) };
     let mut rounds = Vec::new();
     for round in 0..=yard.rounds {
-        yard.bout(host, &load)?;
+        let connections = yard.bout(host, &load)?.result.totals.connections;
         let seen = Seen::of(&host.take_arrivals());
         let seen = seen.ok_or_else(|| Error::other(format!("too few requests came at {per_s}/s to see a rate")))?;
         if round > 0 {
-            rounds.push(seen);
+            rounds.push(Seen { connections, ..seen });
         }
     }
     Ok(rounds)
@@ -96,9 +98,10 @@ fn print(out: &mut dyn Write, asked: u64, rounds: &[Seen], more: &str, met: bool
     let error = median(rounds.iter().map(|seen| seen.error_percent(asked)));
     writeln!(
         out,
-        "  {:<28} seen {:>9.1}/s   off by {error:.3}%{more}  {}",
+        "  {:<28} seen {:>9.1}/s over {:>4.0} connections   off by {error:.3}%{more}  {}",
         format!("{asked}/s asked"),
         median(rounds.iter().map(|seen| seen.per_s)),
+        median(rounds.iter().map(|seen| seen.connections as f64)),
         met_or_not(met && error <= 0.1),
     )
 }
