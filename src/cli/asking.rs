@@ -40,7 +40,8 @@ impl AskingArgs {
 
 fn parse_version(text: &str) -> Result<ProtocolVersion, String> {
     let whole = if text.len() == 1 { format!("{text}.0") } else { text.to_owned() };
-    whole.parse().map_err(|_| format!("`{text}` is no protocol version: expected 4, 5 or 6, or a form like 6.0"))
+    let version = whole.parse().ok().filter(|version| ProtocolVersion::ALL.contains(version));
+    version.ok_or_else(|| format!("`{text}` is no protocol version: expected 4, 5 or 6, or a form like 6.0"))
 }
 
 fn parse_reuse(text: &str) -> Result<ConnectionUse, String> {

@@ -77,7 +77,6 @@ impl DriveArgs {
             (self.workers.is_some(), "--workers"),
             (self.opening_max != OPENING_MAX, "--opening-max"),
             (self.spin.is_some(), "--spin"),
-            (self.late_max.is_some(), "--late-max"),
         ];
         let flags: Vec<&str> = said.into_iter().filter(|(is_said, _)| *is_said).map(|(_, flag)| flag).collect();
         let why = if is_paced { "a host that is kept to a pace" } else { "the portable engine" };

@@ -66,6 +66,10 @@ pub fn execute(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
 
 fn list(plan: &Plan, began: FileTime, out: &mut dyn Write) -> Result<(), Failure> {
     for (number, step) in plan.steps.iter().enumerate() {
+        if step.leases_last().is_some() {
+            writeln!(out, "{}", report::lifecycle_line(plan, number))?;
+            continue;
+        }
         let mut times = plan.times(number);
         // Of one that goes on as long as it is answered: until the first one arrives again.
         let listed = if step.is_open_ended() { step.round_len() } else { step.arrivals() };

@@ -62,8 +62,8 @@ pub struct There {
 pub enum Short {
     /// Each connection is an open file.
     #[error(
-        "{} at a time need {} open files{}, and this process may have {}: {}ulimit -n {needed}",
-        counted(*.open, "connection"), grouped(*.needed), if *.embedded { " (as many again for the embedded host)" } else { "" },
+        "{} at a time {} {} open files{}, and this process may have {}: {}ulimit -n {needed}",
+        counted(*.open, "connection"), if *.open == 1 { "needs" } else { "need" }, grouped(*.needed), if *.embedded { " (as many again for the embedded host)" } else { "" },
         grouped(*.allowed), if *.fits > 0 { format!("say --open-max {fits}, or raise the limit first, with ") } else { "raise the limit first, with ".to_owned() }
     )]
     OpenFiles {

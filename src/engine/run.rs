@@ -1,5 +1,6 @@
 //! Carrying a plan out over sockets.
 
+mod account;
 mod by_leases;
 
 use std::net::SocketAddr;
@@ -11,6 +12,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::Sender as Events;
 use tokio::task::JoinSet;
+
+use account::Account;
 
 use super::attempt::{Attempt, ask};
 use super::clock::Clock;
@@ -82,6 +85,7 @@ pub async fn run_plan(
                 ivs: Repeats::new(),
                 randoms: Repeats::new(),
                 under_way: AtomicU64::new(0),
+                account: Account::default(),
                 idle: Mutex::default(),
                 asked: AtomicU64::new(0),
                 not_empty: OnceLock::new(),
@@ -122,6 +126,8 @@ pub(super) struct Crew {
     pub randoms: Repeats,
     /// How many requests are under way.
     under_way: AtomicU64,
+    /// How the generator does, where no workers keep accounts.
+    account: Account,
     /// Connections that wait for the next call of whoever comes first.
     idle: Mutex<Vec<Kept>>,
     /// How many requests were made.
@@ -141,6 +147,7 @@ impl Crew {
         loop {
             for step in 0..self.run.plan.steps.len() {
                 let result = self.step(step).await;
+                self.tell_account(self.account.close(step)).await;
                 for kept in self.idle.lock().await.drain(..) {
                     kept.connection.close(&self.run.events).await;
                 }
@@ -183,6 +190,7 @@ impl Crew {
                 _ => self.at_their_times(number, arrivals).await?,
             }
         }
+        self.tell_account(self.account.close(number)).await;
         if let (HostState::Down, Some(lab)) = (step.host, &host.lab) {
             lab.set_down(false).await.map_err(lost)?;
         }
@@ -232,6 +240,11 @@ impl Crew {
             if self.may_go_on(self.under_way.load(Ordering::Relaxed) as usize).is_err() {
                 break;
             }
+            let late_max = self.run.terms.drive.late_max;
+            if late_max.is_some_and(|max| clock.now() - due > max) {
+                self.tell_account(self.account.note_missed(number, 1, clock.now())).await;
+                continue;
+            }
             let due = host.pacer.wait_for(due, *clock).await;
             while let Some(arrived) = under_way.try_join_next() {
                 arrived.expect("an arrival does not panic");
@@ -251,10 +264,7 @@ impl Crew {
             arrived.expect("an arrival does not panic");
         }
         if missed > 0 {
-            let now = clock.now();
-            let mut tally = Tally { step: number, from: now, until: now, ..Tally::default() };
-            tally.effort.missed = missed;
-            tell(&self.run.events, Event::Tally(Box::new(tally))).await;
+            self.tell_account(self.account.note_missed(number, missed, clock.now())).await;
         }
         self.may_go_on(self.under_way.load(Ordering::Relaxed) as usize)
     }
@@ -370,7 +380,8 @@ impl Crew {
         let mut attempt = Attempt::new(number, position, due, now, clock.wall());
         let ask = ask(plan, arrival, &machine, &self.fleet, now, attempt.wall());
         self.asked.fetch_add(1, Ordering::Relaxed);
-        self.under_way.fetch_add(1, Ordering::Relaxed);
+        let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
+        self.tell_account(self.account.note_start(number, due, now, under_way)).await;
         tell(events, attempt.announce(&ask)).await;
         let result = self.call(step, arrival, &ask, &mut attempt).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
@@ -379,6 +390,12 @@ impl Crew {
         self.conclude(number, arrival, &exchange, wall);
         tell(events, Event::Exchange(Box::new(exchange))).await;
         now
+    }
+
+    async fn tell_account(&self, told: Option<Box<Tally>>) {
+        if let Some(tally) = told {
+            tell(&self.run.events, Event::Tally(tally)).await;
+        }
     }
 
     async fn call(&self, step: &Step, arrival: &Arrival, ask: &Ask, attempt: &mut Attempt) -> Result<Reply, Failed> {

@@ -100,7 +100,7 @@ impl ScenarioResult {
         });
         // Who is due at once starts one after the other.
         let in_line_ns = bursts.max().unwrap_or(0) * BURST_EACH_NS;
-        in_line_ns + if self.effort.started > 0 { LATE_NS } else { LATE_PORTABLE_NS }
+        in_line_ns + if !self.effort.elapsed.is_zero() { LATE_NS } else { LATE_PORTABLE_NS }
     }
 
     /// The part of their time the workers spent working, when they had enough of it to tell.

@@ -12,7 +12,7 @@ use crate::text::{grouped, harmless};
 /// The heading of the curve.
 pub fn curve_heading() -> String {
     format!(
-        "{BOLD}{:>10} {:>11} {:>9} {:>9} {:>9} {:>7} {:>6}{BOLD:#}\n",
+        "{DIM}times are of responses: from when a request was due to its answer{DIM:#}\n{BOLD}{:>10} {:>11} {:>9} {:>9} {:>9} {:>7} {:>6}{BOLD:#}\n",
         "asked/s", "reached/s", "p50", "p99", "p99.9", "errors", "wrong"
     )
 }
@@ -140,6 +140,7 @@ mod tests {
             + &curve_line(&Trial { rate_per_s: 4_000.0, kind: TrialKind::Climb }, &bad);
         let plain = anstream::adapter::strip_str(&text).to_string();
         insta::assert_snapshot!(plain, @r"
+        times are of responses: from when a request was due to its answer
            asked/s   reached/s       p50       p99     p99.9  errors  wrong
              2,000       2,000   1.00 ms   4.00 ms   9.00 ms   0.00%      0 holds, for longer  ##########
              4,000       2,001   80.0 ms    190 ms    200 ms   0.10%      0 breaks: p99 < 50ms: 190ms  #################

@@ -22,7 +22,7 @@ pub use json::{RunHeader, RunRecord};
 pub use live::Live;
 pub use out::{Format, OutSpec, Reporter};
 pub use pcapng::Recorder;
-pub use plan::{arrival_line, render_plan};
+pub use plan::{arrival_line, lifecycle_line, render_plan};
 pub use probe::{ProbeReport, Subject};
 pub use seconds::Seconds;
 pub use text::{render_footer, render_header, render_heading, render_notes, render_scenario};

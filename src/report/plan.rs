@@ -295,6 +295,17 @@ pub fn arrival_line(plan: &Plan, step: usize, position: usize, due: Option<Durat
     .to_string()
 }
 
+/// A step in which leases say who asks when: that depends on what the host says, so no request of it is listed.
+pub fn lifecycle_line(plan: &Plan, step: usize) -> String {
+    let lasts = plan.steps[step].leases_last().unwrap_or_default();
+    serde_json::json!({
+        "scenario": plan.name, "step": step + 1, "by_leases": true,
+        "activations": plan.steps[step].activations(),
+        "requests_about": plan.steps[step].leased_requests(), "lasts_s": lasts.as_secs_f64(),
+    })
+    .to_string()
+}
+
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const WIDTH: usize = 100;

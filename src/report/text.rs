@@ -93,7 +93,12 @@ pub fn render_footer(results: &[ScenarioResult], skipped: &[String], exit: Exit,
     let is_good =
         |result: &&ScenarioResult| result.passed() && result.keeps_thresholds() && result.health().invalid.is_empty();
     let passed = results.iter().filter(is_good).count();
-    let activations: u64 = results.iter().map(|result| result.totals.requests).sum();
+    let requests: u64 = results.iter().map(|result| result.totals.requests).sum();
+    let unanswered: u64 = results.iter().map(|result| result.unanswered).sum();
+    let done = match unanswered {
+        0 => counted(requests, "activation"),
+        _ => format!("{}, {} unanswered,", counted(requests, "request"), grouped(unanswered)),
+    };
     let style = if exit == Exit::Held { GREEN } else { RED };
     let word = match exit {
         Exit::Held => "PASS",
@@ -103,9 +108,8 @@ pub fn render_footer(results: &[ScenarioResult], skipped: &[String], exit: Exit,
     };
     let _ = writeln!(
         out,
-        "{style}{word}{style:#}  {passed} of {} passed, {} in {}  {DIM}exit {}: {}{DIM:#}",
+        "{style}{word}{style:#}  {passed} of {} passed, {done} in {}  {DIM}exit {}: {}{DIM:#}",
         counted(results.len(), "scenario"),
-        counted(activations, "activation"),
         duration(took),
         exit.code(),
         exit.meaning(),

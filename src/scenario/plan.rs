@@ -337,7 +337,7 @@ impl Step {
     }
 
     /// About how many requests leases make in it.
-    fn leased_requests(&self) -> u64 {
+    pub fn leased_requests(&self) -> u64 {
         let week_s = u64::from(Intervals::DEFAULT.renewal_min) * 60;
         match self.arrive {
             Arrive::Lifecycle { span, .. } => self.activations() * span.as_secs().div_ceil(week_s).max(1),

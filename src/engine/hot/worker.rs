@@ -164,10 +164,12 @@ impl<'c> Worker<'c> {
         }
         self.busy = thread_time();
         let mut result = Ok(());
+        let mut ended_ns = 0;
         loop {
             let now_ns = self.clock.now_ns();
             if result.is_ok() {
                 result = self.crew.may_go_on(self.under_way * self.workers);
+                ended_ns = now_ns;
             }
             self.may_start = result.is_ok();
             if self.may_start {
@@ -183,7 +185,8 @@ impl<'c> Worker<'c> {
                 if self.step.connection.carries_on_after(1) { KEPT_OPENS_AT_A_TIME } else { OPENS_AT_A_TIME };
             self.look_after_timers();
         }
-        let overdue = self.starts.overdue(self.clock.now_ns());
+        // What falls due while the last answers are waited for was not to start any more.
+        let overdue = self.starts.overdue(ended_ns);
         self.tally.effort.due += overdue;
         self.tally.effort.missed += overdue;
         while let Some(at) = self.idle.pop() {
