@@ -27,6 +27,7 @@ pub mod catalog;
 pub mod checks;
 pub mod cli;
 pub mod client;
+pub mod conform;
 pub mod crypto;
 pub mod engine;
 pub mod events;

@@ -7,6 +7,7 @@ mod capacity;
 mod carry_out;
 mod catalog;
 mod common;
+mod conform;
 pub mod decode;
 mod drive;
 mod explain;
@@ -51,6 +52,7 @@ pub struct Cli {
 enum Command {
     Run(Box<run::RunArgs>),
     Load(Box<load::LoadArgs>),
+    Conform(Box<conform::ConformArgs>),
     Plan(plan::PlanArgs),
     Probe(Box<probe::ProbeArgs>),
     Lab(lab::LabArgs),
@@ -71,6 +73,7 @@ pub fn main() -> ExitCode {
     let mut out = Patient::new(anstream::AutoStream::auto(std::io::stdout().lock()));
     let result = match cli.command {
         Command::Run(args) => run::execute(&args).map(ExitCode::from),
+        Command::Conform(args) => conform::execute(&args, &mut out).map(ExitCode::from),
         Command::Load(args) => load::execute(&args).map(ExitCode::from),
         Command::Plan(args) => plan::execute(&args, &mut out).map(ExitCode::from),
         Command::Probe(args) => probe::execute(&args, &mut out),

@@ -14,6 +14,7 @@ mod fleet;
 mod hot;
 mod leases;
 pub mod limits;
+mod line;
 mod memory;
 mod pacer;
 mod resolve;
@@ -32,6 +33,7 @@ pub use connection::{Connection, Failed, Settings, Way};
 pub use embedded::EmbeddedLab;
 #[cfg(target_os = "linux")]
 pub(crate) use hot::{Poll, Ready, Wheel, pin, thread_time};
+pub use line::TcpHost;
 pub use pacer::Pacer;
 pub use resolve::{Unresolved, resolve};
 pub use run::{HostUnderTest, run_plan};

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,7 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::LabHost;
-use crate::proto::{HostAssociation, HostConfig};
+use super::session::{Action, Session, lock};
+use crate::proto::HostConfig;
 use crate::wire::kms::ActivationRequest;
 use crate::wire::rpc::MAX_FRAGMENT;
 use crate::wire::{FileTime, Hresult};
@@ -167,7 +168,8 @@ impl LabListener {
             connections.spawn(async move {
                 let _place = place;
                 // A connection that breaks is its client's affair.
-                let _ = serve_connection(stream, peer, config, (&host, &turn), &clock, &observer).await;
+                let leaving = Leaving { host: &host, session: Session::new(&host, config, open) };
+                let _ = serve_connection(stream, peer, leaving, (&host, &turn), &clock, &observer).await;
             });
         }
         connections.shutdown().await;
@@ -185,20 +187,28 @@ impl ClosedLab {
     }
 }
 
-fn lock(host: &Mutex<LabHost>) -> MutexGuard<'_, LabHost> {
-    host.lock().unwrap_or_else(PoisonError::into_inner)
+/// A connection that the host hears the end of, whatever ends it.
+struct Leaving<'h> {
+    host: &'h Mutex<LabHost>,
+    session: Session,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.session.handle_end(self.host);
+    }
 }
 
 async fn serve_connection(
     mut stream: TcpStream,
     peer: SocketAddr,
-    config: HostConfig,
+    mut leaving: Leaving<'_>,
     (host, turn): (&Mutex<LabHost>, &Mutex<Option<Instant>>),
     clock: &HostClock,
     observer: &Observer,
 ) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut association = HostAssociation::new(config);
+    let session = &mut leaving.session;
     let mut buffer = vec![0; 8192];
     loop {
         let Ok(read) = tokio::time::timeout(IDLE_MAX, stream.read(&mut buffer)).await else { return Ok(()) };
@@ -206,37 +216,29 @@ async fn serve_connection(
         if read == 0 {
             return Ok(());
         }
-        association.handle_bytes(&buffer[..read]);
-        while let Some(call) = association.poll_call() {
-            let (request, answer, manner, spacing) = {
-                let mut host = lock(host);
-                let (request, answer) = host.respond(&call.payload, clock());
-                (request, answer, host.manner(), host.spacing())
-            };
-            let code = answer.as_ref().err().copied().unwrap_or(Hresult::OK);
-            observer(&Served { peer, request: request.as_ref(), code });
-            if let Some(spacing) = spacing {
-                tokio::time::sleep_until(next_turn(turn, spacing)).await;
+        session.handle_bytes(host, &buffer[..read], clock(), &mut |request, code| {
+            observer(&Served { peer, request, code });
+        });
+        while let Some(action) = session.poll_action() {
+            match action {
+                Action::Send(bytes) => {
+                    // A client that does not read must not keep its place for ever.
+                    let written = tokio::time::timeout(IDLE_MAX, stream.write_all(&bytes)).await;
+                    let Ok(written) = written else { return Ok(()) };
+                    written?;
+                }
+                Action::Wait(wait) => tokio::time::sleep(wait).await,
+                Action::TakeTurn(spacing) => tokio::time::sleep_until(next_turn(turn, spacing)).await,
+                Action::HangUp => return Ok(()),
+                Action::Reset => return stream.set_zero_linger(),
+                Action::Finish => {
+                    // Half-close and drain: closing over unread bytes would reset the answer away.
+                    stream.shutdown().await?;
+                    let drain = async { while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {} };
+                    let _ = tokio::time::timeout(DRAIN_MAX, drain).await;
+                    return Ok(());
+                }
             }
-            if !manner.delay.is_zero() {
-                tokio::time::sleep(manner.delay).await;
-            }
-            if manner.hang_up {
-                return Ok(());
-            }
-            association.answer(&call, answer.as_deref().map_err(|code| *code));
-        }
-        if let Some(bytes) = association.poll_transmit() {
-            // A client that does not read must not keep its place for ever.
-            let Ok(written) = tokio::time::timeout(IDLE_MAX, stream.write_all(&bytes)).await else { return Ok(()) };
-            written?;
-        }
-        if association.is_closing() {
-            // Half-close and drain: closing over unread bytes would reset the answer away.
-            stream.shutdown().await?;
-            let drain = async { while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {} };
-            let _ = tokio::time::timeout(DRAIN_MAX, drain).await;
-            return Ok(());
         }
     }
 }

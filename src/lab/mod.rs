@@ -11,9 +11,13 @@ mod fault;
 mod listener;
 mod responder;
 mod rules;
+mod session;
 mod table;
+mod tamper;
 
 pub use door::Manner;
 pub use fault::{Fault, Faults, FaultsError, Place, UnknownFault};
 pub use listener::{BindError, ClosedLab, HostClock, LabListener, Observer, Served};
 pub use responder::{HostIdentity, LabHost};
+pub use session::{Action, Session};
+pub use tamper::End;

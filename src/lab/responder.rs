@@ -1,5 +1,7 @@
 //! From an enveloped request to an enveloped answer.
 
+use std::collections::HashMap;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -7,6 +9,7 @@ use super::conduct::Conduct;
 use super::door::{Door, Manner};
 use super::fault::Faults;
 use super::rules::{Caller, Grant, Rules};
+use super::tamper::Tamper;
 use crate::catalog::Application;
 use crate::client::identity::ClientId;
 use crate::crypto::envelope::{self, SealV5, SealV6, Sealing};
@@ -57,7 +60,12 @@ pub struct LabHost {
     door: Door,
     random: ChaCha8Rng,
     faults: Faults,
+    tamper: Tamper,
     seed: u64,
+    connections: u64,
+    /// Association groups, each with how many connections are in it.
+    groups: HashMap<u32, usize>,
+    is_dead: bool,
 }
 
 impl LabHost {
@@ -68,15 +76,26 @@ impl LabHost {
         // answer with the IV it was asked with.
         random.set_stream(u64::MAX);
         let (rules, door, faults) = (Rules::default(), Door::default(), Faults::default());
-        LabHost { identity, rules, door, random, faults, seed }
+        LabHost {
+            identity,
+            rules,
+            door,
+            random,
+            faults,
+            tamper: Tamper::default(),
+            seed,
+            connections: 0,
+            groups: HashMap::new(),
+            is_dead: false,
+        }
     }
 
     /// A host with these faults, and no others. Their chances follow from its seed.
     #[must_use]
     pub fn with_faults(self, faults: Faults) -> LabHost {
-        let (mut conduct, mut door) = (Conduct::default(), Door::default());
-        faults.install(&mut conduct, &mut door, self.seed);
-        LabHost { rules: Rules::of(conduct), door, faults, ..self }
+        let (mut conduct, mut door, mut tamper) = (Conduct::default(), Door::default(), Tamper::default());
+        faults.install(&mut conduct, &mut door, &mut tamper, self.seed);
+        LabHost { rules: Rules::of(conduct), door, tamper, faults, ..self }
     }
 
     /// Its faults; an honest host has none.
@@ -103,7 +122,39 @@ impl LabHost {
 
     /// Whether it lets one more connection in while `open` are.
     pub fn admits(&self, open: usize) -> bool {
-        self.door.admits(open)
+        !self.is_dead && self.door.admits(open)
+    }
+
+    pub(super) fn tamper(&mut self) -> &mut Tamper {
+        &mut self.tamper
+    }
+
+    /// It serves nobody any more, as a process that has crashed.
+    pub(super) fn die(&mut self) {
+        self.is_dead = true;
+    }
+
+    /// The number of a connection, from 0.
+    pub(super) fn next_connection(&mut self) -> u64 {
+        self.connections += 1;
+        self.connections - 1
+    }
+
+    pub(super) fn has_group(&self, group: u32) -> bool {
+        self.groups.contains_key(&group)
+    }
+
+    pub(super) fn join_group(&mut self, group: u32) {
+        *self.groups.entry(group).or_default() += 1;
+    }
+
+    pub(super) fn leave_group(&mut self, group: u32) {
+        if let Some(members) = self.groups.get_mut(&group) {
+            *members -= 1;
+            if *members == 0 {
+                self.groups.remove(&group);
+            }
+        }
     }
 
     /// The least time between two answers, if there is one.

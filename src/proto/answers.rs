@@ -10,7 +10,7 @@ use crate::wire::rpc::{
 
 /// A bind or an alter_context that awaits its answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Opening<'a> {
+pub struct Opening<'a> {
     /// The call id it was sent with.
     pub call_id: u32,
     /// The flags it was sent with.
@@ -23,7 +23,7 @@ pub(super) struct Opening<'a> {
 
 /// What an association is opened or widened by.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Step<'a> {
+pub enum Step<'a> {
     /// A bind, to this port if it is known.
     Bind { port: Option<u16> },
     /// An alter_context, after a bind with that answer if it is known.
@@ -31,7 +31,7 @@ pub(super) enum Step<'a> {
 }
 
 /// Reads the answer to a bind or an alter_context.
-pub(super) fn read_ack(checks: &mut Checks, frame: &[u8], opening: Opening<'_>) -> Result<BindAck, FailureKind> {
+pub fn read_ack(checks: &mut Checks, frame: &[u8], opening: Opening<'_>) -> Result<BindAck, FailureKind> {
     let pdu = read_frame(checks, frame, opening.call_id, opening.flags)?;
     match (opening.step, pdu.body) {
         (Step::Bind { port }, Body::BindAck(ack)) => {
@@ -77,7 +77,7 @@ fn not_accepted(offered: &Bind, ack: &BindAck) -> FailureKind {
 }
 
 /// Reads one PDU of the answer to a call; `None` while fragments are still to come.
-pub(super) fn read_reply(
+pub fn read_reply(
     checks: &mut Checks,
     assembler: &mut Assembler,
     frame: &[u8],
@@ -107,11 +107,19 @@ pub(super) fn read_reply(
     Ok(Some(body))
 }
 
+/// Reads a PDU that answers something that was wrong on purpose: whatever it is, its header and its form are judged.
+pub fn read_other(checks: &mut Checks, frame: &[u8], call_id: u32) {
+    verify::check_header(checks, PduView(frame), call_id, Flags::WHOLE);
+    match Pdu::decode(frame) {
+        Ok(Pdu { body: Body::Fault(fault), .. }) => verify::check_fault(checks, PduView(frame), &fault),
+        Ok(_) => {}
+        Err(error) => return checks.fail_decode(CheckId::WellFormed, &error),
+    }
+    checks.judge(CheckId::WellFormed, true, Default::default);
+}
+
 /// The contexts a host accepted that a call can be made in, and the syntax of each.
-pub(super) fn accepted<'a>(
-    offered: &'a Bind,
-    ack: &'a BindAck,
-) -> impl Iterator<Item = (&'a ContextElement, TransferSyntax)> {
+pub fn accepted<'a>(offered: &'a Bind, ack: &'a BindAck) -> impl Iterator<Item = (&'a ContextElement, TransferSyntax)> {
     ack.results
         .iter()
         .zip(&offered.contexts)

@@ -60,6 +60,8 @@ pub struct HostAssociation {
     outgoing: Vec<u8>,
     calls: VecDeque<HostCall>,
     closing: bool,
+    /// A group of other connections that this one may join.
+    allowed_group: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +85,13 @@ impl HostAssociation {
             outgoing: Vec::new(),
             calls: VecDeque::new(),
             closing: false,
+            allowed_group: None,
         }
+    }
+
+    /// Whoever binds with this association group, which another connection is in, is let into it.
+    pub fn allow_group(&mut self, group: u32) {
+        self.allowed_group = Some(group);
     }
 
     /// Answers a call: with an enveloped response, or with a code.
@@ -137,6 +145,16 @@ impl HostAssociation {
         self.calls.pop_front()
     }
 
+    /// Whether a bind was accepted.
+    pub fn is_bound(&self) -> bool {
+        self.bound
+    }
+
+    /// The association group it is in, once it is bound.
+    pub fn group(&self) -> u32 {
+        self.config.assoc_group
+    }
+
     /// Whether the connection is to be closed once everything was sent.
     pub fn is_closing(&self) -> bool {
         self.closing
@@ -184,8 +202,12 @@ impl HostAssociation {
         }
         let features = bind.contexts.iter().filter(|context| features_of(context).is_some()).count();
         let empty = bind.contexts.iter().any(|context| context.transfer.is_empty());
-        if features > 1 || empty || bind.assoc_group != 0 {
+        let joins = bind.assoc_group == 0 || self.allowed_group == Some(bind.assoc_group);
+        if features > 1 || empty || !joins {
             return self.refuse_bind(call_id, RejectReason::NOT_SPECIFIED);
+        }
+        if bind.assoc_group != 0 {
+            self.config.assoc_group = bind.assoc_group;
         }
         self.bound = true;
         let size = bind.max_xmit_frag.min(bind.max_recv_frag).clamp(MIN_FRAGMENT, MAX_FRAGMENT) & !7;

@@ -10,7 +10,7 @@
 //! [`Answer`] with every check of [`verify`] done, and [`Outcome`] says what a
 //! Windows client would conclude from it.
 
-mod answers;
+pub mod answers;
 mod ask;
 mod association;
 pub mod express;

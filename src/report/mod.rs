@@ -2,6 +2,7 @@
 //! files, `file` where they go, and [`plain`] the words and numbers people read in all of them.
 
 mod capacity;
+mod conform;
 mod file;
 mod hgrm;
 mod journal;
@@ -16,6 +17,7 @@ mod seconds;
 mod text;
 
 pub use capacity::{capacity_record, curve_heading, curve_line, render_capacity};
+pub use conform::{case_lines, case_records, check_lines, conform_footer, conversation};
 pub use file::{OutFile, Patient};
 pub use journal::Journal;
 pub use json::{RunHeader, RunRecord};

@@ -11,24 +11,28 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "caps-at-ten-for-ever",
         does: "Never keeps more than ten machines, whatever N policy it is asked for.",
         hurts: "Windows clients: the count never reaches the 25 they need, and none is ever activated.",
+        caught_by: &[],
         install: Install::Answers(|host, _| host.table.entries_most = 10),
     },
     Fault {
         name: "count-sticks-at-one",
         does: "Answers every machine with a count of one.",
         hurts: "Every client: none is ever activated, as if all were clones of one another.",
+        caught_by: &[],
         install: Install::Answers(|host, _| host.tell(|_, count| count.min(1))),
     },
     Fault {
         name: "counts-applications-together",
         does: "Keeps one count for Windows and every Office.",
         hurts: "The admin: Office machines activate Windows ones before there are enough of them, and push them out.",
+        caught_by: &[],
         install: Install::Answers(|host, _| host.table_of(|_, _| Guid::NIL)),
     },
     Fault {
         name: "counts-clients-and-servers-apart",
         does: "Keeps one count for machines that need 25 or more and another for those that need fewer.",
         hurts: "Small networks: 24 Windows clients and a server do not make 25, though they should.",
+        caught_by: &[],
         install: Install::Answers(|host, _| {
             host.table_of(|caller, table| if caller.n_policy < CLIENT_N_POLICY { other(table, 1) } else { table });
         }),
@@ -37,6 +41,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "counts-clones-apart",
         does: "Counts a client machine id again for every machine name it comes with.",
         hurts: "The admin: machines cloned without sysprep seem in order, until an honest host counts them once.",
+        caught_by: &[],
         install: Install::Answers(|host, _| {
             host.entry_of(|caller, entry| {
                 let units = caller.name.iter().flat_map(|name| name.units());
@@ -48,6 +53,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "counts-renewals-twice",
         does: "Counts a machine again each time it asks.",
         hurts: "The admin: five requests of one machine activate it, and the count says nothing of the network.",
+        caught_by: &[],
         install: Install::Answers(|host, _| {
             let mut requests = 0;
             host.entry_of(move |_, entry| {
@@ -60,42 +66,49 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "evicts-newest",
         does: "Gives up its newest entry, not its oldest, when its table is full.",
         hurts: "Machines that renew: they fall out at once while those long gone stay, and the count falls too early.",
+        caught_by: &[],
         install: Install::Answers(|host, _| host.table.newest_gives_way = true),
     },
     Fault {
         name: "expires-after-a-week",
         does: "Forgets a machine seven days after it was last seen, not thirty.",
         hurts: "Networks near the threshold: the count falls below it between two renewals.",
+        caught_by: &[],
         install: Install::Answers(|host, _| host.table.lifetime = Duration::from_secs(7 * 24 * 3600)),
     },
     Fault {
         name: "forgets-to-count-requester",
         does: "Answers with the count as it was before the requester came.",
         hurts: "The machine that completes the threshold: it is refused, and has to ask again two hours later.",
+        caught_by: &[],
         install: Install::Answers(|host, _| host.tell(|tally, count| count.min(tally.before))),
     },
     Fault {
         name: "loses-updates",
         does: "Loses one in a thousand machines new to it: it is answered, and not in the table afterwards.",
         hurts: "Large networks under load: the count is a little too low, in a way nobody can repeat.",
+        caught_by: &[],
         install: Install::Answers(|host, lots| host.lose(lots.one_in(1000))),
     },
     Fault {
         name: "never-caps",
         does: "Keeps every machine, far beyond twice the largest N policy it was asked for.",
         hurts: "The admin who watches the count: it goes past the 50 a genuine host reports at most.",
+        caught_by: &[],
         install: Install::Answers(|host, _| host.table.entries_least = UNCAPPED),
     },
     Fault {
         name: "never-expires",
         does: "Keeps a machine for ever once it was seen.",
         hurts: "The admin: a network that shrank below the threshold goes on being activated.",
+        caught_by: &[],
         install: Install::Answers(|host, _| host.table.lifetime = Duration::MAX),
     },
     Fault {
         name: "stops-at-n",
         does: "Keeps as many machines as the largest N policy it was asked for, not twice as many.",
         hurts: "Networks at the threshold: there is no reserve, and one machine pushes another out.",
+        caught_by: &[],
         install: Install::Answers(|host, _| host.table.entries_per_n = 1),
     },
 ];

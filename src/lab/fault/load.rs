@@ -15,6 +15,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "drops-one-in-fifty",
         does: "Closes the connection in place of one answer in fifty; the client is counted.",
         hurts: "One client in fifty: it shows 0xC004F074 and tries again two hours later.",
+        caught_by: &[],
         install: Install::Connections(|door, lots| {
             let mut lot = lots.one_in(50);
             door.carry(move |manner| manner.hang_up |= lot());
@@ -24,12 +25,14 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "forgets-on-outage",
         does: "Has forgotten every client when it comes back from an outage.",
         hurts: "Every client that asks next: below the threshold again, until enough others have asked.",
+        caught_by: &[],
         install: Install::Answers(|host, _| host.forgets_when_down = true),
     },
     Fault {
         name: "mixes-up-connections",
         does: "Answers one client in ten with the client machine id of the one before it.",
         hurts: "That client: it cannot trust the answer, and shows 0x8007000D.",
+        caught_by: &[],
         install: Install::Answers(|host, lots| {
             let (mut lot, mut before) = (lots.one_in(10), None);
             host.write(move |response| {
@@ -48,6 +51,7 @@ pub(super) static FAULTS: &[Fault] = &[
                hundredth of a second of one another.",
         hurts: "Clients on a busy morning: they cannot trust the answer, and show 0x8007000D; a test with one client at \
                 a time finds nothing.",
+        caught_by: &[],
         install: Install::Answers(|host, lots| {
             let is_busy = Arc::new(AtomicBool::new(false));
             let noticed = Arc::clone(&is_busy);
@@ -71,12 +75,14 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "refuses-fifth-connection",
         does: "Resets a connection while four others are open.",
         hurts: "Whoever comes fifth, when a lecture begins and a room of machines is switched on.",
+        caught_by: &[],
         install: Install::Connections(|door, _| door.open_max = Some(4)),
     },
     Fault {
         name: "second-office-refused",
         does: "Refuses a machine's second Office product with 0xC004F042, though it would serve it as the first.",
         hurts: "Machines with Office and Visio or Project: whichever asks second is never activated.",
+        caught_by: &[],
         install: Install::Answers(|host, _| {
             let (mut life, mut first_office) = (0, HashMap::<Guid, Guid>::new());
             host.rule(Rule::Product, move |asked, honest| {
@@ -98,18 +104,21 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "serves-500-a-second",
         does: "Serves 500 requests a second, one after the other, and lets the others wait their turn.",
         hurts: "A network that asks faster than that: each client waits longer than the one before.",
+        caught_by: &[],
         install: Install::Connections(|door, _| door.serves_per_s = Some(500)),
     },
     Fault {
         name: "serves-2000-a-second",
         does: "Serves 2,000 requests a second, one after the other, and lets the others wait their turn.",
         hurts: "A network that asks faster than that: each client waits longer than the one before.",
+        caught_by: &[],
         install: Install::Connections(|door, _| door.serves_per_s = Some(2_000)),
     },
     Fault {
         name: "slows-down-with-load",
         does: "Takes a twentieth of a millisecond longer for each request than for the one before, up to half a second.",
         hurts: "Large networks: a host that was fast in the morning is slow by noon.",
+        caught_by: &[],
         install: Install::Connections(|door, _| {
             let mut served = 0;
             door.carry(move |manner| {

@@ -28,6 +28,7 @@ use std::sync::LazyLock;
 
 use super::conduct::Conduct;
 use super::door::Door;
+use super::tamper::Tamper;
 use lots::Lots;
 
 /// One way to break a rule.
@@ -39,6 +40,9 @@ pub struct Fault {
     pub does: &'static str,
     /// Which client or admin that hurts, and how, in one sentence.
     pub hurts: &'static str,
+    /// The conformance cases and checks that must find it, each with the field it must name: `rpc/bind/accepted` or
+    /// `rpc/bind/second-bind#reply`. None, where it shows only over months or under load: scenarios find it then.
+    pub caught_by: &'static [&'static str],
     install: Install,
 }
 
@@ -49,6 +53,8 @@ pub enum Place {
     Answers,
     /// In what it does with connections, which whoever carries its bytes has to ask it for.
     Connections,
+    /// In the PDUs that carry requests and answers.
+    Pdus,
 }
 
 /// The one function of a fault, by what it changes.
@@ -56,6 +62,7 @@ pub enum Place {
 enum Install {
     Answers(fn(&mut Conduct, Lots)),
     Connections(fn(&mut Door, Lots)),
+    Pdus(fn(&mut Tamper, Lots)),
 }
 
 impl Fault {
@@ -82,6 +89,7 @@ impl Fault {
         match self.install {
             Install::Answers(_) => Place::Answers,
             Install::Connections(_) => Place::Connections,
+            Install::Pdus(_) => Place::Pdus,
         }
     }
 }
@@ -119,12 +127,13 @@ impl Faults {
         self.joined(", ")
     }
 
-    pub(super) fn install(&self, conduct: &mut Conduct, door: &mut Door, seed: u64) {
+    pub(super) fn install(&self, conduct: &mut Conduct, door: &mut Door, tamper: &mut Tamper, seed: u64) {
         for fault in &self.0 {
             let lots = Lots::new(seed, fault.name);
             match fault.install {
                 Install::Answers(install) => install(conduct, lots),
                 Install::Connections(install) => install(door, lots),
+                Install::Pdus(install) => install(tamper, lots),
             }
         }
     }

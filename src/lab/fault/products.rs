@@ -10,6 +10,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "ignores-application",
         does: "Serves a counted id of the catalogue whichever application the client names.",
         hurts: "The admin: machines are counted in an application that is not theirs.",
+        caught_by: &[],
         install: Install::Answers(|host, _| {
             host.rule(Rule::Product, |asked, honest| {
                 let mut sharing = catalog::by_counted_id(asked.request.kms_counted_id);
@@ -21,12 +22,14 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "serves-everything",
         does: "Serves every product: retail ones, unknown ones, and those of another application too.",
         hurts: "The admin: products without a volume licence are activated.",
+        caught_by: &[],
         install: Install::Answers(|host, _| host.rule(Rule::Product, |_, _| Ok(()))),
     },
     Fault {
         name: "serves-no-office",
         does: "Serves Windows alone and refuses every Office, as a host without an Office host key.",
         hurts: "Office clients: they are refused with 0xC004F042.",
+        caught_by: &[],
         install: Install::Answers(|host, _| {
             host.rule(Rule::Product, |asked, honest| match asked.request.application_id {
                 windows if windows == Application::Windows.guid() => honest,
@@ -38,6 +41,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "wrong-code-for-product",
         does: "Refuses a product it does not serve with 0xC004F015, not 0xC004F042.",
         hurts: "The admin: the code says that the client lacks a license, and so the search begins at the wrong end.",
+        caught_by: &[],
         install: Install::Answers(|host, _| {
             host.rule(Rule::Product, |_, honest| honest.map_err(|_| Hresult::SKU_NOT_INSTALLED));
         }),

@@ -1,0 +1,101 @@
+//! A host as the cases see it: connections that carry bytes, and how long to wait for them.
+
+use std::time::Duration;
+
+use crate::wire::FileTime;
+
+/// A host that is put to the test.
+pub trait Host {
+    /// Opens a connection; the words say why there is none.
+    fn connect(&mut self) -> Result<Box<dyn Line>, String>;
+
+    /// The port connected to, which a host's secondary address names.
+    fn port(&self) -> u16;
+
+    /// What our own clock shows.
+    fn wall(&self) -> FileTime;
+
+    /// Waits as long as must lie between two requests to this host.
+    fn pace(&mut self) {}
+
+    /// Lets time go by.
+    fn rest(&mut self, time: Duration);
+
+    /// Whether requests to it have to lie so far apart that no case should make hundreds.
+    fn is_paced(&self) -> bool {
+        false
+    }
+}
+
+/// One connection to it.
+pub trait Line {
+    /// Sends bytes at once. When it cannot, what the host did shows in what is heard next.
+    fn send(&mut self, bytes: &[u8]);
+
+    /// Sends nothing more; the host can still be heard.
+    fn finish(&mut self);
+
+    /// Breaks the connection off with a RST.
+    fn reset(&mut self);
+
+    /// Waits for whatever comes next.
+    fn hear(&mut self, patience: Patience) -> Heard;
+}
+
+/// How long to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// As long as an answer may take.
+    Answer,
+    /// As long as a host that closes may take to.
+    Close,
+    /// Long enough to say that nothing comes.
+    Silence,
+}
+
+/// What came next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// Nothing, while the connection stayed open.
+    Nothing,
+    /// The end of the connection.
+    End(Closing),
+}
+
+/// How a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Closing {
+    /// It is open.
+    Open,
+    /// The host closed it with a FIN.
+    Fin,
+    /// It was broken off with a RST.
+    Reset,
+}
+
+impl std::fmt::Display for Closing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Closing::Open => "open",
+            Closing::Fin => "closed with a FIN",
+            Closing::Reset => "closed with a RST",
+        })
+    }
+}
+
+/// A connection that was closed from this side.
+pub(super) struct NoLine;
+
+impl Line for NoLine {
+    fn send(&mut self, _bytes: &[u8]) {}
+
+    fn finish(&mut self) {}
+
+    fn reset(&mut self) {}
+
+    fn hear(&mut self, _patience: Patience) -> Heard {
+        Heard::End(Closing::Fin)
+    }
+}

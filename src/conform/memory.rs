@@ -1,0 +1,146 @@
+//! The lab host as something to put cases to, in memory and without waiting.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::host::{Closing, Heard, Host, Line, Patience};
+use crate::lab::{Action, Faults, HostIdentity, LabHost, Session};
+use crate::proto::HostConfig;
+use crate::wire::FileTime;
+
+/// A lab host without sockets. Its time goes on only when somebody waits.
+#[derive(Debug)]
+pub struct MemoryHost {
+    host: Arc<Mutex<LabHost>>,
+    open: Arc<AtomicUsize>,
+    groups: u32,
+    now: FileTime,
+}
+
+impl MemoryHost {
+    /// A host with these faults.
+    pub fn new(faults: Faults, seed: u64, now: FileTime) -> MemoryHost {
+        let host = LabHost::new(HostIdentity::default(), seed).with_faults(faults);
+        MemoryHost { host: Arc::new(Mutex::new(host)), open: Arc::default(), groups: 0, now }
+    }
+}
+
+impl Host for MemoryHost {
+    fn connect(&mut self) -> Result<Box<dyn Line>, String> {
+        let open = self.open.load(Ordering::Relaxed);
+        let admitted = self.host.lock().map_err(|error| error.to_string())?.admits(open);
+        self.groups += 1;
+        let config = HostConfig { port: self.port(), assoc_group: FIRST_GROUP + self.groups, ..HostConfig::default() };
+        let mut line = MemoryLine {
+            session: Session::new(&self.host, config, open),
+            host: Arc::clone(&self.host),
+            open: Arc::clone(&self.open),
+            coming: VecDeque::new(),
+            now: self.now,
+        };
+        self.open.fetch_add(1, Ordering::Relaxed);
+        if !admitted {
+            line.coming.push_back(Coming::End(Closing::Reset));
+        }
+        Ok(Box::new(line))
+    }
+
+    fn port(&self) -> u16 {
+        crate::wire::kms::PORT
+    }
+
+    fn wall(&self) -> FileTime {
+        self.now
+    }
+
+    fn rest(&mut self, time: Duration) {
+        self.now = FileTime(self.now.0 + (time.as_nanos() / 100) as u64);
+    }
+}
+
+struct MemoryLine {
+    session: Session,
+    host: Arc<Mutex<LabHost>>,
+    open: Arc<AtomicUsize>,
+    coming: VecDeque<Coming>,
+    now: FileTime,
+}
+
+/// What is on its way.
+enum Coming {
+    Bytes(Vec<u8>),
+    After(Duration),
+    End(Closing),
+}
+
+impl MemoryLine {
+    fn is_ending(&self) -> bool {
+        matches!(self.coming.back(), Some(Coming::End(_)))
+    }
+}
+
+impl Line for MemoryLine {
+    fn send(&mut self, bytes: &[u8]) {
+        if self.is_ending() {
+            return;
+        }
+        self.session.handle_bytes(&self.host, bytes, self.now, &mut |_, _| {});
+        while let Some(action) = self.session.poll_action() {
+            self.coming.push_back(match action {
+                Action::Send(bytes) => Coming::Bytes(bytes),
+                Action::Wait(wait) | Action::TakeTurn(wait) => Coming::After(wait),
+                Action::Finish | Action::HangUp => Coming::End(Closing::Fin),
+                Action::Reset => Coming::End(Closing::Reset),
+            });
+        }
+    }
+
+    fn finish(&mut self) {
+        if !self.is_ending() {
+            self.coming.push_back(Coming::End(Closing::Fin));
+        }
+    }
+
+    fn reset(&mut self) {
+        self.coming.clear();
+        self.coming.push_back(Coming::End(Closing::Reset));
+        self.session.handle_end(&self.host);
+    }
+
+    fn hear(&mut self, patience: Patience) -> Heard {
+        let mut left = match patience {
+            Patience::Answer => Duration::from_secs(5),
+            Patience::Close => Duration::from_secs(2),
+            Patience::Silence => Duration::from_millis(50),
+        };
+        loop {
+            match self.coming.pop_front() {
+                None => return Heard::Nothing,
+                Some(Coming::Bytes(bytes)) => return Heard::Bytes(bytes),
+                Some(Coming::End(closing)) => {
+                    self.coming.push_front(Coming::End(closing));
+                    return Heard::End(closing);
+                }
+                Some(Coming::After(wait)) => match wait.checked_sub(left) {
+                    Some(more) if !more.is_zero() => {
+                        self.coming.push_front(Coming::After(more));
+                        return Heard::Nothing;
+                    }
+                    _ => left -= wait,
+                },
+            }
+        }
+    }
+}
+
+impl Drop for MemoryLine {
+    fn drop(&mut self) {
+        self.session.handle_end(&self.host);
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Any number but 0 serves.
+const FIRST_GROUP: u32 = 0x6b6d_0000;

@@ -1,0 +1,24 @@
+//! The conformance suite: what hosts are held to, case by case.
+//!
+//! A [`Case`] is a requirement with a clause for a name and a short program. The program talks to
+//! the host over a [`Talk`], which does every check there is on whatever the host says, and holds
+//! each thing it looks at against a set of outcomes ([`accept`]): what is answered, what becomes of
+//! the connection, and how good that is. [`run`] puts cases to a host one after the other, with an
+//! ordinary exchange after each, so that a host that dies is found out at the case that killed it.
+//! What an outcome costs is decided there and not in the case.
+//!
+//! A new case goes to the file of its clause in `cases/`; a new fault that it must find, to
+//! `lab/fault/`. Nothing in here knows a socket: a [`host::Host`] is one, or the lab host in memory.
+
+pub mod accept;
+mod case;
+pub mod cases;
+pub mod host;
+mod memory;
+mod run;
+mod talk;
+
+pub use case::{Capability, Case, Confidence, Level};
+pub use memory::MemoryHost;
+pub use run::{CaseResult, CheckResult, Options, Run, Verdict, run};
+pub use talk::{Judged, NO_SYNTAX, Said, Service, Stop, Talk};

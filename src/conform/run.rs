@@ -1,0 +1,383 @@
+//! Putting cases to a host: an ordinary exchange first, after every case and last, so that whatever
+//! breaks a host is told of at the case that did it.
+
+use std::collections::BTreeMap;
+
+use super::accept::{Grade, Mismatch, Then, Want, ok};
+use super::case::{Capability, Case, Confidence, Level};
+use super::cases;
+use super::host::{Closing, Host, Patience};
+use super::talk::{Judged, Said, Service, Shared, Stop, Talk};
+use crate::client::Randomness;
+use crate::proto::verify::{CheckId, Checks, Finding, History, Level as CheckLevel};
+use crate::wire::rpc::{Flags, ResultCode, SyntaxId, TransferSyntax};
+
+/// How cases are put to a host.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whether what is not strict fails.
+    pub strict: bool,
+    /// Whether cases run that may leave the host worse than it was.
+    pub disruptive: bool,
+    /// What randoms follow from.
+    pub seed: u64,
+    /// What is asked for in ordinary calls.
+    pub service: Service,
+}
+
+/// What became of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The host does what is required.
+    Pass,
+    /// It does otherwise, and known hosts that serve Windows clients well do so too.
+    NonStrict,
+    /// It does not.
+    Fail,
+    /// What it does is worth knowing, and never wrong.
+    Recorded,
+    /// The question does not arise with this host.
+    NotApplicable,
+    /// The case was not run.
+    Skip,
+    /// It could not be told.
+    Inconclusive,
+    /// It fails as the list of known failures says.
+    KnownFailure,
+    /// It is on the list of known failures, and passes, or fails otherwise.
+    UnexpectedPass,
+    /// It is on the list of those that come out now so and now so.
+    Flapping,
+}
+
+impl Verdict {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::NonStrict => "non-strict",
+            Verdict::Fail => "fail",
+            Verdict::Recorded => "recorded",
+            Verdict::NotApplicable => "not-applicable",
+            Verdict::Skip => "skip",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::KnownFailure => "known-failure",
+            Verdict::UnexpectedPass => "unexpected-pass",
+            Verdict::Flapping => "flapping",
+        }
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What a case came to.
+#[derive(Debug, Clone)]
+pub struct CaseResult {
+    /// The case.
+    pub case: &'static Case,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Why, where that does not show in what was looked at.
+    pub why: Option<String>,
+    /// All that was looked at.
+    pub judged: Vec<Judged>,
+    /// All that was said.
+    pub said: Vec<Said>,
+    /// Checks of the host's PDUs that failed on the way.
+    pub findings: Vec<Finding>,
+    /// What is worth knowing.
+    pub notes: Vec<String>,
+}
+
+impl CaseResult {
+    fn without(case: &'static Case, verdict: Verdict, why: impl Into<String>) -> CaseResult {
+        CaseResult {
+            case,
+            verdict,
+            why: Some(why.into()),
+            judged: Vec::new(),
+            said: Vec::new(),
+            findings: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The first thing that was looked at and is worst.
+    pub fn worst(&self) -> Option<&Judged> {
+        let grade = self.judged.iter().map(|judged| judged.grade).max().filter(|grade| *grade != Grade::Ok)?;
+        self.judged.iter().find(|judged| judged.grade == grade)
+    }
+
+    /// The fields that are not as they should be.
+    pub fn fields(&self) -> impl Iterator<Item = &'static str> {
+        self.judged.iter().filter_map(|judged| judged.mismatch.as_ref().map(|mismatch| mismatch.field))
+    }
+}
+
+/// A check that is done on every PDU, over a whole run.
+#[derive(Debug, Clone, Default)]
+pub struct CheckResult {
+    /// Cases in which it was done and held.
+    pub passed: u64,
+    /// Cases in which it was done and did not.
+    pub failed: u64,
+    /// The first failures: the case, and what was found.
+    pub evidence: Vec<(&'static str, Finding)>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Run {
+    /// What the host is capable of.
+    pub capabilities: Vec<Capability>,
+    /// Every case that was chosen, in the order of the catalogue.
+    pub results: Vec<CaseResult>,
+    /// The checks that were done.
+    pub checks: BTreeMap<CheckId, CheckResult>,
+    /// Whether it was ended before its end.
+    pub interrupted: bool,
+    /// What is wrong with this tool, when the case that must fail does not.
+    pub canary_lives: bool,
+}
+
+impl Run {
+    /// What a check came to.
+    pub fn check_verdict(check: CheckId, result: &CheckResult, strict: bool) -> Verdict {
+        match (result.failed, check.check().level) {
+            (0, _) => Verdict::Pass,
+            (_, CheckLevel::Must) => Verdict::Fail,
+            (_, CheckLevel::Should) if strict => Verdict::Fail,
+            (_, CheckLevel::Should) => Verdict::NonStrict,
+            (_, CheckLevel::May) => Verdict::Recorded,
+        }
+    }
+}
+
+/// Puts these cases to a host. `told` hears of each as it is done, and says whether to go on.
+pub fn run(
+    host: &mut dyn Host,
+    chosen: &[&'static Case],
+    options: &Options,
+    told: &mut dyn FnMut(&CaseResult) -> bool,
+) -> Run {
+    let mut runner = Runner {
+        host,
+        options,
+        shared: Shared {
+            service: options.service.clone(),
+            history: History::default(),
+            randomness: Randomness::new(options.seed),
+            ticks: 0,
+        },
+        run: Run {
+            capabilities: Vec::new(),
+            results: Vec::new(),
+            checks: BTreeMap::new(),
+            interrupted: false,
+            canary_lives: false,
+        },
+    };
+    let mut gone: Option<String> = None;
+    if let Err(why) = runner.sanity() {
+        let mut result = CaseResult::without(&cases::CONTROL, Verdict::Fail, why.clone());
+        result.said = runner.last_said();
+        told(&result);
+        runner.run.results.push(result);
+        gone = Some(format!("an ordinary exchange does not work: {why}"));
+    } else {
+        runner.run.canary_lives = runner.canary_lives();
+        runner.run.capabilities = runner.capabilities();
+    }
+    let mut is_on = true;
+    let is_told = gone.is_some();
+    for case in chosen.iter().copied().filter(|case| !is_told || case.id != cases::CONTROL.id) {
+        let result = match &gone {
+            Some(why) => CaseResult::without(case, Verdict::Inconclusive, why.clone()),
+            None if !is_on => CaseResult::without(case, Verdict::Skip, "the run was interrupted"),
+            None => runner.case(case),
+        };
+        if gone.is_none() && result.why.as_deref().is_some_and(|why| why.starts_with(DIED)) {
+            gone = Some(format!("the host serves nobody any more, since {}", case.id));
+        }
+        is_on &= told(&result);
+        runner.run.results.push(result);
+    }
+    runner.run.interrupted = !is_on;
+    runner.run
+}
+
+struct Runner<'r> {
+    host: &'r mut dyn Host,
+    options: &'r Options,
+    shared: Shared,
+    run: Run,
+}
+
+impl Runner<'_> {
+    fn case(&mut self, case: &'static Case) -> CaseResult {
+        if !case.any_interface && self.options.service.interface != SyntaxId::KMS {
+            return CaseResult::without(
+                case,
+                Verdict::NotApplicable,
+                "it is about KMS, and another interface is asked",
+            );
+        }
+        if case.disruptive && !self.options.disruptive {
+            return CaseResult::without(case, Verdict::Skip, "it may leave the host worse than it was (--disruptive)");
+        }
+        let lacking = case.needs.iter().find(|need| !self.run.capabilities.contains(need));
+        if let Some(lacking) = lacking {
+            let why = format!("the host is not capable of it: {}", lacking.name());
+            return CaseResult::without(case, Verdict::NotApplicable, why);
+        }
+        let mut talk = Talk::new(self.host, &mut self.shared);
+        let stopped = (case.program)(&mut talk).err();
+        let outcome = talk.finish();
+        let grade = outcome.judged.iter().map(|judged| judged.grade).max();
+        let (verdict, why) = match (grade, stopped) {
+            // What was seen before it had to stop counts.
+            (Some(Grade::Fail), _) => (self.cost(case, Grade::Fail), None),
+            (_, Some(Stop::NotApplicable(why))) => (Verdict::NotApplicable, Some(why)),
+            (_, Some(Stop::Foundation(why))) => (Verdict::Inconclusive, Some(why)),
+            (Some(grade), None) => (self.cost(case, grade), None),
+            (None, None) if case.level == Level::Info => (Verdict::Recorded, None),
+            // A program that looks at nothing shows nothing.
+            (None, None) => (Verdict::Inconclusive, Some("nothing was looked at".to_owned())),
+        };
+        self.note_checks(case.id, &outcome.checks);
+        let mut result = CaseResult {
+            case,
+            verdict,
+            why,
+            judged: outcome.judged,
+            said: outcome.said,
+            findings: outcome.checks.findings,
+            notes: outcome.notes,
+        };
+        // Twice: a host may take a moment to get over what was done to it.
+        if self.sanity().is_err() {
+            self.host.rest(RECOVERY);
+            if let Err(why) = self.sanity() {
+                result.verdict = Verdict::Fail;
+                result.why = Some(format!("{DIED}: {why}"));
+                let mismatch = Mismatch {
+                    field: "liveness",
+                    expected: "an ordinary exchange on a new connection".to_owned(),
+                    got: why,
+                    place: None,
+                };
+                let said = result.said.len().checked_sub(1);
+                let label = "the host afterwards".to_owned();
+                result.judged.push(Judged { label, grade: Grade::Fail, mismatch: Some(mismatch), said });
+            }
+        }
+        result
+    }
+
+    /// What a grade costs: a case only observes, and how much that matters is decided here.
+    fn cost(&self, case: &Case, grade: Grade) -> Verdict {
+        let strict = self.options.strict;
+        match (grade, case.level) {
+            _ if case.confidence == Confidence::Low || case.level == Level::Info => Verdict::Recorded,
+            (Grade::Ok, _) => Verdict::Pass,
+            (Grade::NonStrict, _) | (Grade::Fail, Level::Win | Level::Rec | Level::Should) if !strict => {
+                Verdict::NonStrict
+            }
+            _ => Verdict::Fail,
+        }
+    }
+
+    fn note_checks(&mut self, case: &'static str, checks: &Checks) {
+        for check in checks.done.iter() {
+            let result = self.run.checks.entry(check).or_default();
+            if checks.failed.has(check) {
+                result.failed += 1;
+                let found = checks.findings.iter().find(|finding| finding.check == check);
+                if let Some(finding) = found.filter(|_| result.evidence.len() < EVIDENCE_MAX) {
+                    result.evidence.push((case, finding.clone()));
+                }
+            } else {
+                result.passed += 1;
+            }
+        }
+    }
+
+    /// An ordinary exchange on a new connection.
+    fn sanity(&mut self) -> Result<(), String> {
+        let mut talk = Talk::new(self.host, &mut self.shared);
+        let result = talk.bind().map_err(|stop| match stop {
+            Stop::Foundation(why) | Stop::NotApplicable(why) => why,
+        });
+        let result = result.and_then(|_| {
+            talk.request(0);
+            let seen = talk.see(Patience::Answer, None);
+            super::accept::judge(&seen, &[ok(Want::Served, Then::Either)]).map(drop).map_err(|_| seen.to_string())
+        });
+        let outcome = talk.finish();
+        self.note_checks(cases::CONTROL.id, &outcome.checks);
+        result
+    }
+
+    fn last_said(&mut self) -> Vec<Said> {
+        let mut talk = Talk::new(self.host, &mut self.shared);
+        if talk.bind().is_ok() {
+            talk.request(0);
+            talk.see(Patience::Answer, None);
+        }
+        talk.finish().said
+    }
+
+    /// A case that requires what is wrong has to fail; else nothing that passes means anything.
+    fn canary_lives(&mut self) -> bool {
+        let mut talk = Talk::new(self.host, &mut self.shared);
+        if talk.bind().is_err() {
+            return false;
+        }
+        talk.request(0);
+        talk.expect_next("the canary", &[ok(Want::Nak(&[7]), Then::Closed)]);
+        talk.finish().judged.iter().any(|judged| judged.grade != Grade::Fail)
+    }
+
+    fn capabilities(&mut self) -> Vec<Capability> {
+        let is_kms = self.options.service.interface == SyntaxId::KMS;
+        let mut has = |capability: &Capability| {
+            let mut talk = Talk::new(self.host, &mut self.shared);
+            match capability {
+                Capability::Ndr64 => talk.bind_in(TransferSyntax::Ndr64).is_ok(),
+                Capability::Btfn => offers_features(&mut talk),
+                _ if !is_kms => false,
+                Capability::Clock => cases::kms::refuses_wrong_clock(&mut talk),
+                Capability::Products => cases::kms::refuses_unknown_product(&mut talk),
+                Capability::Counting => cases::kms::counts(&mut talk),
+            }
+        };
+        Capability::ALL.iter().filter(|capability| has(capability)).copied().collect()
+    }
+}
+
+fn offers_features(talk: &mut Talk<'_>) -> bool {
+    if talk.connect().is_err() {
+        return false;
+    }
+    let plain = talk.context(0, &[SyntaxId::NDR32]);
+    let features = talk.context(1, &[SyntaxId::bind_time_features(3)]);
+    let offered = talk.offer(vec![plain, features]);
+    talk.send_bind(Flags::WHOLE, &offered);
+    let seen = talk.see(Patience::Answer, None);
+    seen.closing == Closing::Open
+        && talk
+            .ack()
+            .is_some_and(|ack| ack.results.get(1).is_some_and(|result| result.result == ResultCode::NEGOTIATE_ACK))
+}
+
+/// How the words begin that say that a host serves nobody any more.
+const DIED: &str = "afterwards the host serves nobody";
+/// What a host gets to recover in.
+const RECOVERY: std::time::Duration = std::time::Duration::from_millis(500);
+/// As many failures of one check are shown.
+const EVIDENCE_MAX: usize = 3;

@@ -1,0 +1,697 @@
+//! What the program of a case talks to: connections to the host, and a record of all that was said.
+
+use super::accept::{Accept, Answered, Grade, Mismatch, Seen, Then, Want, judge};
+use super::host::{Closing, Heard, Host, Line, Patience};
+use crate::catalog::{self, Product};
+use crate::client::identity::{ClientId, Index, workstation_name};
+use crate::client::{Machine, Randomness};
+use crate::proto::answers::{self, Opening, Step};
+use crate::proto::verify::{CheckId, Checks, History};
+use crate::proto::{Ask, Moment, Reply, ReplyBody, ReplyTimes, Sender};
+use crate::wire::kms::{ActivationRequest, ProtocolVersion, WorkstationName};
+use crate::wire::ndr::RequestStub;
+use crate::wire::rpc::{
+    Assembler, Bind, BindAck, Body, ContextElement, Flags, FrameBuffer, MAX_FRAGMENT, Pdu, PduView, Ptype, Request,
+    SyntaxId, TransferSyntax,
+};
+use crate::wire::{FileTime, Guid, Hresult};
+
+/// What is asked of the host in ordinary calls: KMS activation, or a call of any other interface.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The interface.
+    pub interface: SyntaxId,
+    /// The operation.
+    pub opnum: u16,
+    /// The stub of a call, as it is; of KMS it is made anew for each.
+    pub stub: Option<Vec<u8>>,
+}
+
+impl Service {
+    /// KMS.
+    pub const KMS: Service = Service { interface: SyntaxId::KMS, opnum: 0, stub: None };
+}
+
+/// Why a program cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// What has nothing to do with the requirement did not work.
+    Foundation(String),
+    /// The question does not arise with this host.
+    NotApplicable(String),
+}
+
+/// What all cases of a run have in common.
+#[derive(Debug)]
+pub struct Shared {
+    /// What is asked for in ordinary calls.
+    pub service: Service,
+    /// What the host's answers were like so far.
+    pub history: History,
+    /// IVs of requests.
+    pub randomness: Randomness,
+    /// What time is: so many things were said before.
+    pub ticks: u64,
+}
+
+/// One thing that was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// By whom.
+    pub sender: Sender,
+    /// On which connection of the case, from 0.
+    pub line: usize,
+    /// What: a PDU, or bytes that are none.
+    pub bytes: Vec<u8>,
+    /// The syntax of its stub, if it has one.
+    pub syntax: Option<TransferSyntax>,
+}
+
+/// One thing a case looked at.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// What it was.
+    pub label: String,
+    /// How good.
+    pub grade: Grade,
+    /// What is wrong with it.
+    pub mismatch: Option<Mismatch>,
+    /// Which thing said shows it.
+    pub said: Option<usize>,
+}
+
+/// A conversation of a case with a host, over one connection or more.
+pub struct Talk<'h> {
+    host: &'h mut dyn Host,
+    shared: &'h mut Shared,
+    conversations: Vec<Conversation>,
+    current: usize,
+    said: Vec<Said>,
+    judged: Vec<Judged>,
+    checks: Checks,
+    notes: Vec<String>,
+    /// Another client for each machine that is asked for.
+    clients: u32,
+}
+
+struct Conversation {
+    line: Box<dyn Line>,
+    frames: FrameBuffer,
+    end: Option<Closing>,
+    next_call_id: u32,
+    waiting: Vec<Waiting>,
+    ack: Option<BindAck>,
+    contexts: Vec<(u16, TransferSyntax)>,
+}
+
+/// Something that awaits an answer.
+struct Waiting {
+    call_id: u32,
+    kind: Kind,
+}
+
+enum Kind {
+    Opening { flags: Flags, offered: Bind, altering: bool },
+    Call { context: u16, syntax: TransferSyntax, ask: Option<Ask>, assembler: Assembler, at: Moment },
+    Other,
+}
+
+/// What became of a case's talk.
+pub(super) struct Outcome {
+    pub said: Vec<Said>,
+    pub judged: Vec<Judged>,
+    pub checks: Checks,
+    pub notes: Vec<String>,
+}
+
+impl<'h> Talk<'h> {
+    pub(super) fn new(host: &'h mut dyn Host, shared: &'h mut Shared) -> Talk<'h> {
+        Talk {
+            host,
+            shared,
+            conversations: Vec::new(),
+            current: 0,
+            said: Vec::new(),
+            judged: Vec::new(),
+            checks: Checks::default(),
+            notes: Vec::new(),
+            clients: 0,
+        }
+    }
+
+    pub(super) fn finish(self) -> Outcome {
+        Outcome { said: self.said, judged: self.judged, checks: self.checks, notes: self.notes }
+    }
+}
+
+/// Connections.
+impl Talk<'_> {
+    /// Opens a connection, and goes on over it.
+    pub fn connect(&mut self) -> Result<(), Stop> {
+        let line = self.host.connect().map_err(Stop::Foundation)?;
+        self.conversations.push(Conversation {
+            line,
+            frames: FrameBuffer::default(),
+            end: None,
+            next_call_id: FIRST_CALL_ID,
+            waiting: Vec::new(),
+            ack: None,
+            contexts: Vec::new(),
+        });
+        self.current = self.conversations.len() - 1;
+        Ok(())
+    }
+
+    /// Opens a connection and binds it the ordinary way: one context, 0, with NDR32.
+    pub fn bind(&mut self) -> Result<BindAck, Stop> {
+        self.bind_in(TransferSyntax::Ndr32)
+    }
+
+    /// The same with this syntax.
+    pub fn bind_in(&mut self, syntax: TransferSyntax) -> Result<BindAck, Stop> {
+        self.connect()?;
+        let offered = self.offer(vec![self.context(0, &[syntax.id()])]);
+        self.send_bind(Flags::WHOLE, &offered);
+        let seen = self.see(Patience::Answer, None);
+        match self.ack() {
+            Some(ack) if seen.closing == Closing::Open && self.syntax_of(0) == Some(syntax) => Ok(ack.clone()),
+            _ => Err(Stop::Foundation(format!("an ordinary bind was not accepted: {seen}"))),
+        }
+    }
+
+    /// Goes on over the connection of that number, from 0.
+    pub fn on(&mut self, line: usize) {
+        self.current = line;
+    }
+
+    /// Sends nothing more on this connection.
+    pub fn half_close(&mut self) {
+        self.conversation().line.finish();
+    }
+
+    /// Breaks this connection off.
+    pub fn break_off(&mut self) {
+        self.conversation().line.reset();
+        self.conversation().end = Some(Closing::Reset);
+    }
+
+    /// Closes this connection.
+    pub fn close(&mut self) {
+        self.half_close();
+        let conversation = self.conversation();
+        conversation.end.get_or_insert(Closing::Fin);
+        conversation.line = Box::new(super::host::NoLine);
+    }
+
+    /// Whether the host has closed this connection.
+    pub fn is_over(&self) -> bool {
+        self.conversations.get(self.current).is_none_or(|conversation| conversation.end.is_some())
+    }
+
+    /// Lets time go by.
+    pub fn rest(&mut self, time: std::time::Duration) {
+        self.host.rest(time);
+    }
+
+    /// Whether no case should make hundreds of requests.
+    pub fn is_paced(&self) -> bool {
+        self.host.is_paced()
+    }
+
+    /// The port connected to.
+    pub fn port(&self) -> u16 {
+        self.host.port()
+    }
+
+    /// What our own clock shows.
+    pub fn now(&self) -> FileTime {
+        self.host.wall()
+    }
+
+    fn conversation(&mut self) -> &mut Conversation {
+        &mut self.conversations[self.current]
+    }
+}
+
+/// What is said.
+impl Talk<'_> {
+    /// What is asked for in ordinary calls.
+    pub fn service(&self) -> &Service {
+        &self.shared.service
+    }
+
+    /// A context of the interface that is asked for.
+    pub fn context(&self, id: u16, transfer: &[SyntaxId]) -> ContextElement {
+        ContextElement { id, interface: self.shared.service.interface, transfer: transfer.to_vec() }
+    }
+
+    /// A bind with these contexts, and as a client offers it else.
+    pub fn offer(&self, contexts: Vec<ContextElement>) -> Bind {
+        Bind { max_xmit_frag: MAX_FRAGMENT, max_recv_frag: MAX_FRAGMENT, assoc_group: 0, contexts }
+    }
+
+    /// Sends a bind.
+    pub fn send_bind(&mut self, flags: Flags, offered: &Bind) -> u32 {
+        let pdu = Pdu { flags, ..Pdu::whole(self.next_call_id(), Body::Bind(offered.clone())) };
+        self.send_pdu(&pdu)
+    }
+
+    /// Sends an alter_context.
+    pub fn send_alter(&mut self, offered: &Bind) -> u32 {
+        let pdu = Pdu::whole(self.next_call_id(), Body::AlterContext(offered.clone()));
+        self.send_pdu(&pdu)
+    }
+
+    /// Sends an ordinary request in this context, and says its call id.
+    pub fn request(&mut self, context: u16) -> u32 {
+        self.request_with(context, |_| {})
+    }
+
+    /// The same, changed: what is changed is the PDU as it goes out.
+    pub fn request_with(&mut self, context: u16, change: impl FnOnce(&mut Vec<u8>)) -> u32 {
+        let (mut frame, ask) = self.request_frame(context);
+        change(&mut frame);
+        self.send_frame(&frame, ask)
+    }
+
+    /// An ordinary request in this context as it would go out, and what it asks.
+    pub fn request_frame(&mut self, context: u16) -> (Vec<u8>, Option<Ask>) {
+        let syntax = self.syntax_of(context).unwrap_or(TransferSyntax::Ndr32);
+        let (stub, ask) = self.stub(syntax);
+        let call_id = self.next_call_id();
+        let frame = self.frame_of(call_id, Flags::WHOLE, context, &stub);
+        (frame, ask)
+    }
+
+    /// A request of these parts, as it goes out.
+    pub fn frame_of(&self, call_id: u32, flags: Flags, context: u16, stub: &[u8]) -> Vec<u8> {
+        let opnum = self.shared.service.opnum;
+        let request = Request { alloc_hint: stub.len() as u32, context_id: context, opnum, object: None, stub };
+        let pdu = Pdu { flags, ..Pdu::whole(call_id, Body::Request(request)) };
+        pdu.encode().expect("a request of a case is shorter than a PDU may be")
+    }
+
+    /// The stub of an ordinary call, and what it asks.
+    pub fn stub(&mut self, syntax: TransferSyntax) -> (Vec<u8>, Option<Ask>) {
+        if let Some(stub) = &self.shared.service.stub {
+            return (stub.clone(), None);
+        }
+        let ask = self.ask(ProtocolVersion::V6, |_| {});
+        let mut stub = Vec::new();
+        RequestStub { payload: ask.payload() }.write(syntax, &mut stub);
+        (stub, Some(ask))
+    }
+
+    /// Sends a PDU, and says its call id.
+    pub fn send_pdu(&mut self, pdu: &Pdu<'_>) -> u32 {
+        let frame = pdu.encode().expect("a PDU of a case is shorter than one may be");
+        self.send_frame(&frame, None)
+    }
+
+    /// Sends a PDU that may be no legal one, and says its call id. `ask` is what a request asks.
+    pub fn send_frame(&mut self, frame: &[u8], ask: Option<Ask>) -> u32 {
+        let waiting = self.note_sent(frame, ask);
+        self.transmit(frame);
+        waiting
+    }
+
+    /// Notes PDUs that go out together, as what awaits an answer; [`Talk::transmit`] sends them.
+    pub fn note_sent(&mut self, frame: &[u8], ask: Option<Ask>) -> u32 {
+        let view = PduView(frame);
+        let call_id = view.call_id().unwrap_or_default();
+        let at = self.tick();
+        let (kind, syntax) = match Pdu::decode(frame).map(|pdu| (pdu.flags, pdu.body)) {
+            Ok((flags, Body::Bind(offered))) => (Kind::Opening { flags, offered, altering: false }, None),
+            Ok((flags, Body::AlterContext(offered))) => (Kind::Opening { flags, offered, altering: true }, None),
+            Ok((_, Body::Request(request))) => {
+                let context = request.context_id;
+                let syntax = self.syntax_of(context).unwrap_or(TransferSyntax::Ndr32);
+                let assembler = Assembler::new(STUB_MAX);
+                (Kind::Call { context, syntax, ask, assembler, at }, Some(syntax))
+            }
+            _ => (Kind::Other, None),
+        };
+        let line = self.current;
+        self.said.push(Said { sender: Sender::Client, line, bytes: frame.to_vec(), syntax });
+        let conversation = self.conversation();
+        // Later fragments of a call do not await answers of their own.
+        let is_more = view.ptype() == Some(Ptype::REQUEST)
+            && view.flags().is_some_and(|flags| !flags.has(Flags::FIRST))
+            && conversation.waiting.iter().any(|waiting| waiting.call_id == call_id);
+        // What is no answer's business awaits none.
+        let is_unanswered = matches!(view.ptype(), Some(Ptype::CO_CANCEL | Ptype::ORPHANED));
+        if !is_more && !is_unanswered {
+            conversation.waiting.push(Waiting { call_id, kind });
+        }
+        call_id
+    }
+
+    /// Sends bytes as they are.
+    pub fn transmit(&mut self, bytes: &[u8]) {
+        if PduView(bytes).ptype() == Some(Ptype::REQUEST) {
+            self.host.pace();
+        }
+        self.conversation().line.send(bytes);
+    }
+
+    /// Sends bytes that are not meant to be PDUs.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        let line = self.current;
+        self.said.push(Said { sender: Sender::Client, line, bytes: bytes.to_vec(), syntax: None });
+        self.transmit(bytes);
+    }
+
+    /// The call id of the next PDU.
+    pub fn next_call_id(&mut self) -> u32 {
+        let conversation = self.conversation();
+        conversation.next_call_id += 1;
+        conversation.next_call_id - 1
+    }
+
+    /// The syntax that was agreed on for a context.
+    pub fn syntax_of(&self, context: u16) -> Option<TransferSyntax> {
+        let contexts = &self.conversations.get(self.current)?.contexts;
+        contexts.iter().find(|(id, _)| *id == context).map(|(_, syntax)| *syntax)
+    }
+
+    /// The host's bind_ack of this connection.
+    pub fn ack(&self) -> Option<&BindAck> {
+        self.conversations.get(self.current)?.ack.as_ref()
+    }
+
+    fn tick(&mut self) -> Moment {
+        self.shared.ticks += 1;
+        Moment(std::time::Duration::from_micros(self.shared.ticks))
+    }
+}
+
+/// What KMS is asked.
+impl Talk<'_> {
+    /// A machine of the fixed pool: number 0 is the one that ordinary calls are of.
+    pub fn machine(&self, number: u32) -> Machine {
+        self.machine_with(number, catalog::find(PRODUCT).expect("the catalogue has it"))
+    }
+
+    /// The same, that wants another product.
+    pub fn machine_with(&self, number: u32, product: &Product) -> Machine {
+        let index = Index::new(number).expect("a case has few clients");
+        let name = WorkstationName::new(&workstation_name("conform", index)).expect("it is short");
+        Machine::new(format!("conform {}", number + 1), ClientId::pool(index), name, product, self.host.wall())
+    }
+
+    /// What an ordinary client asks in this version, changed.
+    pub fn ask(&mut self, version: ProtocolVersion, change: impl FnOnce(&mut ActivationRequest)) -> Ask {
+        let now = self.host.wall();
+        let mut request = self.machine(self.clients).request(version, now, now);
+        change(&mut request);
+        let iv = self.shared.randomness.next_iv();
+        Ask::new(request, iv)
+    }
+
+    /// Another IV.
+    pub fn iv(&mut self) -> [u8; 16] {
+        self.shared.randomness.next_iv()
+    }
+
+    /// Asks over an open connection, opening one if there is none, and holds what comes against a set.
+    pub fn expect_ask(&mut self, label: &str, ask: &Ask, accepts: &[Accept]) -> Result<Seen, Stop> {
+        self.expect_payload(label, ask.payload(), Some(ask.clone()), accepts)
+    }
+
+    /// The same with an envelope of one's own.
+    pub fn expect_payload(
+        &mut self,
+        label: &str,
+        payload: &[u8],
+        ask: Option<Ask>,
+        accepts: &[Accept],
+    ) -> Result<Seen, Stop> {
+        if self.is_over() {
+            self.bind()?;
+        }
+        let syntax = self.syntax_of(0).unwrap_or(TransferSyntax::Ndr32);
+        let mut stub = Vec::new();
+        RequestStub { payload }.write(syntax, &mut stub);
+        let call_id = self.next_call_id();
+        let frame = self.frame_of(call_id, Flags::WHOLE, 0, &stub);
+        self.send_frame(&frame, ask);
+        Ok(self.expect(label, accepts))
+    }
+}
+
+/// What is heard, and what it is held against.
+impl Talk<'_> {
+    /// Waits for the host's answer to what was said last, and holds it against a set.
+    pub fn expect(&mut self, label: &str, accepts: &[Accept]) -> Seen {
+        let best = accepts.iter().find(|accept| accept.grade == Grade::Ok);
+        let patience = match best {
+            Some(Accept { reply: Want::Silence, then: Then::Open, .. }) => Patience::Silence,
+            Some(Accept { reply: Want::Silence, .. }) => Patience::Close,
+            _ => Patience::Answer,
+        };
+        let closes = accepts.iter().any(|accept| accept.then == Then::Closed);
+        let seen = self.see(patience, Some(if closes { Patience::Close } else { Patience::Silence }));
+        self.judge(label, &seen, accepts);
+        seen
+    }
+
+    /// An answer that comes before others, so that nothing is said of whether the connection stays open.
+    pub fn expect_next(&mut self, label: &str, accepts: &[Accept]) -> Seen {
+        let seen = self.see(Patience::Answer, None);
+        self.judge(label, &seen, accepts);
+        seen
+    }
+
+    /// Holds something seen against a set.
+    pub fn judge(&mut self, label: &str, seen: &Seen, accepts: &[Accept]) {
+        let (grade, mismatch) = match judge(seen, accepts) {
+            Ok(grade) => (grade, None),
+            Err(mismatch) => (Grade::Fail, Some(mismatch)),
+        };
+        let mismatch = mismatch.or_else(|| {
+            let (expected, got) = (super::accept::words(accepts), seen.to_string());
+            (grade == Grade::NonStrict).then_some(Mismatch { field: "reply", expected, got, place: None })
+        });
+        self.push(label, grade, mismatch);
+    }
+
+    /// Whether a field is as it has to be.
+    pub fn field<T: PartialEq + std::fmt::Debug>(&mut self, field: &'static str, expected: T, got: T) {
+        let right = expected == got;
+        self.holds(field, right, || (format!("{expected:?}"), format!("{got:?}")));
+    }
+
+    /// Whether something holds; what would have been right, and what was there, in words.
+    pub fn holds(&mut self, field: &'static str, holds: bool, evidence: impl FnOnce() -> (String, String)) {
+        let mismatch = (!holds).then(|| {
+            let (expected, got) = evidence();
+            Mismatch { field, expected, got, place: None }
+        });
+        self.push(field, if holds { Grade::Ok } else { Grade::Fail }, mismatch);
+    }
+
+    /// The same of something that is not strict when it does not hold.
+    pub fn should_hold(&mut self, field: &'static str, holds: bool, evidence: impl FnOnce() -> (String, String)) {
+        self.holds(field, holds, evidence);
+        if let Some(last) = self.judged.last_mut().filter(|last| last.grade == Grade::Fail) {
+            last.grade = Grade::NonStrict;
+        }
+    }
+
+    /// Something worth knowing.
+    pub fn note(&mut self, words: impl Into<String>) {
+        self.notes.push(words.into());
+    }
+
+    /// Whether this connection still serves an ordinary request.
+    pub fn still_serves(&mut self, label: &str) {
+        if self.is_over() {
+            return;
+        }
+        self.request(0);
+        let seen = self.see(Patience::Answer, None);
+        if let Err(mismatch) = judge(&seen, &[super::accept::ok(Want::Served, Then::Either)]) {
+            self.push(label, Grade::Fail, Some(Mismatch { field: "liveness", ..mismatch }));
+        } else {
+            self.push(label, Grade::Ok, None);
+        }
+    }
+
+    /// Waits for one whole answer, and looks what becomes of the connection then, if that is asked for.
+    pub fn see(&mut self, patience: Patience, then: Option<Patience>) -> Seen {
+        let (mut reply, mut answer) = (None, None);
+        let mut fragments = 0;
+        while let Some(frame) = self.next_frame(if fragments == 0 { patience } else { Patience::Answer }) {
+            fragments += 1;
+            let (result, is_whole) = self.take_in(&frame);
+            reply = Some(frame);
+            answer = result;
+            if is_whole || fragments == FRAGMENTS_MAX {
+                break;
+            }
+        }
+        // What is no PDU at all is an answer too, of a kind.
+        if reply.is_none() && !self.conversation().frames.pending().is_empty() {
+            let bytes = self.conversation().frames.pending().to_vec();
+            self.say_heard(&bytes, None);
+            reply = Some(bytes);
+        }
+        let closing = match (self.conversation().end, then) {
+            (Some(end), _) => end,
+            (None, Some(patience)) => self.closing(patience),
+            (None, None) => Closing::Open,
+        };
+        Seen { reply, answer, closing }
+    }
+
+    /// What becomes of the connection.
+    pub fn closing(&mut self, patience: Patience) -> Closing {
+        loop {
+            let conversation = self.conversation();
+            if let Some(end) = conversation.end {
+                return end;
+            }
+            match conversation.line.hear(patience) {
+                Heard::Bytes(bytes) => conversation.frames.push(&bytes),
+                Heard::Nothing => return Closing::Open,
+                Heard::End(end) => conversation.end = Some(end),
+            }
+        }
+    }
+
+    /// PDUs that came without anybody waiting for them.
+    pub fn has_more(&mut self) -> bool {
+        self.closing(Patience::Silence);
+        !self.conversation().frames.pending().is_empty()
+    }
+
+    fn next_frame(&mut self, patience: Patience) -> Option<Vec<u8>> {
+        loop {
+            let conversation = self.conversation();
+            match conversation.frames.next_frame() {
+                Ok(Some(frame)) => return Some(frame.to_vec()),
+                Ok(None) => {}
+                Err(_) => return None,
+            }
+            if conversation.end.is_some() {
+                return None;
+            }
+            match conversation.line.hear(patience) {
+                Heard::Bytes(bytes) => conversation.frames.push(&bytes),
+                Heard::Nothing => return None,
+                Heard::End(end) => conversation.end = Some(end),
+            }
+        }
+    }
+
+    /// Does every check there is on a PDU, and says what a response came to and whether it is whole.
+    fn take_in(&mut self, frame: &[u8]) -> (Option<Answered>, bool) {
+        let view = PduView(frame);
+        let call_id = view.call_id().unwrap_or_default();
+        let port = self.host.port();
+        let (wall, received) = (self.host.wall(), self.tick());
+        let conversation = &mut self.conversations[self.current];
+        let place = conversation.waiting.iter().position(|waiting| waiting.call_id == call_id);
+        let mut checks = Checks::default();
+        let Some(place) = place.or((!conversation.waiting.is_empty()).then_some(0)) else {
+            checks.judge(CheckId::NothingUnasked, false, || {
+                let got = view.ptype().unwrap_or(Ptype(0xff));
+                ("silence".to_owned(), format!("a {got} that nobody asked for"))
+            });
+            self.absorb(checks);
+            self.say_heard(frame, None);
+            return (None, true);
+        };
+        let Waiting { call_id, mut kind } = conversation.waiting.remove(place);
+        let mut answer = None;
+        let mut syntax_said = None;
+        let mut is_whole = true;
+        match &mut kind {
+            Kind::Opening { flags, offered, altering } => {
+                let step = match altering {
+                    true => Step::Alter { ack: conversation.ack.as_ref() },
+                    false => Step::Bind { port: (port != 0).then_some(port) },
+                };
+                let opening = Opening { call_id, flags: *flags, offered, step };
+                // What it refuses is the case's to judge.
+                if let Ok(ack) = answers::read_ack(&mut checks, frame, opening) {
+                    conversation
+                        .contexts
+                        .extend(answers::accepted(offered, &ack).map(|(context, syntax)| (context.id, syntax)));
+                    if !*altering {
+                        conversation.ack = Some(ack);
+                    }
+                }
+            }
+            Kind::Call { context, syntax, ask, assembler, at } => {
+                syntax_said = Some(*syntax);
+                match answers::read_reply(&mut checks, assembler, frame, call_id, *context) {
+                    Ok(None) => is_whole = false,
+                    Ok(Some(body @ ReplyBody::Stub(_))) => {
+                        let times = ReplyTimes { sent: *at, received };
+                        let reply =
+                            Reply { call_id, syntax: *syntax, body, times, checks: std::mem::take(&mut checks) };
+                        answer = Some(self.shared.answered(reply, ask.as_ref(), &mut checks, wall));
+                    }
+                    Ok(Some(ReplyBody::Fault(_))) | Err(_) => {}
+                }
+            }
+            Kind::Other => answers::read_other(&mut checks, frame, call_id),
+        }
+        if !is_whole {
+            self.conversations[self.current].waiting.insert(place, Waiting { call_id, kind });
+        }
+        self.absorb(checks);
+        self.say_heard(frame, syntax_said);
+        (answer, is_whole)
+    }
+
+    fn absorb(&mut self, checks: Checks) {
+        self.checks.absorb(checks);
+    }
+
+    fn say_heard(&mut self, bytes: &[u8], syntax: Option<TransferSyntax>) {
+        let line = self.current;
+        self.said.push(Said { sender: Sender::Host, line, bytes: bytes.to_vec(), syntax });
+    }
+
+    fn push(&mut self, label: &str, grade: Grade, mismatch: Option<Mismatch>) {
+        let said = (grade != Grade::Ok).then(|| self.said.len().checked_sub(1)).flatten();
+        self.judged.push(Judged { label: label.to_owned(), grade, mismatch, said });
+    }
+}
+
+impl Shared {
+    /// What a whole response came to; every check of it is added.
+    fn answered(&mut self, reply: Reply, ask: Option<&Ask>, checks: &mut Checks, wall: FileTime) -> Answered {
+        let Some(ask) = ask else {
+            checks.absorb(reply.checks);
+            return Answered::Granted;
+        };
+        let answer = ask.judge(&reply, wall);
+        checks.absorb(answer.checks.clone());
+        let code = answer.wire.unwrap_or(Hresult::OK);
+        if code != Hresult::OK {
+            return Answered::Refused(code.0);
+        }
+        if !answer.checks.is_trusted() || answer.response.is_none() {
+            let why = answer.checks.findings.first().map_or("it cannot be read".to_owned(), ToString::to_string);
+            return Answered::Garbled(why);
+        }
+        checks.absorb(self.history.observe(ask.request(), &answer, reply.times.sent, reply.times.received));
+        Answered::Granted
+    }
+}
+
+/// As clients have it, so that what counts from 1 is not mistaken for the first call.
+const FIRST_CALL_ID: u32 = 2;
+/// The longest stub that is joined from fragments, in bytes.
+const STUB_MAX: usize = 256 * 1024;
+/// More fragments than any answer has.
+const FRAGMENTS_MAX: usize = 1024;
+/// What ordinary clients want; it needs a count of 25.
+const PRODUCT: &str = "Windows 11 Enterprise";
+
+/// A syntax no host knows.
+pub const NO_SYNTAX: SyntaxId =
+    SyntaxId { uuid: Guid::from_u128(0x6b6d_7370_0000_4000_8000_0000_0000_0001), version: 1 };

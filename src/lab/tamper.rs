@@ -1,0 +1,278 @@
+//! Where faults of the wire hang their functions: between the honest host and its connections.
+//!
+//! Each PDU passes on its way in and on its way out, and may be changed, held back, swallowed or
+//! replaced there. What a function has to remember of a connection stands in its [`Scene`].
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::proto::HostConfig;
+use crate::wire::rpc::{BindAck, Body, Flags, Pdu, PduView, Ptype};
+
+/// What stands between a host and its wire; with an honest host, nothing.
+#[derive(Default)]
+pub struct Tamper {
+    shapes: Vec<Shape>,
+    incoming: Vec<In>,
+    outgoing: Vec<Out>,
+}
+
+type Shape = Box<dyn FnMut(&mut HostConfig) + Send>;
+type In = Box<dyn FnMut(&mut Incoming<'_>) + Send>;
+type Out = Box<dyn FnMut(&mut Outgoing<'_>) + Send>;
+
+/// One connection, as far as it has come.
+#[derive(Debug, Clone, Default)]
+pub struct Scene {
+    /// Connections before it.
+    pub number: u64,
+    /// Other connections that are open.
+    pub others: usize,
+    /// PDUs that came before this one.
+    pub pdus: u64,
+    /// Requests that came before this one.
+    pub requests: u64,
+    /// Whether a bind was accepted.
+    pub bound: bool,
+    /// Whatever a fault wants to remember of it: one fault at a time looks at it.
+    pub note: u64,
+    /// Whether it stays open where an honest host closes it.
+    pub stays_open: bool,
+}
+
+/// A PDU on its way to the host.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    /// The PDU.
+    pub frame: Vec<u8>,
+    /// Its connection.
+    pub scene: &'a mut Scene,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// What becomes of a PDU that came in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Fate {
+    /// The host gets it.
+    #[default]
+    Passes,
+    /// Nobody does.
+    Vanishes,
+    /// The connection is closed in its place.
+    Closes(End),
+    /// This is answered in the host's place.
+    Answered(Vec<u8>),
+    /// The host is gone, for good.
+    Kills,
+}
+
+/// How a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With a FIN, when everything was sent.
+    Finish,
+    /// With a RST.
+    Reset,
+}
+
+/// A PDU on its way to the client.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    /// The PDU it answers, as it came in.
+    pub asked: &'a [u8],
+    /// The PDU. What is appended goes out after it; when it is empty, nothing goes out.
+    pub frame: Vec<u8>,
+    /// Its connection.
+    pub scene: &'a mut Scene,
+    /// How long it is held back.
+    pub wait: Duration,
+    /// In pieces of so many bytes; 0 for one piece.
+    pub pieces: usize,
+    /// What happens to the connection after it.
+    pub end: Option<End>,
+}
+
+/// Where faults hang their functions.
+impl Tamper {
+    /// What a new connection is like.
+    pub fn shape(&mut self, shape: impl FnMut(&mut HostConfig) + Send + 'static) {
+        self.shapes.push(Box::new(shape));
+    }
+
+    /// What becomes of each PDU that comes in.
+    pub fn on_way_in(&mut self, change: impl FnMut(&mut Incoming<'_>) + Send + 'static) {
+        self.incoming.push(Box::new(change));
+    }
+
+    /// What becomes of each PDU that goes out.
+    pub fn on_way_out(&mut self, change: impl FnMut(&mut Outgoing<'_>) + Send + 'static) {
+        self.outgoing.push(Box::new(change));
+    }
+
+    /// What becomes of each PDU of a kind that goes out.
+    pub fn on_way_out_of(&mut self, ptype: Ptype, mut change: impl FnMut(&mut Outgoing<'_>) + Send + 'static) {
+        self.on_way_out(move |out| {
+            if out.ptype() == Some(ptype) {
+                change(out);
+            }
+        });
+    }
+
+    /// What becomes of each PDU of a kind that comes in.
+    pub fn on_way_in_of(&mut self, ptype: Ptype, mut change: impl FnMut(&mut Incoming<'_>) + Send + 'static) {
+        self.on_way_in(move |incoming| {
+            if incoming.ptype() == Some(ptype) {
+                change(incoming);
+            }
+        });
+    }
+}
+
+/// What whoever carries bytes asks.
+impl Tamper {
+    pub(super) fn is_idle(&self) -> bool {
+        self.incoming.is_empty() && self.outgoing.is_empty()
+    }
+
+    pub(super) fn shaped(&mut self, mut config: HostConfig) -> HostConfig {
+        self.shapes.iter_mut().for_each(|shape| shape(&mut config));
+        config
+    }
+
+    pub(super) fn came_in<'a>(&mut self, frame: &[u8], scene: &'a mut Scene) -> Incoming<'a> {
+        let mut incoming = Incoming { frame: frame.to_vec(), scene, fate: Fate::Passes };
+        for change in &mut self.incoming {
+            if incoming.fate == Fate::Passes {
+                change(&mut incoming);
+            }
+        }
+        incoming
+    }
+
+    pub(super) fn goes_out<'a>(&mut self, asked: &'a [u8], frame: &[u8], scene: &'a mut Scene) -> Outgoing<'a> {
+        let mut out = Outgoing { asked, frame: frame.to_vec(), scene, wait: Duration::ZERO, pieces: 0, end: None };
+        self.outgoing.iter_mut().for_each(|change| change(&mut out));
+        out
+    }
+}
+
+/// Fields, by where they stand in a PDU (C706 section 12.6).
+pub trait Fields {
+    /// The PDU.
+    fn frame(&mut self) -> &mut Vec<u8>;
+
+    /// Its kind.
+    fn ptype(&mut self) -> Option<Ptype> {
+        PduView(self.frame()).ptype()
+    }
+
+    /// Its flags.
+    fn flags(&mut self) -> Flags {
+        PduView(self.frame()).flags().unwrap_or_default()
+    }
+
+    /// Writes bytes over what stands there, as far as it is long enough.
+    fn put(&mut self, offset: usize, bytes: &[u8]) {
+        if let Some(place) = self.frame().get_mut(offset..offset + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    }
+
+    /// The bytes at a place; zeros where it is too short.
+    fn word(&mut self, offset: usize) -> u32 {
+        let bytes = self.frame().get(offset..offset + 4).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u32::from_le_bytes)
+    }
+
+    /// Changes its flags.
+    fn set_flags(&mut self, flags: Flags) {
+        self.put(FLAGS_AT, &[flags.0]);
+    }
+
+    /// Changes its call id.
+    fn set_call_id(&mut self, call_id: u32) {
+        self.put(CALL_ID_AT, &call_id.to_le_bytes());
+    }
+
+    /// Makes its length field say how long it is.
+    fn fit(&mut self) {
+        let length = self.frame().len() as u16;
+        self.put(FRAG_LENGTH_AT, &length.to_le_bytes());
+    }
+}
+
+impl Fields for Incoming<'_> {
+    fn frame(&mut self) -> &mut Vec<u8> {
+        &mut self.frame
+    }
+}
+
+impl Fields for Outgoing<'_> {
+    fn frame(&mut self) -> &mut Vec<u8> {
+        &mut self.frame
+    }
+}
+
+impl Outgoing<'_> {
+    /// Changes what a bind_ack or an alter_context_resp says, when it is one.
+    pub fn change_ack(&mut self, change: impl FnOnce(&mut BindAck)) {
+        let Ok(pdu) = Pdu::decode(&self.frame) else { return };
+        let Pdu { call_id, flags, .. } = pdu;
+        let body = match pdu.body {
+            Body::BindAck(mut ack) => {
+                change(&mut ack);
+                Body::BindAck(ack)
+            }
+            Body::AlterContextResponse(mut ack) => {
+                change(&mut ack);
+                Body::AlterContextResponse(ack)
+            }
+            _ => return,
+        };
+        if let Ok(frame) = (Pdu { flags, ..Pdu::whole(call_id, body) }).encode() {
+            self.frame = frame;
+        }
+    }
+}
+
+impl Incoming<'_> {
+    /// Is answered with this PDU in the host's place.
+    pub fn answer(&mut self, pdu: &Pdu<'_>) {
+        if let Ok(frame) = pdu.encode() {
+            self.fate = Fate::Answered(frame);
+        }
+    }
+}
+
+impl fmt::Debug for Tamper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tamper")
+            .field("incoming", &self.incoming.len())
+            .field("outgoing", &self.outgoing.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the flags stand in a PDU.
+pub const FLAGS_AT: usize = 3;
+/// Where the data representation stands.
+pub const DREP_AT: usize = 4;
+/// Where the length of the PDU stands.
+pub const FRAG_LENGTH_AT: usize = 8;
+/// Where the length of the authentication token stands.
+pub const AUTH_LENGTH_AT: usize = 10;
+/// Where the call id stands.
+pub const CALL_ID_AT: usize = 12;
+/// Where the allocation hint of a request, response or fault stands.
+pub const ALLOC_HINT_AT: usize = 16;
+/// Where the context id of a request, response or fault stands.
+pub const CONTEXT_AT: usize = 20;
+/// Where the cancel count of a response or fault stands.
+pub const CANCEL_COUNT_AT: usize = 22;
+/// Where the operation number of a request stands.
+pub const OPNUM_AT: usize = 22;
+/// Where the status of a fault stands.
+pub const STATUS_AT: usize = 24;
+/// Where the stub of a response, or of a request without an object, begins.
+pub const STUB_AT: usize = 24;
