@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("scenario", &["wire", "proto", "client", "population", "catalog", "explain", "text"]),
     ("oracle", &["wire", "proto", "catalog", "explain", "text"]),
     ("lab", &["wire", "crypto", "proto", "client", "catalog"]),
+    ("conform", &["wire", "crypto", "proto", "client", "catalog", "lab", "text"]),
     // Not below the engine, but readers of what comes out of it: no sockets and no clocks either.
     ("events", &["wire", "proto", "oracle"]),
     ("checks", &["proto", "oracle", "scenario", "events"]),
@@ -40,6 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "capture",
             "events",
             "measure",
+            "conform",
             "capacity",
             "exit",
             "text",

@@ -196,10 +196,16 @@ pub(super) async fn carry_out(job: &Job<'_>, plans: Vec<Arc<Plan>>, skipped: Vec
 
 /// The reports of a run, begun.
 pub(super) fn open_outputs(args: &ReportArgs, clock: Clock) -> Result<Outputs, Failure> {
-    check_out(&args.out)?;
-    let mut outputs = Outputs::default();
+    let mut outputs = open_reporters(&args.out, clock)?;
     outputs.watcher = (!args.quiet).then(Watcher::new);
-    for spec in &args.out {
+    Ok(outputs)
+}
+
+/// Begins the files that were asked for.
+pub(super) fn open_reporters(specs: &[OutSpec], clock: Clock) -> Result<Outputs, Failure> {
+    check_out(specs)?;
+    let mut outputs = Outputs::default();
+    for spec in specs {
         outputs.reporters.push(spec.format.reporter(spec.format.begin(&spec.path)?, clock.wall_start())?);
     }
     Ok(outputs)

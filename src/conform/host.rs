@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::proto::Moment;
 use crate::wire::FileTime;
 
 /// A host that is put to the test.
@@ -14,6 +15,9 @@ pub trait Host {
 
     /// What our own clock shows.
     fn wall(&self) -> FileTime;
+
+    /// How long it is since the run began.
+    fn moment(&mut self) -> Moment;
 
     /// Waits as long as must lie between two requests to this host.
     fn pace(&mut self) {}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::host::{Closing, Heard, Host, Line, Patience};
 use crate::lab::{Action, Faults, HostIdentity, LabHost, Session};
-use crate::proto::HostConfig;
+use crate::proto::{HostConfig, Moment};
 use crate::wire::FileTime;
 
 /// A lab host without sockets. Its time goes on only when somebody waits.
@@ -17,13 +17,14 @@ pub struct MemoryHost {
     open: Arc<AtomicUsize>,
     groups: u32,
     now: FileTime,
+    said: u64,
 }
 
 impl MemoryHost {
     /// A host with these faults.
     pub fn new(faults: Faults, seed: u64, now: FileTime) -> MemoryHost {
         let host = LabHost::new(HostIdentity::default(), seed).with_faults(faults);
-        MemoryHost { host: Arc::new(Mutex::new(host)), open: Arc::default(), groups: 0, now }
+        MemoryHost { host: Arc::new(Mutex::new(host)), open: Arc::default(), groups: 0, now, said: 0 }
     }
 }
 
@@ -53,6 +54,11 @@ impl Host for MemoryHost {
 
     fn wall(&self) -> FileTime {
         self.now
+    }
+
+    fn moment(&mut self) -> Moment {
+        self.said += 1;
+        Moment(Duration::from_micros(self.said))
     }
 
     fn rest(&mut self, time: Duration) {

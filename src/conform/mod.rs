@@ -14,11 +14,15 @@ pub mod accept;
 mod case;
 pub mod cases;
 pub mod host;
+mod known;
 mod memory;
+mod profile;
 mod run;
 mod talk;
 
 pub use case::{Capability, Case, Confidence, Level};
+pub use known::{KnownFailures, ListError, is_named, write_list};
 pub use memory::MemoryHost;
+pub use profile::{Cost, Profile};
 pub use run::{CaseResult, CheckResult, Options, Run, Verdict, run};
 pub use talk::{Judged, NO_SYNTAX, Said, Service, Stop, Talk};

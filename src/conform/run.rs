@@ -4,19 +4,27 @@
 use std::collections::BTreeMap;
 
 use super::accept::{Grade, Mismatch, Then, Want, ok};
-use super::case::{Capability, Case, Confidence, Level};
+use super::case::{Capability, Case, Level};
 use super::cases;
 use super::host::{Closing, Host, Patience};
+use super::known::KnownFailures;
+use super::profile::Profile;
 use super::talk::{Judged, Said, Service, Shared, Stop, Talk};
+use jiff::civil::Date;
+
 use crate::client::Randomness;
-use crate::proto::verify::{CheckId, Checks, Finding, History, Level as CheckLevel};
+use crate::proto::verify::{CheckId, Checks, Finding, History};
 use crate::wire::rpc::{Flags, ResultCode, SyntaxId, TransferSyntax};
 
 /// How cases are put to a host.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Whether what is not strict fails.
-    pub strict: bool,
+    /// What a behaviour costs.
+    pub profile: Profile,
+    /// What is known to fail.
+    pub known: KnownFailures,
+    /// By which day's date entries of that list are past theirs.
+    pub today: Date,
     /// Whether cases run that may leave the host worse than it was.
     pub disruptive: bool,
     /// What randoms follow from.
@@ -107,6 +115,11 @@ impl CaseResult {
         }
     }
 
+    /// Whether the host serves nobody any more since.
+    pub fn host_died(&self) -> bool {
+        self.why.as_deref().is_some_and(|why| why.starts_with(DIED))
+    }
+
     /// The first thing that was looked at and is worst.
     pub fn worst(&self) -> Option<&Judged> {
         let grade = self.judged.iter().map(|judged| judged.grade).max().filter(|grade| *grade != Grade::Ok)?;
@@ -120,8 +133,14 @@ impl CaseResult {
 }
 
 /// A check that is done on every PDU, over a whole run.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct CheckResult {
+    /// The check.
+    pub check: CheckId,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Why, where that does not show in the evidence.
+    pub why: Option<String>,
     /// Cases in which it was done and held.
     pub passed: u64,
     /// Cases in which it was done and did not.
@@ -138,24 +157,11 @@ pub struct Run {
     /// Every case that was chosen, in the order of the catalogue.
     pub results: Vec<CaseResult>,
     /// The checks that were done.
-    pub checks: BTreeMap<CheckId, CheckResult>,
+    pub checks: Vec<CheckResult>,
     /// Whether it was ended before its end.
     pub interrupted: bool,
     /// What is wrong with this tool, when the case that must fail does not.
     pub canary_lives: bool,
-}
-
-impl Run {
-    /// What a check came to.
-    pub fn check_verdict(check: CheckId, result: &CheckResult, strict: bool) -> Verdict {
-        match (result.failed, check.check().level) {
-            (0, _) => Verdict::Pass,
-            (_, CheckLevel::Must) => Verdict::Fail,
-            (_, CheckLevel::Should) if strict => Verdict::Fail,
-            (_, CheckLevel::Should) => Verdict::NonStrict,
-            (_, CheckLevel::May) => Verdict::Recorded,
-        }
-    }
 }
 
 /// Puts these cases to a host. `told` hears of each as it is done, and says whether to go on.
@@ -172,15 +178,15 @@ pub fn run(
             service: options.service.clone(),
             history: History::default(),
             randomness: Randomness::new(options.seed),
-            ticks: 0,
         },
         run: Run {
             capabilities: Vec::new(),
             results: Vec::new(),
-            checks: BTreeMap::new(),
+            checks: Vec::new(),
             interrupted: false,
             canary_lives: false,
         },
+        checks: BTreeMap::new(),
     };
     let mut gone: Option<String> = None;
     if let Err(why) = runner.sanity() {
@@ -201,14 +207,14 @@ pub fn run(
             None if !is_on => CaseResult::without(case, Verdict::Skip, "the run was interrupted"),
             None => runner.case(case),
         };
-        if gone.is_none() && result.why.as_deref().is_some_and(|why| why.starts_with(DIED)) {
+        if gone.is_none() && result.host_died() {
             gone = Some(format!("the host serves nobody any more, since {}", case.id));
         }
         is_on &= told(&result);
         runner.run.results.push(result);
     }
     runner.run.interrupted = !is_on;
-    runner.run
+    runner.finish()
 }
 
 struct Runner<'r> {
@@ -216,6 +222,15 @@ struct Runner<'r> {
     options: &'r Options,
     shared: Shared,
     run: Run,
+    checks: BTreeMap<CheckId, Checked>,
+}
+
+/// What a check came to so far.
+#[derive(Default)]
+struct Checked {
+    passed: u64,
+    failed: u64,
+    evidence: Vec<(&'static str, Finding)>,
 }
 
 impl Runner<'_> {
@@ -241,10 +256,10 @@ impl Runner<'_> {
         let grade = outcome.judged.iter().map(|judged| judged.grade).max();
         let (verdict, why) = match (grade, stopped) {
             // What was seen before it had to stop counts.
-            (Some(Grade::Fail), _) => (self.cost(case, Grade::Fail), None),
+            (Some(Grade::Fail), _) => (self.options.profile.verdict(case, Grade::Fail), None),
             (_, Some(Stop::NotApplicable(why))) => (Verdict::NotApplicable, Some(why)),
             (_, Some(Stop::Foundation(why))) => (Verdict::Inconclusive, Some(why)),
-            (Some(grade), None) => (self.cost(case, grade), None),
+            (Some(grade), None) => (self.options.profile.verdict(case, grade), None),
             (None, None) if case.level == Level::Info => (Verdict::Recorded, None),
             // A program that looks at nothing shows nothing.
             (None, None) => (Verdict::Inconclusive, Some("nothing was looked at".to_owned())),
@@ -276,25 +291,29 @@ impl Runner<'_> {
                 result.judged.push(Judged { label, grade: Grade::Fail, mismatch: Some(mismatch), said });
             }
         }
+        let field = result.worst().and_then(|judged| judged.mismatch.as_ref()).map(|mismatch| mismatch.field);
+        let (verdict, why) = self.options.known.weigh(case.id, result.verdict, field, self.options.today);
+        result.verdict = verdict;
+        result.why = result.why.or(why);
         result
     }
 
-    /// What a grade costs: a case only observes, and how much that matters is decided here.
-    fn cost(&self, case: &Case, grade: Grade) -> Verdict {
-        let strict = self.options.strict;
-        match (grade, case.level) {
-            _ if case.confidence == Confidence::Low || case.level == Level::Info => Verdict::Recorded,
-            (Grade::Ok, _) => Verdict::Pass,
-            (Grade::NonStrict, _) | (Grade::Fail, Level::Win | Level::Rec | Level::Should) if !strict => {
-                Verdict::NonStrict
-            }
-            _ => Verdict::Fail,
+    /// The checks' verdicts, by what the profile and the list of known failures say.
+    fn finish(self) -> Run {
+        let Runner { options, mut run, checks, .. } = self;
+        for (check, Checked { passed, failed, evidence }) in checks {
+            let (entry, holds) = (check.check(), failed == 0);
+            let verdict = if holds { Verdict::Pass } else { options.profile.check_verdict(entry.id, entry.level) };
+            let field = evidence.first().and_then(|(_, finding)| finding.place.map(|place| place.field));
+            let (verdict, why) = options.known.weigh(entry.id, verdict, field, options.today);
+            run.checks.push(CheckResult { check, verdict, why, passed, failed, evidence });
         }
+        run
     }
 
     fn note_checks(&mut self, case: &'static str, checks: &Checks) {
         for check in checks.done.iter() {
-            let result = self.run.checks.entry(check).or_default();
+            let result = self.checks.entry(check).or_default();
             if checks.failed.has(check) {
                 result.failed += 1;
                 let found = checks.findings.iter().find(|finding| finding.check == check);

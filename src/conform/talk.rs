@@ -50,8 +50,6 @@ pub struct Shared {
     pub history: History,
     /// IVs of requests.
     pub randomness: Randomness,
-    /// What time is: so many things were said before.
-    pub ticks: u64,
 }
 
 /// One thing that was said.
@@ -65,6 +63,8 @@ pub struct Said {
     pub bytes: Vec<u8>,
     /// The syntax of its stub, if it has one.
     pub syntax: Option<TransferSyntax>,
+    /// When.
+    pub at: Moment,
 }
 
 /// One thing a case looked at.
@@ -332,7 +332,7 @@ impl Talk<'_> {
             _ => (Kind::Other, None),
         };
         let line = self.current;
-        self.said.push(Said { sender: Sender::Client, line, bytes: frame.to_vec(), syntax });
+        self.said.push(Said { sender: Sender::Client, line, bytes: frame.to_vec(), syntax, at });
         let conversation = self.conversation();
         // Later fragments of a call do not await answers of their own.
         let is_more = view.ptype() == Some(Ptype::REQUEST)
@@ -357,7 +357,8 @@ impl Talk<'_> {
     /// Sends bytes that are not meant to be PDUs.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         let line = self.current;
-        self.said.push(Said { sender: Sender::Client, line, bytes: bytes.to_vec(), syntax: None });
+        let at = self.tick();
+        self.said.push(Said { sender: Sender::Client, line, bytes: bytes.to_vec(), syntax: None, at });
         self.transmit(bytes);
     }
 
@@ -380,8 +381,7 @@ impl Talk<'_> {
     }
 
     fn tick(&mut self) -> Moment {
-        self.shared.ticks += 1;
-        Moment(std::time::Duration::from_micros(self.shared.ticks))
+        self.host.moment()
     }
 }
 
@@ -652,7 +652,8 @@ impl Talk<'_> {
 
     fn say_heard(&mut self, bytes: &[u8], syntax: Option<TransferSyntax>) {
         let line = self.current;
-        self.said.push(Said { sender: Sender::Host, line, bytes: bytes.to_vec(), syntax });
+        let at = self.tick();
+        self.said.push(Said { sender: Sender::Host, line, bytes: bytes.to_vec(), syntax, at });
     }
 
     fn push(&mut self, label: &str, grade: Grade, mismatch: Option<Mismatch>) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::clock::Clock;
 use crate::conform::host::{Closing, Heard, Host, Line, Patience};
+use crate::proto::Moment;
 use crate::wire::FileTime;
 
 /// A host at an address.
@@ -63,6 +64,10 @@ impl Host for TcpHost {
 
     fn wall(&self) -> FileTime {
         self.clock.wall()
+    }
+
+    fn moment(&mut self) -> Moment {
+        self.clock.now()
     }
 
     fn pace(&mut self) {

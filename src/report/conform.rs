@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use crate::conform::{CaseResult, Judged, Level, Run, Said, Verdict};
+use crate::conform::{CaseResult, Judged, Run, Said, Verdict};
 use crate::exit::Exit;
 use crate::proto::Sender;
 use crate::text::{counted, harmless};
@@ -16,7 +16,7 @@ use crate::wire::{DecodeError, Layer};
 pub fn case_lines(result: &CaseResult, verbose: bool) -> String {
     let (style, word) = shown(result.verdict);
     let case = result.case;
-    let mut out = format!("  {style}{word:<12}{style:#} {:<44} {DIM}{}{DIM:#}\n", case.id, case.title);
+    let mut out = format!("  {style}{word:<15}{style:#} {:<44} {DIM}{}{DIM:#}\n", case.id, case.title);
     let is_wrong = matches!(result.verdict, Verdict::Fail | Verdict::UnexpectedPass);
     if let Some(why) = result.why.as_ref().filter(|_| is_wrong || verbose) {
         let _ = writeln!(out, "      {}", harmless(why));
@@ -53,7 +53,9 @@ pub fn conversation(result: &CaseResult) -> String {
         let mut listing = dump::pdu(&said.bytes, said.syntax);
         marked.iter().filter(|(at, _)| *at == number).for_each(|(_, error)| listing.mark(error.clone()));
         let _ = writeln!(out, "      {}, connection {}", said.sender, said.line + 1);
-        listing.to_string().lines().for_each(|line| drop(writeln!(out, "        {}", harmless(line))));
+        for line in listing.to_string().lines() {
+            let _ = writeln!(out, "        {}", harmless(line));
+        }
     }
     out
 }
@@ -70,21 +72,24 @@ fn mismatch_lines(judged: &Judged) -> String {
 }
 
 /// What the checks of every PDU came to: those that failed.
-pub fn check_lines(run: &Run, strict: bool) -> String {
+pub fn check_lines(run: &Run) -> String {
     let mut out = String::new();
-    for (check, result) in &run.checks {
-        let verdict = Run::check_verdict(*check, result, strict);
-        if verdict == Verdict::Pass {
+    for result in run.checks.iter().filter(|result| result.verdict != Verdict::Pass) {
+        let (style, word) = shown(result.verdict);
+        let of_all = format!("{} of {} cases", result.failed, result.failed + result.passed);
+        let entry = result.check.check();
+        let _ = writeln!(out, "  {style}{word:<15}{style:#} {:<44} {DIM}in {of_all}{DIM:#}", entry.id);
+        if let Some(why) = &result.why {
+            let _ = writeln!(out, "      {}", harmless(why));
+        }
+        if matches!(result.verdict, Verdict::KnownFailure | Verdict::Recorded) {
             continue;
         }
-        let (style, word) = shown(verdict);
-        let of_all = format!("{} of {} cases", result.failed, result.failed + result.passed);
-        let _ = writeln!(out, "  {style}{word:<12}{style:#} {:<44} {DIM}in {of_all}{DIM:#}", check.check().id);
-        let _ = writeln!(out, "      required  {}", check.check().requirement);
+        let _ = writeln!(out, "      required  {} ({}; {})", entry.requirement, entry.level, entry.reference);
         for (case, finding) in &result.evidence {
             let _ = writeln!(
                 out,
-                "      {case}\n        expected  {}\n        seen      {}",
+                "      in {case}\n        expected  {}\n        seen      {}",
                 harmless(&finding.expected),
                 harmless(&finding.got)
             );
@@ -94,12 +99,11 @@ pub fn check_lines(run: &Run, strict: bool) -> String {
 }
 
 /// The last lines.
-pub fn conform_footer(run: &Run, strict: bool, exit: Exit) -> String {
+pub fn conform_footer(run: &Run, exit: Exit) -> String {
     let mut counts = std::collections::BTreeMap::<Verdict, usize>::new();
     run.results.iter().for_each(|result| *counts.entry(result.verdict).or_default() += 1);
     let cases: Vec<_> = counts.iter().map(|(verdict, many)| format!("{many} {verdict}")).collect();
-    let wrong =
-        run.checks.iter().filter(|(check, result)| Run::check_verdict(**check, result, strict) == Verdict::Fail);
+    let wrong = run.checks.iter().filter(|result| result.verdict == Verdict::Fail);
     let (style, word) = match exit {
         Exit::Held => (GREEN, "PASS"),
         Exit::Interrupted => (RED, "INTERRUPTED"),
@@ -120,12 +124,12 @@ pub fn conform_footer(run: &Run, strict: bool, exit: Exit) -> String {
 }
 
 /// The cases and checks as the run record has them.
-pub fn case_records(run: &Run, strict: bool) -> Vec<Value> {
+pub fn case_records(run: &Run) -> Vec<Value> {
     let of_cases = run.results.iter().map(|result| {
         let case = result.case;
         let worst = result.worst().and_then(|judged| judged.mismatch.as_ref());
         json!({
-            "id": case.id, "revision": case.revision, "title": case.title, "level": level_name(case.level),
+            "id": case.id, "revision": case.revision, "title": case.title, "level": case.level,
             "confidence": case.confidence, "verdict": result.verdict, "requirement": case.requirement,
             "reference": case.sources,
             "field": worst.map(|mismatch| mismatch.field),
@@ -134,12 +138,12 @@ pub fn case_records(run: &Run, strict: bool) -> Vec<Value> {
             "exchange": exchange(&result.said),
         })
     });
-    let of_checks = run.checks.iter().map(|(check, result)| {
-        let (entry, evidence) = (check.check(), result.evidence.first());
+    let of_checks = run.checks.iter().map(|result| {
+        let (entry, evidence) = (result.check.check(), result.evidence.first());
         json!({
-            "id": entry.id, "title": entry.requirement, "level": entry.level,
-            "verdict": Run::check_verdict(*check, result, strict), "requirement": entry.requirement,
-            "reference": entry.reference, "passed": result.passed, "failed": result.failed,
+            "id": entry.id, "title": entry.requirement, "level": entry.level, "verdict": result.verdict,
+            "requirement": entry.requirement, "reference": entry.reference,
+            "passed": result.passed, "failed": result.failed, "why": result.why,
             "field": evidence.and_then(|(_, finding)| finding.place.map(|place| place.field)),
             "expected": evidence.map(|(_, finding)| &finding.expected),
             "observed": evidence.map(|(_, finding)| &finding.got),
@@ -157,10 +161,6 @@ fn exchange(said: &[Said]) -> Vec<Value> {
         json!({ "dir": dir, "connection": said.line + 1, "hex": hex })
     };
     said[first..].iter().map(one).collect()
-}
-
-fn level_name(level: Level) -> &'static str {
-    level.name()
 }
 
 fn shown(verdict: Verdict) -> (Style, &'static str) {

@@ -53,7 +53,7 @@ pub struct RunRecord<'a> {
     exit: ExitRecord,
     verdict: &'static str,
     scenarios: Vec<ScenarioRecord<'a>>,
-    cases: [(); 0],
+    cases: Vec<serde_json::Value>,
     /// What a search for the host's capacity came to.
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<serde_json::Value>,
@@ -253,10 +253,16 @@ impl<'a> RunRecord<'a> {
                 _ => "invalid",
             },
             scenarios: results.iter().map(|result| scenario_record(result)).collect(),
-            cases: [],
+            cases: Vec::new(),
             capacity: None,
             results,
         }
+    }
+
+    /// The same, with what conformance cases came to.
+    #[must_use]
+    pub fn with_cases(self, cases: Vec<serde_json::Value>) -> RunRecord<'a> {
+        RunRecord { cases, ..self }
     }
 
     /// The same, with what a search for the host's capacity came to.

@@ -14,6 +14,7 @@ mod codes;
 mod counting;
 mod intervals;
 mod lease;
+mod legal;
 mod load;
 mod lots;
 mod products;
@@ -63,6 +64,8 @@ enum Install {
     Answers(fn(&mut Conduct, Lots)),
     Connections(fn(&mut Door, Lots)),
     Pdus(fn(&mut Tamper, Lots)),
+    Legal(fn(&mut Tamper)),
+    LegalAnswers(fn(&mut Conduct)),
 }
 
 impl Fault {
@@ -81,16 +84,27 @@ impl Fault {
     /// # Errors
     /// [`UnknownFault`], with the nearest name there is.
     pub fn named(name: &str) -> Result<&'static Fault, UnknownFault> {
-        Fault::all().iter().copied().find(|fault| fault.name == name).ok_or_else(|| UnknownFault::of(name))
+        let all = Fault::all().iter().copied().chain(legal::VARIATIONS);
+        all.into_iter().find(|fault| fault.name == name).ok_or_else(|| UnknownFault::of(name))
     }
 
     /// Where it shows.
     pub fn place(&self) -> Place {
         match self.install {
-            Install::Answers(_) => Place::Answers,
+            Install::Answers(_) | Install::LegalAnswers(_) => Place::Answers,
             Install::Connections(_) => Place::Connections,
-            Install::Pdus(_) => Place::Pdus,
+            Install::Pdus(_) | Install::Legal(_) => Place::Pdus,
         }
+    }
+
+    /// Whether a host may do so: then it is no fault, and nothing is to find it.
+    pub fn is_legal(&self) -> bool {
+        matches!(self.install, Install::Legal(_) | Install::LegalAnswers(_))
+    }
+
+    /// Every legal variation, by name.
+    pub fn variations() -> &'static [Fault] {
+        legal::VARIATIONS
     }
 }
 
@@ -134,6 +148,8 @@ impl Faults {
                 Install::Answers(install) => install(conduct, lots),
                 Install::Connections(install) => install(door, lots),
                 Install::Pdus(install) => install(tamper, lots),
+                Install::Legal(install) => install(tamper),
+                Install::LegalAnswers(install) => install(conduct),
             }
         }
     }
@@ -193,7 +209,11 @@ pub struct UnknownFault {
 
 impl UnknownFault {
     fn of(asked: &str) -> UnknownFault {
-        let scored = Fault::all().iter().map(|fault| (strsim::jaro_winkler(fault.name, asked), fault.name));
+        let scored = Fault::all()
+            .iter()
+            .copied()
+            .chain(legal::VARIATIONS)
+            .map(|fault| (strsim::jaro_winkler(fault.name, asked), fault.name));
         let nearest = scored.max_by(|one, other| one.0.total_cmp(&other.0));
         let nearest = nearest.filter(|(score, _)| *score >= SIMILARITY_MIN).map(|(_, name)| name);
         UnknownFault { asked: asked.to_owned(), nearest }

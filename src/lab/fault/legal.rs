@@ -1,0 +1,150 @@
+//! What a host may do as well: legal variations, which no client minds and no case may take for a fault.
+
+use std::time::Duration;
+
+use super::{Fault, Install};
+use crate::lab::tamper::{ALLOC_HINT_AT, CONTEXT_AT, Fields, STUB_AT, Tamper};
+use crate::wire::kms::EpidText;
+use crate::wire::rpc::{ContextResult, Ptype, ResultCode, SyntaxId};
+
+pub(super) static VARIATIONS: &[Fault] = &[
+    legal("answers-slowly", "Takes a tenth of a second for each answer.", |tamper| {
+        tamper.on_way_out_of(Ptype::RESPONSE, |out| out.wait += Duration::from_millis(100));
+    }),
+    legal("accepts-slowly", "Takes a third of a second to acknowledge a bind.", |tamper| {
+        tamper.on_way_out_of(Ptype::BIND_ACK, |out| out.wait += Duration::from_millis(300));
+    }),
+    legal("sends-byte-by-byte", "Sends every byte in a segment of its own.", |tamper| {
+        tamper.on_way_out(|out| out.pieces = 1);
+    }),
+    legal(
+        "sends-headers-first",
+        "Sends the sixteen bytes of a header, and what follows in as small pieces.",
+        |tamper| {
+            tamper.on_way_out(|out| out.pieces = 16);
+        },
+    ),
+    legal("sends-in-sevens", "Sends seven bytes at a time, so that no field is where a segment begins.", |tamper| {
+        tamper.on_way_out(|out| out.pieces = 7);
+    }),
+    legal("speaks-ndr32-only", "Speaks NDR32 alone, as hosts do that are not 64-bit Windows.", |tamper| {
+        tamper.shape(|config| config.ndr64 = false);
+    }),
+    legal("fragments-answers", "Sends its answers in fragments of 128 bytes.", |tamper| {
+        tamper.shape(|config| config.max_fragment = 128);
+    }),
+    legal("fragments-finely", "Sends its answers in fragments of 40 bytes, two words of stub in each.", |tamper| {
+        tamper.shape(|config| config.max_fragment = 40);
+    }),
+    legal("numbers-groups-otherwise", "Gives association groups numbers far apart, high bits among them.", |tamper| {
+        tamper.shape(|config| config.assoc_group = config.assoc_group.wrapping_mul(0x9e37_79b1) | 0x8000_0000);
+    }),
+    legal(
+        "pads-at-random",
+        "Has random bytes where a bind_ack is only aligned, as Windows has now and then.",
+        |tamper| {
+            tamper.on_way_out_of(Ptype::BIND_ACK, |out| {
+                let noise = (out.scene.number as u8).wrapping_mul(37) | 1;
+                out.change_ack(|ack| ack.pad = [noise, noise ^ 0x55, !noise]);
+            });
+        },
+    ),
+    legal("takes-smaller-fragments", "Never takes fragments of more than 4,280 bytes.", |tamper| {
+        tamper.on_way_out_of(Ptype::BIND_ACK, |out| {
+            out.change_ack(|ack| {
+                let size = ack.max_xmit_frag.min(4280);
+                (ack.max_xmit_frag, ack.max_recv_frag) = (size, size);
+            });
+        });
+        tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
+            out.change_ack(|ack| {
+                let size = ack.max_xmit_frag.min(4280);
+                (ack.max_xmit_frag, ack.max_recv_frag) = (size, size);
+            });
+        });
+    }),
+    legal("hints-at-little", "Has an allocation hint of 1 in every response.", |tamper| {
+        tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(ALLOC_HINT_AT, &1_u32.to_le_bytes()));
+    }),
+    legal("hints-at-24-in-faults", "Has an allocation hint of 24 in every fault.", |tamper| {
+        tamper.on_way_out_of(Ptype::FAULT, |out| out.put(ALLOC_HINT_AT, &24_u32.to_le_bytes()));
+    }),
+    legal("points-elsewhere", "Has another referent id in every answer: a pointer is any number but 0.", |tamper| {
+        tamper.on_way_out_of(Ptype::RESPONSE, |out| {
+            // In both syntaxes the pointer is a word or two after the size, at the next multiple of its own size.
+            let at = if out.word(STUB_AT + 4) == REFERENT { STUB_AT + 4 } else { STUB_AT + 8 };
+            if out.word(at) == REFERENT {
+                out.put(at, &0x00CA_FE04_u32.to_le_bytes());
+            }
+        });
+    }),
+    legal(
+        "names-contexts-by-eight-bits",
+        "Names a context by its low eight bits in a response, as Windows does.",
+        |tamper| {
+            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(CONTEXT_AT + 1, &[0]));
+        },
+    ),
+    legal(
+        "refuses-empty-binds-without-a-reason",
+        "Gives reason 0 for a bind without contexts, as Windows 2012 R2.",
+        |tamper| {
+            tamper.on_way_out_of(Ptype::BIND_NAK, |out| {
+                let is_empty = out.asked.get(2) == Some(&Ptype::BIND.0) && out.asked.get(24) == Some(&0);
+                if is_empty && out.asked.len() >= 28 {
+                    out.put(16, &[0, 0]);
+                }
+            });
+        },
+    ),
+    legal(
+        "knows-no-bind-time-features",
+        "Takes bind time features for a transfer syntax it does not know.",
+        |tamper| {
+            tamper.on_way_out_of(Ptype::BIND_ACK, |out| {
+                out.change_ack(|ack| {
+                    for result in ack.results.iter_mut().filter(|result| result.result == ResultCode::NEGOTIATE_ACK) {
+                        let syntax = SyntaxId::NONE;
+                        *result = ContextResult { result: ResultCode::PROVIDER_REJECTION, reason: 2, syntax };
+                    }
+                });
+            });
+        },
+    ),
+    answers("sends-short-intervals", "Tells clients to ask again after a quarter of an hour.", |host| {
+        host.write(|response| (response.activation_interval_min, response.renewal_interval_min) = (15, 15));
+    }),
+    answers("sends-long-intervals", "Tells clients to ask again after thirty days.", |host| {
+        host.write(|response| (response.activation_interval_min, response.renewal_interval_min) = (43_200, 43_200));
+    }),
+    answers("has-a-long-epid", "Has an ePID as long as the field allows: 63 characters.", |host| {
+        host.write(|response| {
+            let longest = "03612-00000-000-000000-03-1033-20348.0000-0012026-".to_owned() + &"0".repeat(13);
+            if let Ok(epid) = EpidText::new(&longest) {
+                response.epid = epid;
+            }
+        });
+    }),
+    answers("has-a-short-epid", "Has an ePID of one character.", |host| {
+        host.write(|response| {
+            if let Ok(epid) = EpidText::new("0") {
+                response.epid = epid;
+            }
+        });
+    }),
+    answers("was-asked-by-many", "Has counted as many others as it remembers before the first client comes.", |host| {
+        host.tell(|_, told| told.max(50));
+    }),
+];
+
+const fn legal(name: &'static str, does: &'static str, tamper: fn(&mut Tamper)) -> Fault {
+    Fault { name, does, hurts: NOBODY, caught_by: &[], install: Install::Legal(tamper) }
+}
+
+const fn answers(name: &'static str, does: &'static str, conduct: fn(&mut super::Conduct)) -> Fault {
+    Fault { name, does, hurts: NOBODY, caught_by: &[], install: Install::LegalAnswers(conduct) }
+}
+
+const NOBODY: &str = "Nobody: a host may do so, and no test may take it for a fault.";
+/// The referent id of an honest host's pointers.
+const REFERENT: u32 = crate::wire::ndr::REFERENT as u32;
