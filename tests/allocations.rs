@@ -75,7 +75,7 @@ fn of_the_host(client: &RawClient) -> f64 {
     let raw = Raw { connections: 16, one_each: true, lasts: Duration::from_millis(500), ..Raw::default() };
     let before = dhat::HeapStats::get().total_blocks;
     let sample = client.run(raw).unwrap();
-    assert!(sample.exchanges > 500, "{sample:?}");
+    assert!(sample.exchanges > 50, "{sample:?}");
     (dhat::HeapStats::get().total_blocks - before) as f64 / sample.exchanges as f64
 }
 

@@ -109,7 +109,7 @@ fn a_host_that_has_counted_others_ends_a_scenario_that_needs_an_empty_one() {
 
 #[test]
 fn a_run_goes_on_for_as_long_as_it_is_told() {
-    let ran = kmsproof(&["run", &scenario("again", "", ""), "--for", "200ms", "--out", "json=-"]);
+    let ran = kmsproof(&["run", &scenario("again", "", ""), "--for", "1s", "--out", "json=-"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let record: Value = serde_json::from_str(&ran.stdout).unwrap();
     let requests = record["scenarios"][0]["totals"]["requests"].as_u64().unwrap();

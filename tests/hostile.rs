@@ -352,7 +352,7 @@ fn an_interrupted_run_writes_what_it_measured() {
     let folder = temporary("interrupt");
     let scenario = folder.join("long.toml");
     let source = "name = \"long\"\nquestion = \"How long?\"\n[clients.a]\ncount = 5\nproduct = \"Windows Server 2022 Standard\"\n\
-                  [[step]]\ntitle = \"for long\"\nclients = [\"a\"]\nrepeat = 20000\nexpect = { wire = \"0x00000000\" }\n";
+                  [[step]]\ntitle = \"for long\"\nclients = [\"a\"]\nrepeat = 200000\nexpect = { wire = \"0x00000000\" }\n";
     std::fs::write(&scenario, source).unwrap();
     let record = folder.join("run.json");
     let mut child = command(&["run", &scenario.display().to_string(), "--out", &format!("json={}", record.display())])
@@ -362,7 +362,7 @@ fn an_interrupted_run_writes_what_it_measured() {
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut header = String::new();
     stderr.read_line(&mut header).unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_secs(1));
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let mut rest = String::new();

@@ -1,4 +1,4 @@
-//! `load`, and what the language says of load, carried out over loopback by the portable engine.
+//! `load`, and what the language says of load, carried out over loopback.
 
 mod support;
 
@@ -35,7 +35,7 @@ fn whoever_rests_asks_no_more_often_than_that_leaves() {
 #[test]
 fn whoever_still_rests_keeps_no_run_from_its_end() {
     // A rest is longer than any command of a test may take.
-    let record = loaded(&["--concurrency", "3", "--think", "5m", "--duration", "300ms", "--calm", "0"]);
+    let record = loaded(&["--concurrency", "3", "--think", "5m", "--duration", "1s", "--calm", "0"]);
     assert_eq!(totals(&record), (3, 3, 3));
 }
 

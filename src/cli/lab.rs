@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use clap::Args;
@@ -9,11 +10,12 @@ use clap::builder::BoolishValueParser;
 
 use super::Failure;
 use super::common::{interrupted, runtime, say};
+use crate::conform::proof;
 use crate::engine::Clock;
 use crate::exit::Exit;
 use crate::lab::{Fault, Faults, HostIdentity, LabHost, LabListener, Observer, Place, Served};
 use crate::report::plain::named;
-use crate::text::{harmless, wrapped};
+use crate::text::{counted, harmless, wrapped};
 use crate::wire::Hresult;
 
 /// Serve the lab host on loopback, for kmsproof's own synthetic clients only
@@ -28,6 +30,10 @@ pub struct LabArgs {
     /// Say what faults there are, what each does and whom it hurts, and do nothing else
     #[arg(long)]
     list_faults: bool,
+    /// Put the conformance cases to a lab host with each fault and each legal variation in turn, in memory, and say what
+    /// finds what
+    #[arg(long)]
+    self_test: bool,
     /// Speak NDR32 only, as hosts do that are not 64-bit Windows
     #[arg(long, env = "KMSPROOF_NDR32_ONLY", value_parser = BoolishValueParser::new())]
     ndr32_only: bool,
@@ -45,15 +51,69 @@ pub fn execute(args: &LabArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         list_faults(out)?;
         return Ok(Exit::Held);
     }
+    if args.self_test {
+        return self_test(out);
+    }
     let faults = Faults::new(args.fault.clone()).map_err(Failure::usage)?;
     runtime()?.block_on(serve(args, faults))
 }
 
+/// Every fault and what finds it, as it is seen now.
+fn self_test(out: &mut dyn Write) -> Result<Exit, Failure> {
+    let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let done = AtomicUsize::new(0);
+    let proof = proof::prove(workers, &|_| {
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(20) {
+            say(format_args!("{done} faults\n"));
+        }
+    });
+    for found in &proof.faults {
+        let (style, word) = if found.missed.is_empty() { (GREEN, "found") } else { (RED, "MISSED") };
+        let by = if found.missed.is_empty() { found.fault.caught_by } else { &found.missed };
+        writeln!(
+            out,
+            "{style}{word:<7}{style:#} {:<40} by {}  ({} fail)",
+            found.fault.name,
+            by.join(", "),
+            found.failing.len()
+        )?;
+    }
+    for (host, alarm) in &proof.alarms {
+        writeln!(out, "{RED}alarm{RED:#}   {host}: {}", harmless(alarm))?;
+    }
+    for id in &proof.idle {
+        writeln!(out, "{RED}idle{RED:#}    {id} finds no fault")?;
+    }
+    let found = proof.faults.iter().filter(|found| found.missed.is_empty()).count();
+    writeln!(
+        out,
+        "\n{found} of {} faults found for their own reason, {} left to scenarios; {} legal variations and the honest host \
+         raise {}; a fault fails {} cases or checks in the median",
+        proof.faults.len(),
+        proof.elsewhere.len(),
+        proof.variations,
+        counted(proof.alarms.len(), "false alarm"),
+        proof.specificity(),
+    )?;
+    out.flush()?;
+    Ok(if proof.holds() { Exit::Held } else { Exit::Check })
+}
+
 fn list_faults(out: &mut dyn Write) -> std::io::Result<()> {
-    for fault in Fault::all() {
+    list(Fault::all().iter().copied(), out)?;
+    writeln!(out, "\nlegal variations, which are no faults:\n")?;
+    list(Fault::variations().iter(), out)
+}
+
+fn list(faults: impl Iterator<Item = &'static Fault>, out: &mut dyn Write) -> std::io::Result<()> {
+    for fault in faults {
         writeln!(out, "{BOLD}{}{BOLD:#}", fault.name)?;
-        let on_connections = "in what it does with connections, not in its answers";
-        let shows = (fault.place() == Place::Connections).then_some(("shows", on_connections));
+        let shows = match fault.place() {
+            Place::Connections => Some(("shows", "in what it does with connections, not in its answers")),
+            Place::Pdus if !fault.is_legal() => Some(("shows", "in its PDUs, whatever they carry")),
+            Place::Pdus | Place::Answers => None,
+        };
         for (what, words) in [("does", fault.does), ("hurts", fault.hurts)].into_iter().chain(shows) {
             for (number, line) in wrapped(words, COLUMNS).iter().enumerate() {
                 writeln!(out, "  {:6}{line}", if number == 0 { what } else { "" })?;
@@ -105,3 +165,5 @@ fn words(result: Hresult) -> String {
 /// What fits beside the words in front.
 const COLUMNS: usize = 90;
 const BOLD: anstyle::Style = anstyle::Style::new().bold();
+const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default();
+const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default();

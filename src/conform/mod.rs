@@ -17,6 +17,7 @@ pub mod host;
 mod known;
 mod memory;
 mod profile;
+pub mod proof;
 mod run;
 mod talk;
 

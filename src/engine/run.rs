@@ -257,8 +257,10 @@ impl Crew {
             let this = Arc::clone(self);
             under_way.spawn(async move { this.arrive(number, position, due).await });
         }
-        let gave_up = given_up.is_some_and(|given_up| clock.now() >= given_up);
-        let missed = if gave_up { starts.count() as u64 } else { 0 };
+        let now = clock.now();
+        let gave_up = given_up.is_some_and(|given_up| now >= given_up);
+        // Who was due by now and was not let go has missed it; who gave up misses the others too.
+        let missed = starts.take_while(|(_, time)| gave_up || begun + *time <= now).count() as u64;
         // Whatever ends the step, what is under way is finished and told of.
         while let Some(arrived) = under_way.join_next().await {
             arrived.expect("an arrival does not panic");

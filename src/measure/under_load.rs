@@ -25,6 +25,10 @@ impl ScenarioResult {
         let steps =
             || self.plan.steps.iter().zip(&self.steps).enumerate().filter(|(_, (_, result))| result.exchanges > 0);
         let calm = || steps().filter(|(_, (step, _))| is_calm(step)).map(|(number, (_, result))| (number, result));
+        let asked_the_oracle = || {
+            let asked = steps().filter(|(_, (step, _))| is_calm(step) && step.oracle && step.host != HostState::Down);
+            asked.map(|(number, _)| number)
+        };
         let mut found: Vec<UnderLoad> = Vec::new();
         for (broke_in, (step, result)) in steps() {
             if is_calm(step) || step.host == HostState::Down {
@@ -41,7 +45,7 @@ impl ScenarioResult {
             }
             for (id, &broke) in &result.predictions_failed {
                 let differs = |result: &StepResult| result.predictions_failed.contains_key(id);
-                let held = calm().next().map(|(number, _)| number);
+                let held = asked_the_oracle().next();
                 note(id.to_string(), broke, held.filter(|_| calm().all(|(_, result)| !differs(result))));
             }
         }

@@ -34,14 +34,16 @@ impl<W: Write> Seconds<W> {
             Event::ScenarioStarted { name } => {
                 self.scenario.clone_from(name);
                 self.timeline = Timeline::new(SECOND);
+                self.told = Moment::default();
             }
             Event::Exchange(exchange) if !exchange.answer.is_not_applicable() => {
-                self.timeline.note_exchange(exchange);
+                // What is over is told first: a second that nobody waits for any more widens no other.
                 self.tell_before(exchange.received)?;
+                self.timeline.note_exchange(exchange);
             }
             Event::Tally(tally) => {
-                self.timeline.note_tally(tally);
                 self.tell_before(tally.until)?;
+                self.timeline.note_tally(tally);
             }
             Event::ScenarioFinished { .. } => {
                 self.tell(Moment(Duration::MAX))?;

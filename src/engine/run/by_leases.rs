@@ -43,12 +43,20 @@ impl Crew {
             let next = leases.next(place, lease_clock.at(asked))?;
             Some(Reverse((lease_clock.when(next), place)))
         };
+        let given_up = plan.steps[number].gives_up_after().map(|after| lease_clock.from + after);
         let mut position = 0;
         while self.may_go_on(self.under_way.load(Ordering::Relaxed) as usize).is_ok() {
             while let Some(concluded) = under_way.try_join_next() {
                 due.extend(asks_again(concluded));
             }
             let now = clock.now();
+            if given_up.is_some_and(|given_up| now >= given_up) {
+                let missed = due.iter().filter(|Reverse((at, _))| *at < end).count() as u64;
+                if missed > 0 {
+                    self.tell_account(self.account.note_missed(number, missed, now)).await;
+                }
+                break;
+            }
             let has_room = under_way.len() < terms.drive.open_max;
             let next = due.peek().map(|Reverse((at, _))| *at);
             if next.is_none() && now >= end && under_way.is_empty() {
@@ -66,6 +74,13 @@ impl Crew {
                 continue;
             }
             let Some(Reverse((at, place))) = due.pop() else { break };
+            if terms.drive.late_max.is_some_and(|max| now - at > max) {
+                self.tell_account(self.account.note_missed(number, 1, now)).await;
+                leases.give_up(place, lease_clock.at(now));
+                let next = leases.next(place, lease_clock.at(now));
+                due.extend(next.map(|next| Reverse((lease_clock.when(next), place))));
+                continue;
+            }
             let at = host.pacer.wait_for(at, *clock).await;
             let arrival = self.leased_arrival(&leases, place);
             let this = Arc::clone(self);

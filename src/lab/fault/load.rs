@@ -8,9 +8,25 @@ use std::time::Duration;
 use super::{Fault, Install};
 use crate::catalog::Application;
 use crate::lab::rules::Rule;
+use crate::lab::tamper::End;
+use crate::wire::rpc::Ptype;
 use crate::wire::{FileTime, Guid, Hresult};
 
 pub(super) static FAULTS: &[Fault] = &[
+    Fault {
+        name: "closes-after-binding",
+        does: "Closes one connection in ten right behind its bind_ack, before anything is asked.",
+        hurts: "One client in ten: it shows 0xC004F074 and tries again two hours later.",
+        caught_by: &[],
+        install: Install::Pdus(|tamper, lots| {
+            let mut lot = lots.one_in(10);
+            tamper.on_way_out_of(Ptype::BIND_ACK, move |out| {
+                if lot() {
+                    out.end = Some(End::Finish);
+                }
+            });
+        }),
+    },
     Fault {
         name: "drops-one-in-fifty",
         does: "Closes the connection in place of one answer in fifty; the client is counted.",

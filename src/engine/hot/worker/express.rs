@@ -34,8 +34,8 @@ pub(super) struct Express {
     randomness: Randomness,
     /// Whether requests are granted, of each group and product.
     granted: Vec<Vec<bool>>,
-    /// Slots whose request is to be sealed and sent.
-    drafts: Vec<u32>,
+    /// Slots whose request is to be sealed and sent, each with the generation it is of.
+    drafts: Vec<(u32, u32)>,
     /// Slots whose answer is there: each with when it was, and how long it is.
     answers: Vec<(u32, u64, usize)>,
     frames: Vec<[u8; FRAME_MAX]>,
@@ -153,7 +153,7 @@ impl Worker<'_> {
     /// Puts a call aside until many can be made: a host that is woken for each few requests costs us the waking.
     pub(super) fn draft(&mut self, at: usize) {
         let Some(express) = &mut self.express else { return };
-        express.drafts.push(at as u32);
+        express.drafts.push((at as u32, self.slots[at].generation));
         if express.drafts.len() == BURST {
             self.send_drafts();
         }
@@ -168,9 +168,12 @@ impl Worker<'_> {
         let (population, fleet) = (&self.plan.population, &self.crew.fleet);
         let Express { drafts, outbox, sketches, sealed, asked, scripts, randomness, has_pattern, .. } = &mut **express;
         let is_plain = *has_pattern && self.drive.canned.is_some_and(|canned| canned.plain);
-        for at in drafts.drain(..) {
+        let mut others = Vec::new();
+        for (at, generation) in drafts.drain(..) {
             let slot = &self.slots[at as usize];
-            let Some(work) = &slot.work else { continue };
+            // A connection may have ended meanwhile, and another have taken its place.
+            let is_same = slot.generation == generation && slot.association.is_none() && slot.opening == Opening::Done;
+            let Some(work) = slot.work.as_ref().filter(|_| is_same) else { continue };
             let place = outbox.len();
             if is_plain {
                 outbox.push((at, LicenseStatus::UNLICENSED, place % AT_A_TIME));
@@ -178,6 +181,7 @@ impl Worker<'_> {
             }
             let script = scripts.iter().find(|(offer, _)| *offer == slot.offer).map(|(_, script)| script);
             let Some((call_id, context_id, syntax)) = script.and_then(|script| script.call(slot.calls)) else {
+                others.push(at);
                 continue;
             };
             let Arrival { activation, version, ordinal, .. } = work.arrival;
@@ -190,7 +194,10 @@ impl Worker<'_> {
                 }
             };
             let sketch = &mut sketches[place];
-            let Some(written) = written else { continue };
+            let Some(written) = written else {
+                others.push(at);
+                continue;
+            };
             (sketch.version, sketch.syntax, sketch.call_id, sketch.context_id) = (version, syntax, call_id, context_id);
             sketch.iv = randomness.iv(ordinal);
             outbox.push((at, LicenseStatus(written.status), place));
@@ -214,6 +221,13 @@ impl Worker<'_> {
                 work.status = status;
             }
             slot.send(at, &self.poll, sealed[place].bytes());
+        }
+        // What cannot go this way goes the ordinary one.
+        for at in others {
+            if let Some(work) = &mut self.slots[at as usize].work {
+                work.due = None;
+            }
+            self.call(at as usize);
         }
     }
 
@@ -424,6 +438,14 @@ impl Worker<'_> {
 
     /// Gives a connection to an association in the state it is in, with what was heard so far.
     fn take_over(&mut self, at: usize, cause: Cause) {
+        // What is told of as a call that was sent has to have been.
+        let slot = &self.slots[at];
+        if slot.opening == Opening::Done && slot.work.as_ref().is_some_and(|work| work.sent_ns.is_none()) {
+            self.send_drafts();
+            if self.slots[at].association.is_some() {
+                return;
+            }
+        }
         let now = self.clock.now();
         let slot = &self.slots[at];
         let asking = match &slot.work {
