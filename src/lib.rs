@@ -16,7 +16,8 @@
 //!
 //! Beside the walk stand [`client`] (simulated machines and their recognisably synthetic ids),
 //! [`population`] (many of them), [`oracle`] (what an honest host must answer),
-//! [`catalog`] and [`explain`] (what is known of products and codes), [`lab`] (the embedded host,
+//! [`conform`] (what hosts are held to, case by case), [`capacity`] (the search for a host's limit),
+//! `yardstick` (what the load engine is measured by), [`catalog`] and [`explain`] (what is known of products and codes), [`lab`] (the embedded host,
 //! the same core from the other side), [`capture`] (recordings in and out), [`cli`] (one file a
 //! subcommand), [`exit`] (what the exit code means) and, under all of them, [`text`] (text from
 //! outside made harmless, words for people).

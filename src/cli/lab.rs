@@ -114,7 +114,8 @@ fn list(faults: impl Iterator<Item = &'static Fault>, out: &mut dyn Write) -> st
             Place::Pdus if !fault.is_legal() => Some(("shows", "in its PDUs, whatever they carry")),
             Place::Pdus | Place::Answers => None,
         };
-        for (what, words) in [("does", fault.does), ("hurts", fault.hurts)].into_iter().chain(shows) {
+        let hurts = (!fault.is_legal()).then_some(("hurts", fault.hurts));
+        for (what, words) in [("does", fault.does)].into_iter().chain(hurts).chain(shows) {
             for (number, line) in wrapped(words, COLUMNS).iter().enumerate() {
                 writeln!(out, "  {:6}{line}", if number == 0 { what } else { "" })?;
             }

@@ -1,7 +1,9 @@
 //! What somebody means by a code, a symbol, an id or a pattern.
 
 use crate::cli::Failure;
+use crate::conform::{Case, cases};
 use crate::explain::{self, Entry, Finding};
+use crate::lab::Fault;
 use crate::proto::verify::CheckId;
 use crate::text::{Glob, Lang, harmless_lines};
 use crate::wire::Hresult;
@@ -15,13 +17,19 @@ pub enum Topic {
     Check(CheckId),
     /// A finding of the oracle.
     Finding(&'static Finding),
+    /// A conformance case.
+    Case(&'static Case),
+    /// A fault of the lab host, or a legal variation.
+    Fault(&'static Fault),
 }
 
 impl Topic {
     fn all() -> impl Iterator<Item = Topic> {
         let codes = explain::all().map(Topic::Code);
         let checks = CheckId::ALL.iter().copied().map(Topic::Check);
-        codes.chain(checks).chain(explain::findings().map(Topic::Finding))
+        let faults = Fault::all().iter().copied().chain(Fault::variations()).map(Topic::Fault);
+        let cases = cases::all().map(Topic::Case);
+        codes.chain(checks).chain(explain::findings().map(Topic::Finding)).chain(cases).chain(faults)
     }
 
     /// What it is known by: its code or id, and its symbol.
@@ -30,6 +38,8 @@ impl Topic {
             Topic::Code(entry) => (entry.code.to_string(), entry.name),
             Topic::Check(check) => (check.to_string(), None),
             Topic::Finding(finding) => (finding.id.to_owned(), None),
+            Topic::Case(case) => (case.id.to_owned(), None),
+            Topic::Fault(fault) => (fault.name.to_owned(), None),
         };
         [Some(name), symbol.map(str::to_owned)].into_iter().flatten()
     }
@@ -39,6 +49,8 @@ impl Topic {
             Topic::Code(_) => None,
             Topic::Check(check) => Some(check.check().id),
             Topic::Finding(finding) => Some(finding.id),
+            Topic::Case(case) => Some(case.id),
+            Topic::Fault(fault) => Some(fault.name),
         }
     }
 }

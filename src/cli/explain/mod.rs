@@ -1,5 +1,6 @@
 //! `explain`: what a code, a check or a finding of the oracle means.
 
+mod case;
 mod check;
 mod find;
 mod table;
@@ -12,15 +13,15 @@ use crate::explain;
 use crate::text::Lang;
 use find::Topic;
 
-/// Explain an error code, a check or a finding: what it means, who decides it, what to do
+/// Explain an error code, a check, a conformance case or a fault: what it means, who decides it, what to do
 ///
 /// A code is written as Windows shows it: 0xC004F074, c004f074, or the number that PowerShell and
 /// event logs print for it, -1073418124. A symbol (SL_E_VL_NOT_ENOUGH_COUNT) does as well, and so
 /// does a part of one. A check or a finding is named by its id (kms/v6/hmac, oracle/skew/accepted)
-/// or by a beginning of it (kms/v6). A pattern names several: `*` stands for anything, `?` for one
+/// or by a beginning of it (kms/v6), and so are conformance cases and faults of the lab host. A pattern names several: `*` stands for anything, `?` for one
 /// character.
 ///
-/// Without arguments all codes, checks and findings are listed.
+/// Without arguments all codes, checks and findings are listed; `conform --list` and `lab --list-faults` list the others.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct ExplainArgs {
@@ -53,6 +54,8 @@ fn render(topic: &Topic, lang: Lang) -> String {
         Topic::Code(entry) => explain::render(entry, lang),
         Topic::Check(check) => check::render(check.check(), lang),
         Topic::Finding(finding) => finding.render(lang),
+        Topic::Case(case) => case::render(case, lang),
+        Topic::Fault(fault) => case::render_fault(fault, lang),
     }
 }
 

@@ -23,9 +23,12 @@ fn each_fault_differs_from_the_honest_host_where_it_should() {
 }
 
 #[test]
-fn every_fault_has_a_row() {
+fn every_fault_that_no_case_finds_has_a_row() {
     let rows: BTreeSet<_> = rows().iter().map(|row| row.fault).collect();
-    assert_eq!(rows, Fault::all().iter().map(|fault| fault.name).collect());
+    // What the conformance suite finds has its proof there, and what shows in PDUs or connections has its own tests.
+    let unproved = Fault::all().iter().filter(|fault| fault.caught_by.is_empty() && fault.place() == Place::Answers);
+    let missing: Vec<_> = unproved.map(|fault| fault.name).filter(|name| !rows.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]
