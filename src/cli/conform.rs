@@ -199,17 +199,34 @@ impl ConformArgs {
             result.verdict,
             Verdict::Pass | Verdict::Recorded | Verdict::NotApplicable | Verdict::Skip | Verdict::KnownFailure
         );
-        if is_quiet && !self.verbose {
+        // Of what could not even be tried the last line says how much there was.
+        let is_untried = result.verdict == Verdict::Inconclusive && result.said.is_empty();
+        if (is_quiet || is_untried) && !self.verbose {
             return;
         }
         say(report::case_lines(result, self.verbose));
         if matches!(result.verdict, Verdict::Fail | Verdict::UnexpectedPass) {
             say(report::conversation(result));
             say(format_args!(
-                "      again: kmsproof conform {} --target {} --seed {} --verbose\n\n",
-                result.case.id, self.target.target, self.seed
+                "      again: kmsproof conform {} --target {} --seed {}{} --verbose\n\n",
+                result.case.id,
+                self.target.target,
+                self.seed,
+                self.other_flags(),
             ));
         }
+    }
+
+    /// What else a command that repeats a case has to say.
+    fn other_flags(&self) -> String {
+        let strict = if self.strict { "strict" } else { self.profile.as_str() };
+        let profile = if strict == "windows" { String::new() } else { format!(" --profile {strict}") };
+        let flags = [
+            (self.target.authorized, " --authorized"),
+            (self.target.disposable_host, " --disposable-host"),
+            (self.disruptive, " --disruptive"),
+        ];
+        flags.iter().filter(|(is_said, _)| *is_said).fold(profile, |all, (_, flag)| all + flag)
     }
 
     /// What a list of known failures names that was not run, when everything was to be.
