@@ -11,6 +11,7 @@
 //! `lab/fault/`. Nothing in here knows a socket: a [`host::Host`] is one, or the lab host in memory.
 
 pub mod accept;
+mod capabilities;
 mod case;
 pub mod cases;
 pub mod host;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::accept::{Grade, Mismatch, Then, Want, ok};
 use super::case::{Capability, Case, Level};
-use super::cases;
 use super::host::{Closing, Host, Patience};
 use super::known::KnownFailures;
 use super::profile::Profile;
 use super::talk::{Judged, Said, Service, Shared, Stop, Talk};
+use super::{capabilities, cases};
 use jiff::civil::Date;
 
 use crate::client::Randomness;
@@ -370,9 +370,9 @@ impl Runner<'_> {
                 Capability::Ndr64 => talk.bind_in(TransferSyntax::Ndr64).is_ok(),
                 Capability::Btfn => offers_features(&mut talk),
                 _ if !is_kms => false,
-                Capability::Clock => cases::kms::refuses_wrong_clock(&mut talk),
-                Capability::Products => cases::kms::refuses_unknown_product(&mut talk),
-                Capability::Counting => cases::kms::counts(&mut talk),
+                Capability::Clock => capabilities::refuses_wrong_clock(&mut talk),
+                Capability::Products => capabilities::refuses_unknown_product(&mut talk),
+                Capability::Counting => capabilities::counts(&mut talk),
             }
         };
         Capability::ALL.iter().filter(|capability| has(capability)).copied().collect()

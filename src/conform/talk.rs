@@ -7,7 +7,7 @@ use crate::client::identity::{ClientId, Index, workstation_name};
 use crate::client::{Machine, Randomness};
 use crate::proto::answers::{self, Opening, Step};
 use crate::proto::verify::{CheckId, Checks, History};
-use crate::proto::{Ask, Moment, Reply, ReplyBody, ReplyTimes, Sender};
+use crate::proto::{Answer, Ask, Moment, Reply, ReplyBody, ReplyTimes, Sender};
 use crate::wire::kms::{ActivationRequest, ProtocolVersion, WorkstationName};
 use crate::wire::ndr::RequestStub;
 use crate::wire::rpc::{
@@ -92,6 +92,7 @@ pub struct Talk<'h> {
     notes: Vec<String>,
     /// Another client for each machine that is asked for.
     clients: u32,
+    told: Option<Answer>,
 }
 
 struct Conversation {
@@ -136,6 +137,7 @@ impl<'h> Talk<'h> {
             checks: Checks::default(),
             notes: Vec::new(),
             clients: 0,
+            told: None,
         }
     }
 
@@ -310,6 +312,7 @@ impl Talk<'_> {
 
     /// Sends a PDU that may be no legal one, and says its call id. `ask` is what a request asks.
     pub fn send_frame(&mut self, frame: &[u8], ask: Option<Ask>) -> u32 {
+        self.told = None;
         let waiting = self.note_sent(frame, ask);
         self.transmit(frame);
         waiting
@@ -411,6 +414,11 @@ impl Talk<'_> {
     /// Another IV.
     pub fn iv(&mut self) -> [u8; 16] {
         self.shared.randomness.next_iv()
+    }
+
+    /// What the last answer to an ask said; none when it was no answer.
+    pub fn told(&self) -> Option<&Answer> {
+        self.told.as_ref()
     }
 
     /// Asks over an open connection, opening one if there is none, and holds what comes against a set.
@@ -631,7 +639,8 @@ impl Talk<'_> {
                         let times = ReplyTimes { sent: *at, received };
                         let reply =
                             Reply { call_id, syntax: *syntax, body, times, checks: std::mem::take(&mut checks) };
-                        answer = Some(self.shared.answered(reply, ask.as_ref(), &mut checks, wall));
+                        let (came, told) = self.shared.answered(reply, ask.as_ref(), &mut checks, wall);
+                        (answer, self.told) = (Some(came), told);
                     }
                     Ok(Some(ReplyBody::Fault(_))) | Err(_) => {}
                 }
@@ -663,24 +672,39 @@ impl Talk<'_> {
 }
 
 impl Shared {
-    /// What a whole response came to; every check of it is added.
-    fn answered(&mut self, reply: Reply, ask: Option<&Ask>, checks: &mut Checks, wall: FileTime) -> Answered {
-        let Some(ask) = ask else {
-            checks.absorb(reply.checks);
-            return Answered::Granted;
+    /// What a whole response came to, and what it says; every check of it is added.
+    fn answered(
+        &mut self,
+        reply: Reply,
+        ask: Option<&Ask>,
+        checks: &mut Checks,
+        wall: FileTime,
+    ) -> (Answered, Option<Answer>) {
+        let answer = match ask {
+            Some(ask) => ask.judge(&reply, wall),
+            // What was asked cannot be read: an answer can still be told from a refusal.
+            None if self.service.interface == SyntaxId::KMS => Answer::unasked(&reply, wall),
+            None => {
+                checks.absorb(reply.checks);
+                return (Answered::Granted, None);
+            }
         };
-        let answer = ask.judge(&reply, wall);
         checks.absorb(answer.checks.clone());
         let code = answer.wire.unwrap_or(Hresult::OK);
         if code != Hresult::OK {
-            return Answered::Refused(code.0);
+            return (Answered::Refused(code.0), None);
+        }
+        if let (None, Some(_)) = (ask, answer.wire) {
+            return (Answered::Granted, None);
         }
         if !answer.checks.is_trusted() || answer.response.is_none() {
             let why = answer.checks.findings.first().map_or("it cannot be read".to_owned(), ToString::to_string);
-            return Answered::Garbled(why);
+            return (Answered::Garbled(why), None);
         }
-        checks.absorb(self.history.observe(ask.request(), &answer, reply.times.sent, reply.times.received));
-        Answered::Granted
+        if let Some(ask) = ask {
+            checks.absorb(self.history.observe(ask.request(), &answer, reply.times.sent, reply.times.received));
+        }
+        (Answered::Granted, Some(answer))
     }
 }
 

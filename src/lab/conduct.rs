@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::letter::Letter;
 use super::rules::{Asked, Caller, Grant, Rule};
 use super::table::{TableRules, Tally};
-use crate::wire::kms::ActivationResponse;
+use crate::wire::kms::{ActivationRequest, ActivationResponse};
 use crate::wire::{FileTime, Guid, Hresult};
 
 /// The conduct of a host towards its clients.
@@ -34,6 +35,9 @@ pub struct Conduct {
     counts: Vec<Count>,
     grants: Vec<Granting>,
     bodies: Vec<Body>,
+    hearings: Vec<Hearing>,
+    encodings: Vec<Encoding>,
+    letters: Vec<Sealing>,
 }
 
 type Ruling = Box<dyn FnMut(&Asked<'_>, Result<(), Hresult>) -> Result<(), Hresult> + Send>;
@@ -42,6 +46,9 @@ type Chance = Box<dyn FnMut() -> bool + Send>;
 type Count = Box<dyn FnMut(Tally, u32) -> u32 + Send>;
 type Granting = Box<dyn FnMut(&Asked<'_>, Grant) -> Result<Grant, Hresult> + Send>;
 type Body = Box<dyn FnMut(&mut ActivationResponse) + Send>;
+type Hearing = Box<dyn FnMut(&mut Vec<u8>) + Send>;
+type Encoding = Box<dyn FnMut(&ActivationRequest, &mut Vec<u8>) + Send>;
+type Sealing = Box<dyn FnMut(&mut Letter<'_>) + Send>;
 
 /// Which client clocks a host takes for right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +116,21 @@ impl Conduct {
     pub fn write(&mut self, body: impl FnMut(&mut ActivationResponse) + Send + 'static) {
         self.bodies.push(Box::new(body));
     }
+
+    /// What is made of a request's envelope before it is opened.
+    pub fn hear(&mut self, hearing: impl FnMut(&mut Vec<u8>) + Send + 'static) {
+        self.hearings.push(Box::new(hearing));
+    }
+
+    /// What is made of an answer's bytes before they are sealed: MAC, hash and HMAC will be right.
+    pub fn encode(&mut self, encoding: impl FnMut(&ActivationRequest, &mut Vec<u8>) + Send + 'static) {
+        self.encodings.push(Box::new(encoding));
+    }
+
+    /// What is made of a sealed answer: nothing has to be right in the end.
+    pub fn seal(&mut self, sealing: impl FnMut(&mut Letter<'_>) + Send + 'static) {
+        self.letters.push(Box::new(sealing));
+    }
 }
 
 /// What the host asks of its conduct.
@@ -139,6 +161,29 @@ impl Conduct {
 
     pub(super) fn written(&mut self, response: &mut ActivationResponse) {
         self.bodies.iter_mut().for_each(|body| body(response));
+    }
+
+    /// The request's envelope as the host hears it, where that is another.
+    pub(super) fn heard(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
+        if self.hearings.is_empty() {
+            return None;
+        }
+        let mut heard = payload.to_vec();
+        self.hearings.iter_mut().for_each(|hearing| hearing(&mut heard));
+        Some(heard)
+    }
+
+    pub(super) fn encoded(&mut self, request: &ActivationRequest, body: &mut Vec<u8>) {
+        self.encodings.iter_mut().for_each(|encoding| encoding(request, body));
+    }
+
+    pub(super) fn sealed(&mut self, request: &ActivationRequest, iv: Option<[u8; 16]>, answer: &mut Vec<u8>) {
+        if self.letters.is_empty() {
+            return;
+        }
+        let mut letter = Letter::open(request, iv, answer);
+        self.letters.iter_mut().for_each(|sealing| sealing(&mut letter));
+        *answer = letter.close();
     }
 }
 

@@ -8,6 +8,7 @@
 mod conduct;
 mod door;
 mod fault;
+mod letter;
 mod listener;
 mod responder;
 mod rules;

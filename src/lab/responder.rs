@@ -170,6 +170,8 @@ impl LabHost {
     /// Answers an enveloped request when the host's clock shows `now`: with an enveloped response,
     /// or with a code. Says what the request was, when it could be read.
     pub fn respond(&mut self, payload: &[u8], now: FileTime) -> (Option<ActivationRequest>, Result<Vec<u8>, Hresult>) {
+        let heard = self.rules.conduct().heard(payload);
+        let payload = heard.as_deref().unwrap_or(payload);
         let opened = match open_request(payload, self.rules.conduct().opens_any_version) {
             Ok(opened) => opened,
             Err(code) => return (None, Err(code)),
@@ -190,7 +192,8 @@ impl LabHost {
             renewal_interval_min: self.identity.renewal_interval_min,
         };
         self.rules.conduct().written(&mut response);
-        let body = response.encode();
+        let mut body = response.encode();
+        self.rules.conduct().encoded(request, &mut body);
         let mut out = Vec::with_capacity(body.len() + 128);
         match opened.sealed {
             None => envelope::seal_response_v4(&body, &mut out),
@@ -209,6 +212,7 @@ impl LabHost {
                 envelope::seal_response_v6(&body, &with, &mut out);
             }
         }
+        self.rules.conduct().sealed(request, opened.sealed.map(|(_, iv)| iv), &mut out);
         out
     }
 

@@ -85,6 +85,11 @@ impl Answer {
         self.failure.as_ref().is_some_and(|failure| matches!(failure.kind, FailureKind::SyntaxNotSpoken(_)))
     }
 
+    /// Judges a reply to what was no request: its stub, and nothing of what is in it.
+    pub fn unasked(reply: &Reply, now: FileTime) -> Answer {
+        Answer::judged(&reply.body, Some(reply.syntax), reply.checks.clone(), None, now)
+    }
+
     /// Judges a reply whose PDUs `checks` are of. Without a syntax its stub is not read; without
     /// the ask, only the stub is judged: what is in it is shown, and a fault may be what was due.
     pub(super) fn judged(

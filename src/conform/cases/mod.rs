@@ -1,7 +1,10 @@
 //! The cases, one file a group of clauses. A new case goes to the list of its file; a new file, to
 //! the list below.
 
-pub(super) mod kms;
+mod kms;
+mod kms_fields;
+mod kms_policy;
+mod kms_request;
 mod rpc_bind;
 
 use super::Case;
@@ -33,4 +36,4 @@ pub static CONTROL: Case = Case::new(
     },
 );
 
-static FILES: &[&[Case]] = &[rpc_bind::CASES, kms::CASES];
+static FILES: &[&[Case]] = &[rpc_bind::CASES, kms_request::CASES, kms_fields::CASES, kms_policy::CASES];

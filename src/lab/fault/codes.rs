@@ -29,7 +29,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "sends-count-code",
         does: "Refuses a client below its N policy with 0xC004F038, and does not say the count, by which the client decides.",
         hurts: "Clients below the threshold: they never learn the host's count or its intervals.",
-        caught_by: &[],
+        caught_by: &["rpc/transport/control"],
         install: Install::Answers(|host, _| {
             host.grant(|asked, grant| match grant.count < asked.request.n_policy {
                 true => Err(Hresult::NOT_ENOUGH_COUNT),
@@ -41,7 +41,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "sends-unavailable",
         does: "Refuses a wrong clock with 0xC004F074, the code slmgr shows, not with 0xC004F06C, the code for the wire.",
         hurts: "The admin: the client's event log no longer says that it is the clock.",
-        caught_by: &[],
+        caught_by: &["kms/policy/clock-far#code"],
         install: Install::Answers(|host, _| {
             host.rule(Rule::Clock, |_, honest| honest.map_err(|_| Hresult::BINDING_SERVICE_UNAVAILABLE));
         }),

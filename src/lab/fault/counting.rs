@@ -11,28 +11,28 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "caps-at-ten-for-ever",
         does: "Never keeps more than ten machines, whatever N policy it is asked for.",
         hurts: "Windows clients: the count never reaches the 25 they need, and none is ever activated.",
-        caught_by: &[],
+        caught_by: &["kms/policy/new-client#count"],
         install: Install::Answers(|host, _| host.table.entries_most = 10),
     },
     Fault {
         name: "count-sticks-at-one",
         does: "Answers every machine with a count of one.",
         hurts: "Every client: none is ever activated, as if all were clones of one another.",
-        caught_by: &[],
+        caught_by: &["kms/policy/new-client#count"],
         install: Install::Answers(|host, _| host.tell(|_, count| count.min(1))),
     },
     Fault {
         name: "counts-applications-together",
         does: "Keeps one count for Windows and every Office.",
         hurts: "The admin: Office machines activate Windows ones before there are enough of them, and push them out.",
-        caught_by: &[],
+        caught_by: &["kms/policy/applications-apart#count"],
         install: Install::Answers(|host, _| host.table_of(|_, _| Guid::NIL)),
     },
     Fault {
         name: "counts-clients-and-servers-apart",
         does: "Keeps one count for machines that need 25 or more and another for those that need fewer.",
         hurts: "Small networks: 24 Windows clients and a server do not make 25, though they should.",
-        caught_by: &[],
+        caught_by: &["kms/policy/one-count-for-windows#count"],
         install: Install::Answers(|host, _| {
             host.table_of(|caller, table| if caller.n_policy < CLIENT_N_POLICY { other(table, 1) } else { table });
         }),
@@ -41,7 +41,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "counts-clones-apart",
         does: "Counts a client machine id again for every machine name it comes with.",
         hurts: "The admin: machines cloned without sysprep seem in order, until an honest host counts them once.",
-        caught_by: &[],
+        caught_by: &["kms/policy/same-client#count"],
         install: Install::Answers(|host, _| {
             host.entry_of(|caller, entry| {
                 let units = caller.name.iter().flat_map(|name| name.units());
@@ -53,7 +53,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "counts-renewals-twice",
         does: "Counts a machine again each time it asks.",
         hurts: "The admin: five requests of one machine activate it, and the count says nothing of the network.",
-        caught_by: &[],
+        caught_by: &["kms/policy/same-client#count"],
         install: Install::Answers(|host, _| {
             let mut requests = 0;
             host.entry_of(move |_, entry| {
@@ -80,7 +80,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "forgets-to-count-requester",
         does: "Answers with the count as it was before the requester came.",
         hurts: "The machine that completes the threshold: it is refused, and has to ask again two hours later.",
-        caught_by: &[],
+        caught_by: &["kms/policy/new-client#count", "kms/response/count"],
         install: Install::Answers(|host, _| host.tell(|tally, count| count.min(tally.before))),
     },
     Fault {
@@ -94,7 +94,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "never-caps",
         does: "Keeps every machine, far beyond twice the largest N policy it was asked for.",
         hurts: "The admin who watches the count: it goes past the 50 a genuine host reports at most.",
-        caught_by: &[],
+        caught_by: &["kms/policy/twice-n#count", "kms/policy/charged#count"],
         install: Install::Answers(|host, _| host.table.entries_least = UNCAPPED),
     },
     Fault {
@@ -108,7 +108,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "stops-at-n",
         does: "Keeps as many machines as the largest N policy it was asked for, not twice as many.",
         hurts: "Networks at the threshold: there is no reserve, and one machine pushes another out.",
-        caught_by: &[],
+        caught_by: &["kms/policy/new-client#count"],
         install: Install::Answers(|host, _| host.table.entries_per_n = 1),
     },
 ];

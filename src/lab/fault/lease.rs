@@ -11,7 +11,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "refuses-lapsed",
         does: "Refuses every client that is neither licensed nor in its initial grace, with 0xC004F009.",
         hurts: "Machines that were off the network for half a year: they can never be activated again.",
-        caught_by: &[],
+        caught_by: &["kms/request/license-status#code"],
         install: Install::Answers(|host, _| {
             let fresh = [LicenseStatus::LICENSED, LicenseStatus::OOB_GRACE];
             refuse(host, GRACE_EXPIRED, move |status| !fresh.contains(&status));
@@ -21,7 +21,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "refuses-notification",
         does: "Refuses every client in the notification state, with 0xC004F009.",
         hurts: "Machines whose grace ran out, and images that are in that state from the start.",
-        caught_by: &[],
+        caught_by: &["kms/request/license-status#code"],
         install: Install::Answers(|host, _| {
             refuse(host, GRACE_EXPIRED, |status| status == LicenseStatus::NOTIFICATION);
         }),
@@ -30,7 +30,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "wants-license",
         does: "Refuses every client that is not licensed already, with 0xC004F056.",
         hurts: "Every new machine: only those can renew that an honest host has activated before.",
-        caught_by: &[],
+        caught_by: &["rpc/transport/control"],
         install: Install::Answers(|host, _| {
             refuse(host, NOT_ACTIVATED_BY_KMS, |status| status != LicenseStatus::LICENSED);
         }),

@@ -48,7 +48,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "mixes-up-connections",
         does: "Answers one client in ten with the client machine id of the one before it.",
         hurts: "That client: it cannot trust the answer, and shows 0x8007000D.",
-        caught_by: &[],
+        caught_by: &["kms/response/cmid"],
         install: Install::Answers(|host, lots| {
             let (mut lot, mut before) = (lots.one_in(10), None);
             host.write(move |response| {
@@ -98,7 +98,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "second-office-refused",
         does: "Refuses a machine's second Office product with 0xC004F042, though it would serve it as the first.",
         hurts: "Machines with Office and Visio or Project: whichever asks second is never activated.",
-        caught_by: &[],
+        caught_by: &["kms/policy/second-product#code"],
         install: Install::Answers(|host, _| {
             let (mut life, mut first_office) = (0, HashMap::<Guid, Guid>::new());
             host.rule(Rule::Product, move |asked, honest| {

@@ -10,13 +10,17 @@
 //! follows from the host's seed and the fault's own name ([`Lots`]), whatever other
 //! faults there are.
 
+mod body;
 mod codes;
 mod counting;
+mod envelope;
 mod intervals;
 mod lease;
 mod legal;
 mod load;
 mod lots;
+mod malformed;
+mod policy;
 mod products;
 #[cfg(test)]
 mod tests;
@@ -247,6 +251,10 @@ static THEMES: &[&[Fault]] = &[
     codes::FAULTS,
     intervals::FAULTS,
     load::FAULTS,
+    envelope::FAULTS,
+    body::FAULTS,
+    policy::FAULTS,
+    malformed::FAULTS,
 ];
 
 /// Below this, Jaro-Winkler finds likeness where a person sees none.

@@ -10,7 +10,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "ignores-application",
         does: "Serves a counted id of the catalogue whichever application the client names.",
         hurts: "The admin: machines are counted in an application that is not theirs.",
-        caught_by: &[],
+        caught_by: &["kms/policy/application#code"],
         install: Install::Answers(|host, _| {
             host.rule(Rule::Product, |asked, honest| {
                 let mut sharing = catalog::by_counted_id(asked.request.kms_counted_id);
@@ -22,7 +22,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "serves-everything",
         does: "Serves every product: retail ones, unknown ones, and those of another application too.",
         hurts: "The admin: products without a volume licence are activated.",
-        caught_by: &[],
+        caught_by: &["kms/policy/unknown-product#reply"],
         install: Install::Answers(|host, _| host.rule(Rule::Product, |_, _| Ok(()))),
     },
     Fault {
@@ -41,7 +41,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "wrong-code-for-product",
         does: "Refuses a product it does not serve with 0xC004F015, not 0xC004F042.",
         hurts: "The admin: the code says that the client lacks a license, and so the search begins at the wrong end.",
-        caught_by: &[],
+        caught_by: &["kms/policy/unknown-product#code", "kms/policy/application#code"],
         install: Install::Answers(|host, _| {
             host.rule(Rule::Product, |_, honest| honest.map_err(|_| Hresult::SKU_NOT_INSTALLED));
         }),

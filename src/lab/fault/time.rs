@@ -14,7 +14,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "compares-local-time",
         does: "Holds the client's UTC time against its own wall clock, which is eight hours ahead (Taipei).",
         hurts: "Every client whose clock is right: it is refused, while one set wrong by its zone is granted.",
-        caught_by: &[],
+        caught_by: &["rpc/transport/control"],
         install: Install::Answers(|host, _| host.clock.offset = SignedDuration::from_hours(8)),
     },
     Fault {
@@ -31,14 +31,14 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "ignores-skew",
         does: "Does not look at the client's clock.",
         hurts: "The admin: clocks that are wrong go unnoticed until a host that looks takes over.",
-        caught_by: &[],
+        caught_by: &["kms/policy/clock-far#reply"],
         install: Install::Answers(|host, _| host.rule(Rule::Clock, |_, _| Ok(()))),
     },
     Fault {
         name: "refuses-fast-clocks-only",
         does: "Refuses a clock that is too far ahead, and none that is behind.",
         hurts: "The admin: machines whose battery died, which wake up in the past, go unnoticed.",
-        caught_by: &[],
+        caught_by: &["kms/policy/clock-beyond#code"],
         install: Install::Answers(|host, _| host.clock.slow_max = Duration::MAX),
     },
     Fault {
@@ -57,7 +57,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "tolerates-a-day",
         does: "Takes a clock for right that is up to 24 hours off.",
         hurts: "The admin: a wall clock set by hand in the wrong zone, up to 16 hours off, goes unnoticed.",
-        caught_by: &[],
+        caught_by: &["kms/policy/clock-far#reply"],
         install: Install::Answers(|host, _| {
             (host.clock.slow_max, host.clock.fast_max) = (HOUR * 24, HOUR * 24);
         }),
@@ -66,7 +66,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "tolerates-three-hours",
         does: "Refuses a clock that is more than three hours off, not four.",
         hurts: "Clients between three and four hours off: they are refused though they need not be.",
-        caught_by: &[],
+        caught_by: &["kms/policy/clock-within#code"],
         install: Install::Answers(|host, _| {
             (host.clock.slow_max, host.clock.fast_max) = (HOUR * 3, HOUR * 3);
         }),

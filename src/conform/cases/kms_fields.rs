@@ -1,0 +1,177 @@
+//! What a KMS host makes of the fields it has no use for but to write them down (protocol description, section 6).
+
+use super::kms::{MALFORMED_OR_SERVED, SERVED, goes_on, put_changed};
+use crate::conform::{Case, Confidence, Level, Stop, Talk};
+use crate::wire::Guid;
+use crate::wire::kms::{LicenseStatus, WorkstationName};
+
+pub(super) static CASES: &[Case] = &[
+    Case::new(
+        "kms/request/nil-cmid",
+        Level::Rec,
+        "a client machine id of zeros",
+        "A request whose client machine id is all zeros is answered.",
+        "no text; nobody has published what a genuine host answers",
+        |t| {
+            let seen =
+                put_changed(t, "a nil client machine id", MALFORMED_OR_SERVED, |request| request.cmid = Guid::NIL)?;
+            t.note(format!("a nil client machine id: {seen}"));
+            goes_on(t);
+            Ok(())
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Low),
+    Case::new(
+        "kms/request/vm-flag",
+        Level::Win,
+        "virtual machines",
+        "A request is granted whatever it says of the machine being virtual.",
+        "independent implementations agree on what genuine hosts do since Windows Server 2008 R2",
+        |t| {
+            for flag in [0, 1, 2, u32::MAX] {
+                put_changed(t, &format!("a flag of {flag}"), SERVED, |request| request.is_vm = flag)?;
+            }
+            Ok(())
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Medium),
+    Case::new(
+        "kms/request/license-status",
+        Level::Win,
+        "every license status there is",
+        "A request is granted whatever license status the client is in.",
+        "Microsoft 2008 operations guide for the values; independent implementations agree on the answer",
+        |t| {
+            for status in 0..=6 {
+                let status = LicenseStatus(status);
+                put_changed(t, &format!("status {status}"), SERVED, |request| request.license_status = status)?;
+            }
+            Ok(())
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Medium),
+    Case::new(
+        "kms/request/unknown-license-status",
+        Level::Rec,
+        "a license status that does not exist",
+        "A request with a license status that does not exist is granted, or refused with 0x8007000D.",
+        "no text; nobody has published what a genuine host answers",
+        |t| {
+            for status in [7, u32::MAX] {
+                let label = format!("status {status}");
+                let seen = put_changed(t, &label, MALFORMED_OR_SERVED, |request| {
+                    request.license_status = LicenseStatus(status);
+                })?;
+                t.note(format!("{label}: {seen}"));
+            }
+            goes_on(t);
+            Ok(())
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Low),
+    Case::new(
+        "kms/request/grace-minutes",
+        Level::Win,
+        "no minutes left, and more than there can be",
+        "The minutes a client has left make no difference.",
+        "independent implementations agree on what genuine hosts do",
+        |t| {
+            for minutes in [0, u32::MAX] {
+                let label = format!("{minutes} minutes left");
+                put_changed(t, &label, SERVED, |request| request.binding_expiration_min = minutes)?;
+            }
+            Ok(())
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Medium),
+    Case::new(
+        "kms/request/longest-name",
+        Level::Win,
+        "a name as long as the field allows",
+        "A request with a workstation name of 63 characters and its NUL is granted.",
+        "protocol description, section 2; independent implementations agree",
+        |t| named(t, "63 characters and a NUL", |at| if at < UNITS - 1 { u16::from(b'n') } else { 0 }),
+    )
+    .of_kms()
+    .confidence(Confidence::Medium),
+    Case::new(
+        "kms/request/unterminated-name",
+        Level::Win,
+        "a name without its NUL",
+        "A request whose workstation name fills its field without a NUL is granted: the name is a comment.",
+        "independent implementations agree on what genuine hosts do",
+        |t| named(t, "64 characters and no NUL", |_| u16::from(b'u')),
+    )
+    .of_kms()
+    .confidence(Confidence::Medium),
+    Case::new(
+        "kms/request/empty-name",
+        Level::Win,
+        "no name",
+        "A request with an empty workstation name is granted: the name is a comment.",
+        "independent implementations agree on what genuine hosts do",
+        |t| named(t, "an empty name", |_| 0),
+    )
+    .of_kms()
+    .confidence(Confidence::Medium),
+    Case::new(
+        "kms/request/surrogates-in-name",
+        Level::Win,
+        "a name that is no UTF-16",
+        "A request whose workstation name holds lone surrogates is granted: the name is a comment.",
+        "independent implementations agree on what genuine hosts do",
+        |t| {
+            named(t, "a high surrogate alone", |at| if at == 0 { 0xd800 } else { 0 })?;
+            named(t, "surrogates in the wrong order", |at| [0xdc00, 0xd800].get(at).copied().unwrap_or(0))
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Medium),
+    Case::new(
+        "kms/request/bytes-after-name",
+        Level::Win,
+        "bytes after the name's NUL",
+        "A request with bytes after the NUL of its workstation name is granted.",
+        "independent implementations agree on what genuine hosts do",
+        |t| named(t, "a name, a NUL and then noise", |at| if at == 4 { 0 } else { 0x4100 + at as u16 }),
+    )
+    .of_kms()
+    .confidence(Confidence::Medium),
+    Case::new(
+        "kms/request/controls-in-name",
+        Level::Win,
+        "control and format characters in a name",
+        "A request whose workstation name holds line ends, format specifiers or escapes is granted, and the host serves on.",
+        "independent implementations agree on what genuine hosts do",
+        |t| {
+            for (words, text) in [
+                ("a line end", "pc\r\n[forged] all is well"),
+                ("format specifiers", "%s%n%s%n%x"),
+                ("an escape sequence", "\u{1b}[2J\u{7}"),
+                ("a quote and markup", "\"'><b>&amp;"),
+                ("a right-to-left override", "\u{202e}cp"),
+            ] {
+                let units: Vec<u16> = text.encode_utf16().collect();
+                named(t, words, |at| units.get(at).copied().unwrap_or(0))?;
+            }
+            Ok(())
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Medium),
+];
+
+/// A request of a machine whose name consists of these units.
+fn named(t: &mut Talk<'_>, label: &str, unit: impl Fn(usize) -> u16) -> Result<(), Stop> {
+    let name = WorkstationName::from_units(std::array::from_fn(unit));
+    put_changed(t, label, SERVED, |request| request.workstation = name)?;
+    Ok(())
+}
+
+/// The workstation name is so many UTF-16 units.
+const UNITS: usize = 64;
