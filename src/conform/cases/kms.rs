@@ -13,6 +13,10 @@ use crate::wire::{Guid, Hresult};
 /// A grant that every check of it believes.
 pub(super) const SERVED: &[Accept] = &[ok(Want::Served, Then::Either)];
 
+/// A grant, or what a host says that has no key for the product.
+pub(super) const SERVED_OR_UNSERVED: &[Accept] =
+    &[ok(Want::Served, Then::Either), ok(Want::Refused(&[Hresult::KMS_ID_MISMATCH.0]), Then::Either)];
+
 /// What malformed data is refused with. Of a fault or a close a client makes the same: nothing.
 pub(super) const MALFORMED: &[Accept] = &[
     ok(Want::Refused(&[Hresult::INVALID_DATA.0]), Then::Either),
@@ -47,6 +51,10 @@ pub(super) fn put(
         seen = say(t, payload, ask);
     }
     t.judge(label, &seen, accepts);
+    // Whoever is silent once is silent again, and each silence takes as long as an answer may.
+    if seen.reply.is_none() && seen.closing == Closing::Open {
+        return Err(Stop::Foundation(format!("no answer came: {label}")));
+    }
     Ok(seen)
 }
 
@@ -59,6 +67,12 @@ pub(super) fn put_ask(t: &mut Talk<'_>, label: &str, ask: &Ask, accepts: &[Accep
 pub(super) fn granted(t: &mut Talk<'_>, label: &str, ask: &Ask) -> Result<Option<ActivationResponse>, Stop> {
     put_ask(t, label, ask, SERVED)?;
     Ok(told(t))
+}
+
+pub(super) fn client(t: &mut Talk<'_>, label: &str, number: u32) -> Result<Option<ActivationResponse>, Stop> {
+    let id = cmid(t, number);
+    let ask = t.ask(ProtocolVersion::V6, |request| request.cmid = id);
+    granted(t, label, &ask)
 }
 
 /// What a V6 request came to that is changed so.
@@ -111,3 +125,8 @@ fn say(t: &mut Talk<'_>, payload: &[u8], ask: Option<&Ask>) -> Seen {
     t.send_frame(&frame, ask.cloned());
     t.see(Patience::Answer, None)
 }
+
+/// What ordinary clients want.
+pub(super) const WINDOWS: &str = "Windows 11 Enterprise";
+/// Of another application.
+pub(super) const OFFICE: &str = "Office Professional Plus 2019";

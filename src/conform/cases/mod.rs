@@ -2,9 +2,13 @@
 //! the list below.
 
 mod kms;
+mod kms_counting;
+mod kms_envelope;
 mod kms_fields;
+mod kms_limits;
 mod kms_policy;
 mod kms_request;
+mod rpc_address;
 mod rpc_bind;
 
 use super::Case;
@@ -36,4 +40,14 @@ pub static CONTROL: Case = Case::new(
     },
 );
 
-static FILES: &[&[Case]] = &[rpc_bind::CASES, kms_request::CASES, kms_fields::CASES, kms_policy::CASES];
+static FILES: &[&[Case]] = &[
+    rpc_bind::CASES,
+    rpc_address::CASES,
+    kms_request::CASES,
+    kms_envelope::CASES,
+    kms_fields::CASES,
+    kms_counting::CASES,
+    kms_policy::CASES,
+    // What these leave behind is nobody else's business.
+    kms_limits::CASES,
+];

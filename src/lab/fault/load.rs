@@ -67,7 +67,7 @@ pub(super) static FAULTS: &[Fault] = &[
                hundredth of a second of one another.",
         hurts: "Clients on a busy morning: they cannot trust the answer, and show 0x8007000D; a test with one client at \
                 a time finds nothing.",
-        caught_by: &[],
+        caught_by: &["kms/response/cmid"],
         install: Install::Answers(|host, lots| {
             let is_busy = Arc::new(AtomicBool::new(false));
             let noticed = Arc::clone(&is_busy);

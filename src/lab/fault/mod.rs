@@ -10,6 +10,7 @@
 //! follows from the host's seed and the fault's own name ([`Lots`]), whatever other
 //! faults there are.
 
+mod address;
 mod body;
 mod codes;
 mod counting;
@@ -255,6 +256,7 @@ static THEMES: &[&[Fault]] = &[
     body::FAULTS,
     policy::FAULTS,
     malformed::FAULTS,
+    address::FAULTS,
 ];
 
 /// Below this, Jaro-Winkler finds likeness where a person sees none.

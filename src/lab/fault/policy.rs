@@ -134,6 +134,18 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "refuses-small-n",
+        does: "Refuses an N policy of less than 5, the least a Microsoft product has, with 0x8007000D.",
+        hurts: "A product whose N policy is smaller: none of its clients is ever activated.",
+        caught_by: &["kms/policy/n-policy#code"],
+        install: Install::Answers(|host, _| {
+            host.rule(Rule::NPolicy, |asked, honest| match asked.request.n_policy {
+                1..5 => Err(Hresult::INVALID_DATA),
+                _ => honest,
+            });
+        }),
+    },
+    Fault {
         name: "refuses-unchanged-ids",
         does: "Refuses a machine whose client machine id is the one it had before, with 0x8007000D.",
         hurts: "Machines set up from an image that names both: they are never activated.",

@@ -1,0 +1,97 @@
+//! What is left of a KMS host when it is asked for more than it should be: these cases run last, and only when
+//! they are asked for.
+
+use super::kms::{MALFORMED, SERVED, WINDOWS, client, cmid, goes_on, product, put_changed};
+use crate::conform::accept::{Accept, Answered, Then, Want, ok};
+use crate::conform::{Capability, Case, Confidence, Level, Stop};
+use crate::wire::Hresult;
+
+pub(super) static CASES: &[Case] = &[
+    Case::new(
+        "kms/policy/charged",
+        Level::Win,
+        "more machines than twice the N policy",
+        "A host that more than twice N machines have asked tells a count from N to 2N.",
+        "Windows 7 resource kit on the cache of 2N ids kept for thirty days; independent implementations agree",
+        |t| {
+            let n = product(WINDOWS).n_policy;
+            for number in 0..2 * n + 5 {
+                let Some(told) = client(t, &format!("machine {}", number + 1), number)? else { return Ok(()) };
+                if number >= 2 * n {
+                    let (least, most) = (n, 2 * n);
+                    t.holds("count", (least..=most).contains(&told.count), || {
+                        (format!("{least} to {most}"), told.count.to_string())
+                    });
+                }
+            }
+            Ok(())
+        },
+    )
+    .of_kms()
+    .needs(&[Capability::Counting])
+    .confidence(Confidence::Medium)
+    .disruptive(),
+    Case::new(
+        "kms/policy/large-n",
+        Level::Win,
+        "N policies up to 1,000",
+        "A request with an N policy of up to 1,000 is granted.",
+        "independent implementations agree on what genuine hosts do",
+        |t| {
+            for n_policy in [26, 100, 999, 1000] {
+                put_changed(t, &format!("N = {n_policy}"), SERVED, |request| request.n_policy = n_policy)?;
+            }
+            Ok(())
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Medium)
+    .disruptive(),
+    Case::new(
+        "kms/policy/too-large-n",
+        Level::Win,
+        "N policies beyond 1,000",
+        "A request with an N policy of more than 1,000 is refused with 0x8007000D.",
+        "independent implementations agree on what genuine hosts do",
+        |t| {
+            for n_policy in [1001, 0x7fff_ffff, u32::MAX] {
+                put_changed(t, &format!("N = {n_policy}"), MALFORMED, |request| request.n_policy = n_policy)?;
+            }
+            goes_on(t);
+            Ok(())
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Medium)
+    .disruptive(),
+    Case::new(
+        "kms/policy/full-table",
+        Level::Win,
+        "as many machines as a genuine host keeps, and some more",
+        "A host whose table is full says so with 0xC004D104, or gives up its oldest entry and grants.",
+        "independent implementations on genuine hosts, whose table ends at 671 entries",
+        |t| {
+            if t.is_paced() {
+                return Err(Stop::NotApplicable("it would take too many requests of this host".to_owned()));
+            }
+            for number in 0..TABLE_MAX + 9 {
+                let id = cmid(t, number);
+                let seen = put_changed(t, &format!("machine {}", number + 1), FULL_OR_SERVED, |request| {
+                    (request.cmid, request.n_policy) = (id, 1000);
+                })?;
+                if seen.answer != Some(Answered::Granted) {
+                    t.note(format!("machine {} is the first that is not granted: {seen}", number + 1));
+                    break;
+                }
+            }
+            Ok(())
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Medium)
+    .disruptive(),
+];
+
+const FULL_OR_SERVED: &[Accept] =
+    &[ok(Want::Served, Then::Either), ok(Want::Refused(&[Hresult::TABLE_FULL.0]), Then::Either)];
+const TABLE_MAX: u32 = 671;
