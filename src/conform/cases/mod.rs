@@ -2,7 +2,12 @@
 //! the list below.
 
 pub(super) mod kms;
+mod rpc_association;
 mod rpc_bind;
+mod rpc_bind_features;
+mod rpc_header;
+mod rpc_tools;
+mod rpc_transport;
 
 use super::Case;
 use super::accept::{Then, Want, ok};
@@ -33,4 +38,11 @@ pub static CONTROL: Case = Case::new(
     },
 );
 
-static FILES: &[&[Case]] = &[rpc_bind::CASES, kms::CASES];
+static FILES: &[&[Case]] = &[
+    rpc_transport::CASES,
+    rpc_header::CASES,
+    rpc_bind::CASES,
+    rpc_bind_features::CASES,
+    rpc_association::CASES,
+    kms::CASES,
+];

@@ -25,7 +25,10 @@ fn each_fault_differs_from_the_honest_host_where_it_should() {
 #[test]
 fn every_fault_has_a_row() {
     let rows: BTreeSet<_> = rows().iter().map(|row| row.fault).collect();
-    assert_eq!(rows, Fault::all().iter().map(|fault| fault.name).collect());
+    // Those that a conformance case finds are held by the matrix.
+    let without = Fault::all().iter().filter(|fault| fault.caught_by.is_empty() && !rows.contains(fault.name));
+    assert_eq!(without.map(|fault| fault.name).collect::<Vec<_>>(), Vec::<&str>::new());
+    assert!(rows.iter().all(|row| Fault::named(row).is_ok()));
 }
 
 #[test]
