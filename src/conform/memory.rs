@@ -104,6 +104,9 @@ impl Line for MemoryLine {
     }
 
     fn finish(&mut self) {
+        if self.session.drops_on_half_close() {
+            self.coming.clear();
+        }
         if !self.is_ending() {
             self.coming.push_back(Coming::End(Closing::Fin));
         }
@@ -112,7 +115,7 @@ impl Line for MemoryLine {
     fn reset(&mut self) {
         self.coming.clear();
         self.coming.push_back(Coming::End(Closing::Reset));
-        self.session.handle_end(&self.host);
+        self.session.handle_reset(&self.host);
     }
 
     fn hear(&mut self, patience: Patience) -> Heard {

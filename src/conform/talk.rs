@@ -7,7 +7,7 @@ use crate::client::identity::{ClientId, Index, workstation_name};
 use crate::client::{Machine, Randomness};
 use crate::proto::answers::{self, Opening, Step};
 use crate::proto::verify::{CheckId, Checks, History};
-use crate::proto::{Answer, Ask, Moment, Reply, ReplyBody, ReplyTimes, Sender};
+use crate::proto::{Answer, Ask, FailureKind, Moment, Reply, ReplyBody, ReplyTimes, Sender};
 use crate::wire::kms::{ActivationRequest, ProtocolVersion, WorkstationName};
 use crate::wire::ndr::RequestStub;
 use crate::wire::rpc::{
@@ -141,7 +141,8 @@ impl<'h> Talk<'h> {
         }
     }
 
-    pub(super) fn finish(self) -> Outcome {
+    pub(super) fn finish(mut self) -> Outcome {
+        self.take_in_the_rest();
         Outcome { said: self.said, judged: self.judged, checks: self.checks, notes: self.notes }
     }
 }
@@ -335,14 +336,15 @@ impl Talk<'_> {
             _ => (Kind::Other, None),
         };
         let line = self.current;
+        let is_first = !self.said.iter().any(|said| said.line == line);
         self.said.push(Said { sender: Sender::Client, line, bytes: frame.to_vec(), syntax, at });
         let conversation = self.conversation();
         // Later fragments of a call do not await answers of their own.
         let is_more = view.ptype() == Some(Ptype::REQUEST)
             && view.flags().is_some_and(|flags| !flags.has(Flags::FIRST))
             && conversation.waiting.iter().any(|waiting| waiting.call_id == call_id);
-        // What is no answer's business awaits none.
-        let is_unanswered = matches!(view.ptype(), Some(Ptype::CO_CANCEL | Ptype::ORPHANED));
+        // What is no answer's business awaits none; before a bind it is one.
+        let is_unanswered = !is_first && matches!(view.ptype(), Some(Ptype::CO_CANCEL | Ptype::ORPHANED));
         if !is_more && !is_unanswered {
             conversation.waiting.push(Waiting { call_id, kind });
         }
@@ -525,6 +527,29 @@ impl Talk<'_> {
         }
     }
 
+    /// Whether an ordinary client on a connection of its own is served meanwhile. Goes on over that connection.
+    pub fn serves_others(&mut self, label: &str) {
+        let seen = self.connect().map(|()| {
+            let offered = self.offer(vec![self.context(0, &[SyntaxId::NDR32])]);
+            self.send_bind(Flags::WHOLE, &offered);
+            let seen = self.see(Patience::Answer, None);
+            if self.syntax_of(0).is_none() {
+                return seen;
+            }
+            self.request(0);
+            self.see(Patience::Answer, None)
+        });
+        let served =
+            seen.as_ref().is_ok_and(|seen| judge(seen, &[super::accept::ok(Want::Served, Then::Either)]).is_ok());
+        let mismatch = (!served).then(|| Mismatch {
+            field: "liveness",
+            expected: "an ordinary exchange on another connection".to_owned(),
+            got: seen.map_or_else(|stop| format!("{stop:?}"), |seen| seen.to_string()),
+            place: None,
+        });
+        self.push(label, if served { Grade::Ok } else { Grade::Fail }, mismatch);
+    }
+
     /// Waits for one whole answer, and looks what becomes of the connection then, if that is asked for.
     pub fn see(&mut self, patience: Patience, then: Option<Patience>) -> Seen {
         let (mut reply, mut answer) = (None, None);
@@ -622,7 +647,13 @@ impl Talk<'_> {
                 };
                 let opening = Opening { call_id, flags: *flags, offered, step };
                 // What it refuses is the case's to judge.
-                if let Ok(ack) = answers::read_ack(&mut checks, frame, opening) {
+                let read = answers::read_ack(&mut checks, frame, opening);
+                if let Err(FailureKind::Unexpected { expected, got }) = &read
+                    && matches!(*got, Ptype::BIND_ACK | Ptype::ALTER_CONTEXT_RESPONSE)
+                {
+                    checks.judge(CheckId::ExpectedKind, false, || ((*expected).to_owned(), format!("a {got}")));
+                }
+                if let Ok(ack) = read {
                     conversation
                         .contexts
                         .extend(answers::accepted(offered, &ack).map(|(context, syntax)| (context.id, syntax)));
@@ -653,6 +684,18 @@ impl Talk<'_> {
         self.absorb(checks);
         self.say_heard(frame, syntax_said);
         (answer, is_whole)
+    }
+
+    /// What came and was not read: it may be what nobody asked for.
+    fn take_in_the_rest(&mut self) {
+        for line in 0..self.conversations.len() {
+            self.current = line;
+            for _ in 0..FRAGMENTS_MAX {
+                let Ok(Some(frame)) = self.conversation().frames.next_frame() else { break };
+                let frame = frame.to_vec();
+                self.take_in(&frame);
+            }
+        }
     }
 
     fn absorb(&mut self, checks: Checks) {

@@ -212,7 +212,7 @@ async fn serve_connection(
     let mut buffer = vec![0; 8192];
     loop {
         let Ok(read) = tokio::time::timeout(IDLE_MAX, stream.read(&mut buffer)).await else { return Ok(()) };
-        let read = read?;
+        let read = read.inspect_err(|_| session.handle_reset(host))?;
         if read == 0 {
             return Ok(());
         }
@@ -222,6 +222,9 @@ async fn serve_connection(
         while let Some(action) = session.poll_action() {
             match action {
                 Action::Send(bytes) => {
+                    if session.drops_on_half_close() && is_half_closed(&stream).await {
+                        return Ok(());
+                    }
                     // A client that does not read must not keep its place for ever.
                     let written = tokio::time::timeout(IDLE_MAX, stream.write_all(&bytes)).await;
                     let Ok(written) = written else { return Ok(()) };
@@ -243,6 +246,12 @@ async fn serve_connection(
     }
 }
 
+/// Whether the client sends nothing more, as far as that shows within a moment.
+async fn is_half_closed(stream: &TcpStream) -> bool {
+    let mut byte = [0];
+    matches!(tokio::time::timeout(HALF_CLOSE_WITHIN, stream.peek(&mut byte)).await, Ok(Ok(0)))
+}
+
 /// When it is the turn of one more answer, so far from the one before.
 fn next_turn(turn: &Mutex<Option<Instant>>, spacing: Duration) -> Instant {
     let mut turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -260,5 +269,7 @@ const BACKLOG: u32 = 1024;
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// How long a closing connection is read on.
 const DRAIN_MAX: Duration = Duration::from_millis(500);
+/// How soon after its request a client that sends nothing more is seen to.
+const HALF_CLOSE_WITHIN: Duration = Duration::from_millis(20);
 /// Any number but 0 serves.
 const FIRST_ASSOC_GROUP: u32 = 0x6b6d_0001;

@@ -43,6 +43,8 @@ pub struct Session {
     /// The association group it is in.
     group: Option<u32>,
     over: bool,
+    /// Whether its end was heard of.
+    left: bool,
 }
 
 impl Session {
@@ -59,6 +61,7 @@ impl Session {
             actions: VecDeque::new(),
             group: None,
             over: false,
+            left: false,
         }
     }
 
@@ -74,7 +77,10 @@ impl Session {
             self.transmit(host, &[]);
             return;
         }
-        self.frames.push(bytes);
+        match self.tampers {
+            true => self.take_segment(host, bytes),
+            false => self.frames.push(bytes),
+        }
         let mut frames = std::mem::take(&mut self.frames);
         while !self.over {
             match frames.next_frame() {
@@ -96,10 +102,53 @@ impl Session {
         self.actions.pop_front()
     }
 
+    /// Whether answers that did not go out yet are to be dropped when the client sends nothing more.
+    pub fn drops_on_half_close(&self) -> bool {
+        self.scene.drops_on_half_close
+    }
+
+    /// The client has broken the connection off.
+    pub fn handle_reset(&mut self, host: &Mutex<LabHost>) {
+        self.leave(host, true);
+    }
+
     /// The connection is gone.
     pub fn handle_end(&mut self, host: &Mutex<LabHost>) {
+        self.leave(host, false);
+    }
+
+    fn leave(&mut self, host: &Mutex<LabHost>, is_reset: bool) {
+        if std::mem::replace(&mut self.left, true) {
+            return;
+        }
+        if self.tampers {
+            let is_cut_off = !self.frames.pending().is_empty();
+            let mut host = lock(host);
+            if host.tamper().left(&self.scene, is_cut_off, is_reset) {
+                host.die();
+            }
+        }
         if let Some(group) = self.group.take() {
             lock(host).leave_group(group);
+        }
+    }
+
+    /// Bytes as they came, changed as the host's faults have it.
+    fn take_segment(&mut self, host: &Mutex<LabHost>, bytes: &[u8]) {
+        let (bytes, fate) = {
+            let mut host = lock(host);
+            let segment = host.tamper().segment(bytes, self.frames.pending(), &mut self.scene);
+            (segment.bytes, segment.fate)
+        };
+        match fate {
+            Fate::Passes => self.frames.push(&bytes),
+            Fate::Vanishes => {}
+            Fate::Closes(end) => self.end(end),
+            Fate::Answered(answer) => self.actions.push_back(Action::Send(answer)),
+            Fate::Kills => {
+                lock(host).die();
+                self.end(End::Reset);
+            }
         }
     }
 

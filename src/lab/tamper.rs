@@ -13,11 +13,15 @@ use crate::wire::rpc::{BindAck, Body, Flags, Pdu, PduView, Ptype};
 #[derive(Default)]
 pub struct Tamper {
     shapes: Vec<Shape>,
+    segments: Vec<Seg>,
     incoming: Vec<In>,
     outgoing: Vec<Out>,
+    leaving: Vec<Leave>,
 }
 
 type Shape = Box<dyn FnMut(&mut HostConfig) + Send>;
+type Seg = Box<dyn FnMut(&mut Segment<'_>) + Send>;
+type Leave = Box<dyn FnMut(&mut Leaving<'_>) + Send>;
 type In = Box<dyn FnMut(&mut Incoming<'_>) + Send>;
 type Out = Box<dyn FnMut(&mut Outgoing<'_>) + Send>;
 
@@ -38,6 +42,34 @@ pub struct Scene {
     pub note: u64,
     /// Whether it stays open where an honest host closes it.
     pub stays_open: bool,
+    /// Whether answers that did not go out yet are dropped when the client sends nothing more.
+    pub drops_on_half_close: bool,
+}
+
+/// Bytes as they came in, in one piece.
+#[derive(Debug)]
+pub struct Segment<'a> {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// What came before them and is not a whole PDU.
+    pub pending: &'a [u8],
+    /// Their connection.
+    pub scene: &'a mut Scene,
+    /// What becomes of them.
+    pub fate: Fate,
+}
+
+/// A connection that its client has left.
+#[derive(Debug)]
+pub struct Leaving<'a> {
+    /// The connection.
+    pub scene: &'a Scene,
+    /// Whether it ended in the middle of a PDU.
+    pub is_cut_off: bool,
+    /// Whether it was broken off with a RST.
+    pub is_reset: bool,
+    /// Whether the host is gone then, for good.
+    pub kills: bool,
 }
 
 /// A PDU on its way to the host.
@@ -100,6 +132,16 @@ impl Tamper {
         self.shapes.push(Box::new(shape));
     }
 
+    /// What becomes of bytes as they come in, before they are cut into PDUs.
+    pub fn on_segment(&mut self, change: impl FnMut(&mut Segment<'_>) + Send + 'static) {
+        self.segments.push(Box::new(change));
+    }
+
+    /// What becomes of the host when a connection ends.
+    pub fn on_leaving(&mut self, change: impl FnMut(&mut Leaving<'_>) + Send + 'static) {
+        self.leaving.push(Box::new(change));
+    }
+
     /// What becomes of each PDU that comes in.
     pub fn on_way_in(&mut self, change: impl FnMut(&mut Incoming<'_>) + Send + 'static) {
         self.incoming.push(Box::new(change));
@@ -132,12 +174,29 @@ impl Tamper {
 /// What whoever carries bytes asks.
 impl Tamper {
     pub(super) fn is_idle(&self) -> bool {
-        self.incoming.is_empty() && self.outgoing.is_empty()
+        self.incoming.is_empty() && self.outgoing.is_empty() && self.segments.is_empty() && self.leaving.is_empty()
     }
 
     pub(super) fn shaped(&mut self, mut config: HostConfig) -> HostConfig {
         self.shapes.iter_mut().for_each(|shape| shape(&mut config));
         config
+    }
+
+    pub(super) fn segment<'a>(&mut self, bytes: &[u8], pending: &'a [u8], scene: &'a mut Scene) -> Segment<'a> {
+        let mut segment = Segment { bytes: bytes.to_vec(), pending, scene, fate: Fate::Passes };
+        for change in &mut self.segments {
+            if segment.fate == Fate::Passes {
+                change(&mut segment);
+            }
+        }
+        segment
+    }
+
+    /// Whether the end of a connection is the end of the host.
+    pub(super) fn left(&mut self, scene: &Scene, is_cut_off: bool, is_reset: bool) -> bool {
+        let mut leaving = Leaving { scene, is_cut_off, is_reset, kills: false };
+        self.leaving.iter_mut().for_each(|change| change(&mut leaving));
+        leaving.kills
     }
 
     pub(super) fn came_in<'a>(&mut self, frame: &[u8], scene: &'a mut Scene) -> Incoming<'a> {
@@ -208,6 +267,12 @@ impl Fields for Incoming<'_> {
     }
 }
 
+impl Fields for Segment<'_> {
+    fn frame(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+}
+
 impl Fields for Outgoing<'_> {
     fn frame(&mut self) -> &mut Vec<u8> {
         &mut self.frame
@@ -233,6 +298,13 @@ impl Outgoing<'_> {
         if let Ok(frame) = (Pdu { flags, ..Pdu::whole(call_id, body) }).encode() {
             self.frame = frame;
         }
+    }
+}
+
+impl Segment<'_> {
+    /// What is there of the PDU that came last, with what came before.
+    pub fn so_far(&self) -> Vec<u8> {
+        [self.pending, &self.bytes].concat()
     }
 }
 

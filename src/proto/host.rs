@@ -168,6 +168,10 @@ impl HostAssociation {
         let ptype = view.ptype().unwrap_or(Ptype(0xff));
         let opens = matches!(ptype, Ptype::BIND);
         let legal_header = view.version() == Some((5, 0)) && matches!(view.drep(), Some([0x10 | 0x00, 0, 0, 0]));
+        // Of a kind that does not exist nothing can be said, not even that it came too early.
+        if legal_header && matches!(Pdu::decode(frame), Err(error) if error.field == "ptype") {
+            return self.closing = true;
+        }
         if !legal_header || (!self.bound && !opens) {
             return match self.bound {
                 false => self.refuse_bind(call_id, RejectReason::PROTOCOL_VERSION_NOT_SUPPORTED),
@@ -243,7 +247,8 @@ impl HostAssociation {
     fn negotiate(&mut self, bind: &Bind, at_bind: bool) -> Vec<ContextResult> {
         let serves = |index: usize, syntax: TransferSyntax| {
             let context = &bind.contexts[index];
-            context.interface == SyntaxId::KMS && context.transfer.contains(&syntax.id())
+            let asks_features = at_bind && features_of(context).is_some();
+            context.interface == SyntaxId::KMS && context.transfer.contains(&syntax.id()) && !asks_features
         };
         let first = |syntax| (0..bind.contexts.len()).find(|&index| serves(index, syntax)).map(|index| (index, syntax));
         let ndr64 = if self.config.ndr64 { first(TransferSyntax::Ndr64) } else { None };

@@ -9,7 +9,12 @@ mod kms_limits;
 mod kms_policy;
 mod kms_request;
 mod rpc_address;
+mod rpc_association;
 mod rpc_bind;
+mod rpc_bind_features;
+mod rpc_header;
+mod rpc_tools;
+mod rpc_transport;
 
 use super::Case;
 use super::accept::{Then, Want, ok};
@@ -41,7 +46,11 @@ pub static CONTROL: Case = Case::new(
 );
 
 static FILES: &[&[Case]] = &[
+    rpc_transport::CASES,
+    rpc_header::CASES,
     rpc_bind::CASES,
+    rpc_bind_features::CASES,
+    rpc_association::CASES,
     rpc_address::CASES,
     kms_request::CASES,
     kms_envelope::CASES,

@@ -26,7 +26,11 @@ pub fn check_header(checks: &mut Checks, frame: PduView<'_>, call_id: u32, asked
     });
     let flags = frame.flags().unwrap_or_default();
     let right = match frame.ptype() {
-        Some(Ptype::BIND_ACK) => flags == Flags::WHOLE.with(Flags(asked.0 & Flags::CONC_MPX.0)),
+        // Header signing, which is the flag of a pending cancel elsewhere, may come back as well.
+        Some(Ptype::BIND_ACK) => {
+            let signing = Flags(asked.0 & Flags::PENDING_CANCEL.0);
+            flags.without(signing) == Flags::WHOLE.with(Flags(asked.0 & Flags::CONC_MPX.0))
+        }
         Some(Ptype::RESPONSE) => flags.without(Flags::WHOLE) == Flags::default(),
         Some(Ptype::FAULT) => flags.without(Flags::DID_NOT_EXECUTE) == Flags::WHOLE,
         _ => flags == Flags::WHOLE,
