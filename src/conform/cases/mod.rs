@@ -2,7 +2,13 @@
 //! the list below.
 
 pub(super) mod kms;
+mod ndr;
+mod rpc_alter;
+mod rpc_auth;
 mod rpc_bind;
+mod rpc_calls;
+mod rpc_fragment;
+mod rpc_request;
 
 use super::Case;
 use super::accept::{Then, Want, ok};
@@ -33,4 +39,13 @@ pub static CONTROL: Case = Case::new(
     },
 );
 
-static FILES: &[&[Case]] = &[rpc_bind::CASES, kms::CASES];
+static FILES: &[&[Case]] = &[
+    rpc_bind::CASES,
+    rpc_alter::CASES,
+    rpc_request::CASES,
+    rpc_calls::CASES,
+    rpc_fragment::CASES,
+    rpc_auth::CASES,
+    ndr::CASES,
+    kms::CASES,
+];

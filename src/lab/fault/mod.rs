@@ -10,13 +10,20 @@
 //! follows from the host's seed and the fault's own name ([`Lots`]), whatever other
 //! faults there are.
 
+mod alter;
+mod auth;
+mod calls;
 mod codes;
 mod counting;
+mod fragment;
 mod intervals;
 mod lease;
 mod load;
 mod lots;
+mod ndr;
 mod products;
+mod replies;
+mod request;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -227,6 +234,13 @@ static THEMES: &[&[Fault]] = &[
     codes::FAULTS,
     intervals::FAULTS,
     load::FAULTS,
+    alter::FAULTS,
+    request::FAULTS,
+    replies::FAULTS,
+    calls::FAULTS,
+    fragment::FAULTS,
+    auth::FAULTS,
+    ndr::FAULTS,
 ];
 
 /// Below this, Jaro-Winkler finds likeness where a person sees none.

@@ -25,7 +25,9 @@ fn each_fault_differs_from_the_honest_host_where_it_should() {
 #[test]
 fn every_fault_has_a_row() {
     let rows: BTreeSet<_> = rows().iter().map(|row| row.fault).collect();
-    assert_eq!(rows, Fault::all().iter().map(|fault| fault.name).collect());
+    // What shows in PDUs alone is proved by the conformance matrix.
+    let faults = Fault::all().iter().filter(|fault| fault.place() != Place::Pdus);
+    assert_eq!(rows, faults.map(|fault| fault.name).collect());
 }
 
 #[test]
