@@ -6,8 +6,8 @@ use crate::catalog::{self, Product};
 use crate::client::identity::{ClientId, Index, workstation_name};
 use crate::client::{Machine, Randomness};
 use crate::proto::answers::{self, Opening, Step};
-use crate::proto::verify::{CheckId, Checks, History};
-use crate::proto::{Answer, Ask, FailureKind, Moment, Reply, ReplyBody, ReplyTimes, Sender};
+use crate::proto::verify::{self, CheckId, Checks, History};
+use crate::proto::{Answer, Ask, Failure, FailureKind, Moment, Phase, Reply, ReplyBody, ReplyTimes, Sender};
 use crate::wire::kms::{ActivationRequest, ProtocolVersion, WorkstationName};
 use crate::wire::ndr::RequestStub;
 use crate::wire::rpc::{
@@ -182,6 +182,28 @@ impl Talk<'_> {
         }
     }
 
+    /// The same with NDR32, these flags and this context, which the host has to accept.
+    pub fn bind_with(&mut self, flags: Flags, context: u16) -> Result<BindAck, Stop> {
+        self.connect()?;
+        let offered = self.offer(vec![self.context(context, &[SyntaxId::NDR32])]);
+        self.send_bind(flags, &offered);
+        let seen = self.see(Patience::Answer, None);
+        match self.ack() {
+            Some(ack) if seen.closing == Closing::Open && self.syntax_of(context).is_some() => Ok(ack.clone()),
+            _ => Err(Stop::Foundation(format!("a bind of context {context} was not accepted: {seen}"))),
+        }
+    }
+
+    /// Opens a connection and agrees on several calls at once.
+    pub fn bind_multiplexed(&mut self) -> Result<(), Stop> {
+        self.bind_with(Flags::WHOLE.with(Flags::CONC_MPX), 0)?;
+        let ack = self.said.last().and_then(|said| PduView(&said.bytes).flags());
+        match ack.is_some_and(|flags| flags.has(Flags::CONC_MPX)) {
+            true => Ok(()),
+            false => Err(Stop::NotApplicable("the host does not agree to several calls at once".to_owned())),
+        }
+    }
+
     /// Goes on over the connection of that number, from 0.
     pub fn on(&mut self, line: usize) {
         self.current = line;
@@ -317,6 +339,16 @@ impl Talk<'_> {
         let waiting = self.note_sent(frame, ask);
         self.transmit(frame);
         waiting
+    }
+
+    /// Sends a PDU of whose answer only header and form are judged: the rest is the case's to look at.
+    pub fn send_opaque(&mut self, frame: &[u8]) -> u32 {
+        let call_id = self.note_sent(frame, None);
+        if let Some(waiting) = self.conversation().waiting.last_mut() {
+            waiting.kind = Kind::Other;
+        }
+        self.transmit(frame);
+        call_id
     }
 
     /// Notes PDUs that go out together, as what awaits an answer; [`Talk::transmit`] sends them.
@@ -474,6 +506,7 @@ impl Talk<'_> {
 
     /// Holds something seen against a set.
     pub fn judge(&mut self, label: &str, seen: &Seen, accepts: &[Accept]) {
+        self.mind_fault(seen, accepts);
         let (grade, mismatch) = match judge(seen, accepts) {
             Ok(grade) => (grade, None),
             Err(mismatch) => (Grade::Fail, Some(mismatch)),
@@ -520,7 +553,9 @@ impl Talk<'_> {
         }
         self.request(0);
         let seen = self.see(Patience::Answer, None);
-        if let Err(mismatch) = judge(&seen, &[super::accept::ok(Want::Served, Then::Either)]) {
+        let accepts = [super::accept::ok(Want::Served, Then::Either)];
+        self.mind_fault(&seen, &accepts);
+        if let Err(mismatch) = judge(&seen, &accepts) {
             self.push(label, Grade::Fail, Some(Mismatch { field: "liveness", ..mismatch }));
         } else {
             self.push(label, Grade::Ok, None);
@@ -548,6 +583,15 @@ impl Talk<'_> {
             place: None,
         });
         self.push(label, if served { Grade::Ok } else { Grade::Fail }, mismatch);
+    }
+
+    /// A fault where nothing but a response is right breaks a rule of its own, whatever the case is about.
+    fn mind_fault(&mut self, seen: &Seen, accepts: &[Accept]) {
+        let responses = |accept: &Accept| matches!(accept.reply, Want::Served | Want::Answered | Want::Refused(_));
+        let Some(frame) = seen.reply.as_deref().filter(|_| accepts.iter().all(responses)) else { return };
+        if PduView(frame).ptype() == Some(Ptype::FAULT) {
+            self.checks.judge(CheckId::NoFault, false, || ("a response".to_owned(), seen.to_string()));
+        }
     }
 
     /// Waits for one whole answer, and looks what becomes of the connection then, if that is asked for.
@@ -672,6 +716,9 @@ impl Talk<'_> {
                             Reply { call_id, syntax: *syntax, body, times, checks: std::mem::take(&mut checks) };
                         let (came, told) = self.shared.answered(reply, ask.as_ref(), &mut checks, wall);
                         (answer, self.told) = (Some(came), told);
+                    }
+                    Err(kind @ (FailureKind::Fragments(_) | FailureKind::Malformed(_))) => {
+                        verify::record_failure(&mut checks, &Failure::new(Phase::Call, kind));
                     }
                     Ok(Some(ReplyBody::Fault(_))) | Err(_) => {}
                 }

@@ -84,7 +84,11 @@ impl Session {
         let mut frames = std::mem::take(&mut self.frames);
         while !self.over {
             match frames.next_frame() {
-                Ok(Some(frame)) => self.handle_frame(host, frame, now, told),
+                Ok(Some(frame)) => {
+                    let frame = frame.to_vec();
+                    self.scene.behind = !frames.pending().is_empty();
+                    self.handle_frame(host, &frame, now, told);
+                }
                 Ok(None) => break,
                 Err(_) => {
                     // The association sees for itself that this is no PDU.

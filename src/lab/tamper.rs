@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::proto::HostConfig;
-use crate::wire::rpc::{BindAck, Body, Flags, Pdu, PduView, Ptype};
+use crate::wire::rpc::{BindAck, Body, Fault as FaultBody, FaultStatus, Flags, Pdu, PduView, Ptype};
 
 /// What stands between a host and its wire; with an honest host, nothing.
 #[derive(Default)]
@@ -40,6 +40,8 @@ pub struct Scene {
     pub bound: bool,
     /// Whatever a fault wants to remember of it: one fault at a time looks at it.
     pub note: u64,
+    /// Whether more came together with the PDU that is looked at.
+    pub behind: bool,
     /// Whether it stays open where an honest host closes it.
     pub stays_open: bool,
     /// Whether answers that did not go out yet are dropped when the client sends nothing more.
@@ -244,6 +246,12 @@ pub trait Fields {
         bytes.map_or(0, u32::from_le_bytes)
     }
 
+    /// Two bytes at a place; zeros where it is too short.
+    fn half(&mut self, offset: usize) -> u16 {
+        let bytes = self.frame().get(offset..offset + 2).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u16::from_le_bytes)
+    }
+
     /// Changes its flags.
     fn set_flags(&mut self, flags: Flags) {
         self.put(FLAGS_AT, &[flags.0]);
@@ -314,6 +322,14 @@ impl Incoming<'_> {
         if let Ok(frame) = pdu.encode() {
             self.fate = Fate::Answered(frame);
         }
+    }
+
+    /// Is answered with a fault in the host's place, and the connection goes on.
+    pub fn fault(&mut self, status: FaultStatus) {
+        let view = PduView(&self.frame);
+        let (call_id, context_id) = (view.call_id().unwrap_or_default(), view.context_id().unwrap_or_default());
+        let fault = FaultBody { alloc_hint: 32, context_id, cancel_count: 0, status, stub: &[] };
+        self.answer(&Pdu::whole(call_id, Body::Fault(fault)));
     }
 }
 

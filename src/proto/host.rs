@@ -56,6 +56,8 @@ pub struct HostAssociation {
     opened: Option<Opened>,
     bound: bool,
     contexts: Vec<(u16, TransferSyntax)>,
+    /// Whether several calls at once were agreed on.
+    multiplexes: bool,
     max_fragment: u16,
     outgoing: Vec<u8>,
     calls: VecDeque<HostCall>,
@@ -68,6 +70,7 @@ pub struct HostAssociation {
 struct Opened {
     context_id: u16,
     opnum: u16,
+    big_endian: bool,
 }
 
 /// Commands.
@@ -81,6 +84,7 @@ impl HostAssociation {
             opened: None,
             bound: false,
             contexts: Vec::new(),
+            multiplexes: false,
             max_fragment: MAX_FRAGMENT,
             outgoing: Vec::new(),
             calls: VecDeque::new(),
@@ -198,8 +202,11 @@ impl HostAssociation {
     }
 
     fn handle_bind(&mut self, call_id: u32, flags: Flags, bind: &Bind, auth: Option<&Auth<'_>>) {
-        if auth.is_some() {
-            return self.refuse_bind(call_id, RejectReason::AUTH_TYPE_UNKNOWN);
+        if let Some(auth) = auth {
+            // No authentication at a level that needs some is a type nobody knows; at no real level, it is nonsense.
+            let is_nonsense = auth.auth_type == AUTH_TYPE_NONE && !AUTH_LEVELS.contains(&auth.level);
+            let reason = if is_nonsense { RejectReason::NOT_SPECIFIED } else { RejectReason::AUTH_TYPE_UNKNOWN };
+            return self.refuse_bind(call_id, reason);
         }
         if bind.contexts.is_empty() {
             return self.refuse_bind(call_id, RejectReason::PROTOCOL_VERSION_NOT_SUPPORTED);
@@ -214,6 +221,7 @@ impl HostAssociation {
             self.config.assoc_group = bind.assoc_group;
         }
         self.bound = true;
+        self.multiplexes = flags.has(Flags::CONC_MPX);
         let size = bind.max_xmit_frag.min(bind.max_recv_frag).clamp(MIN_FRAGMENT, MAX_FRAGMENT) & !7;
         self.max_fragment = size;
         let results = self.negotiate(bind, true);
@@ -308,10 +316,18 @@ impl HostAssociation {
         if first && !flags.has(Flags::LAST) && request.alloc_hint as usize > self.config.max_request {
             return self.fault_and_close(call_id, request.context_id, FaultStatus::ACCESS_DENIED, Flags::default());
         }
+        // The byte order of a call is that of its first fragment.
+        if !first && self.opened.is_some_and(|opened| opened.big_endian != big_endian) {
+            return self.fault_and_close(call_id, 0, FaultStatus::PROTOCOL_ERROR, Flags::default());
+        }
         let stub = match self.assembler.feed(call_id, flags, request.stub) {
             Ok(whole) => whole.map(<[u8]>::to_vec),
             Err(FragmentError::TooLong { .. }) => {
                 return self.fault_and_close(call_id, request.context_id, FaultStatus::ACCESS_DENIED, Flags::default());
+            }
+            Err(FragmentError::FirstTwice { open, .. }) => {
+                let named = if self.multiplexes { call_id } else { open };
+                return self.fault_and_close(named, request.context_id, FaultStatus::PROTOCOL_ERROR, Flags::default());
             }
             Err(FragmentError::OtherCall { open, .. }) => {
                 return self.fault_and_close(open, 0, FaultStatus::PROTOCOL_ERROR, Flags::default());
@@ -319,7 +335,7 @@ impl HostAssociation {
             Err(_) => return self.fault_and_close(call_id, 0, FaultStatus::PROTOCOL_ERROR, Flags::default()),
         };
         if first {
-            self.opened = Some(Opened { context_id: request.context_id, opnum: request.opnum });
+            self.opened = Some(Opened { context_id: request.context_id, opnum: request.opnum, big_endian });
         }
         let (Some(stub), Some(opened)) = (stub, self.opened) else { return };
         self.opened = None;
@@ -327,7 +343,7 @@ impl HostAssociation {
     }
 
     fn dispatch(&mut self, call_id: u32, opened: Opened, stub: &[u8], big_endian: bool) {
-        let Opened { context_id, opnum } = opened;
+        let Opened { context_id, opnum, .. } = opened;
         let Some(&(_, syntax)) = self.contexts.iter().find(|(id, _)| *id == context_id) else {
             return self.fault(call_id, 0, FaultStatus::UNKNOWN_INTERFACE, Flags::DID_NOT_EXECUTE);
         };
@@ -378,5 +394,9 @@ const FEATURES: u16 = 3;
 const MIN_FRAGMENT: u16 = 2048;
 /// RPC_S_CALL_CANCELLED is 0x71A; Windows answers a first fragment that is already cancelled with this one.
 const CALL_CANCELLED: FaultStatus = FaultStatus(0x6bd);
+/// No authentication (C706 section 13.1.2.1).
+const AUTH_TYPE_NONE: u8 = 0;
+/// Authentication levels from connect to privacy: those that need authentication.
+const AUTH_LEVELS: std::ops::RangeInclusive<u8> = 2..=6;
 /// The length of a fault PDU, which hosts put in its alloc_hint.
 const FAULT_LEN: u32 = 32;

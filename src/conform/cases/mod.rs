@@ -8,11 +8,17 @@ mod kms_fields;
 mod kms_limits;
 mod kms_policy;
 mod kms_request;
+mod ndr;
 mod rpc_address;
+mod rpc_alter;
 mod rpc_association;
+mod rpc_auth;
 mod rpc_bind;
 mod rpc_bind_features;
+mod rpc_calls;
+mod rpc_fragment;
 mod rpc_header;
+mod rpc_request;
 mod rpc_tools;
 mod rpc_transport;
 
@@ -52,6 +58,12 @@ static FILES: &[&[Case]] = &[
     rpc_bind_features::CASES,
     rpc_association::CASES,
     rpc_address::CASES,
+    rpc_alter::CASES,
+    rpc_request::CASES,
+    rpc_calls::CASES,
+    rpc_fragment::CASES,
+    rpc_auth::CASES,
+    ndr::CASES,
     kms_request::CASES,
     kms_envelope::CASES,
     kms_fields::CASES,

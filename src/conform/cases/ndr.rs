@@ -1,0 +1,255 @@
+//! The stub of a call: what stands around the request and the answer (protocol description, sections 1.4 and 1.5;
+//! MS-RPCE 3.1.3.5.2).
+
+use crate::conform::accept::{Accept, Seen, Then, Want, fault, loose, ok};
+use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
+use crate::wire::Guid;
+use crate::wire::kms::ProtocolVersion;
+use crate::wire::ndr::RequestStub;
+use crate::wire::rpc::{Flags, TransferSyntax};
+
+pub(super) static CASES: &[Case] = &[
+    Case::new(
+        "ndr/request/short-stub",
+        Level::Must,
+        "fewer bytes than a request says",
+        "A stub that is shorter than its count says is answered with the fault 0x6F7, and the connection goes on.",
+        "MS-RPCE 3.1.3.5.2; seen live on Samba 4.17",
+        |t| {
+            for (label, len) in [("half of it", 100), ("the counts alone", 8), ("a byte missing", usize::MAX)] {
+                let mut stub = ordinary(t)?;
+                stub.truncate(len.min(stub.len() - 1));
+                send(t, &stub);
+                t.expect(label, UNREADABLE);
+            }
+            t.still_serves("an ordinary request then");
+            Ok(())
+        },
+    )
+    .of_kms(),
+    Case::new(
+        "ndr/request/counts-differ",
+        Level::Win,
+        "a size and a count that differ",
+        "A request whose array has another count than its size says is answered with the fault 0x6F7.",
+        "MS-RPCE 3.1.3.5.2; how strictly a genuine host was built is not known",
+        |t| {
+            let mut stub = ordinary(t)?;
+            stub[4..8].copy_from_slice(&200_u32.to_le_bytes());
+            send(t, &stub);
+            t.expect("a count of 200", UNREADABLE);
+            Ok(())
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Low),
+    Case::new(
+        "ndr/request/huge-counts",
+        Level::Must,
+        "counts of gigabytes",
+        "A size or count that no stub can hold, a negative one among them, is answered with the fault 0x6F7, and no memory \
+         is asked for.",
+        "MS-RPCE 3.1.3.5.2",
+        |t| {
+            for count in [0x7fff_ffff_u32, 0xffff_ffff, 0x8000_0000] {
+                let mut stub = ordinary(t)?;
+                stub[..4].copy_from_slice(&count.to_le_bytes());
+                stub[4..8].copy_from_slice(&count.to_le_bytes());
+                send(t, &stub);
+                t.expect(&format!("a size and a count of 0x{count:08x}"), UNREADABLE);
+            }
+            t.still_serves("an ordinary request then");
+            Ok(())
+        },
+    )
+    .of_kms(),
+    Case::new(
+        "ndr/request/empty-stub",
+        Level::Must,
+        "no stub at all",
+        "A request without a stub is answered with the fault 0x6F7, and the connection goes on.",
+        "MS-RPCE 3.1.3.5.2; seen live on Samba 4.17",
+        |t| {
+            t.bind()?;
+            send(t, &[]);
+            t.expect("the request", UNREADABLE);
+            t.still_serves("an ordinary request then");
+            Ok(())
+        },
+    )
+    .of_kms(),
+    Case::new(
+        "ndr/request/trailing",
+        Level::Win,
+        "bytes after the stub",
+        "Bytes after the arguments of a call are ignored.",
+        "seen live on Samba 4.17",
+        |t| {
+            let mut stub = ordinary(t)?;
+            stub.extend_from_slice(b"kmsproof");
+            send(t, &stub);
+            t.expect("eight bytes more", &[ok(Want::Answered, Then::Open), loose(Want::AnyFault, Then::Open)]);
+            t.still_serves("an ordinary request then");
+            Ok(())
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Medium),
+    Case::new(
+        "ndr/request/size-zero",
+        Level::Info,
+        "a request of no bytes",
+        "A request of size 0 is answered with a code or with a fault.",
+        "independent implementations answer 0x8007000D",
+        |t| {
+            t.bind()?;
+            send(t, &[0; 8]);
+            let seen = t.expect("the request", &[ok(Want::Answered, Then::Open), ok(Want::AnyFault, Then::Open)]);
+            t.note(format!("a request of size 0 gets {seen}"));
+            Ok(())
+        },
+    )
+    .of_kms(),
+    Case::new(
+        "ndr/answer/ndr32",
+        Level::Must,
+        "the layout of an answer in NDR32",
+        "An answer in NDR32 is its size, a pointer that is not null, its count, which is its size, its bytes, zeros up to a \
+         multiple of four, and the code 0.",
+        "protocol description, section 1.5; independent implementations agree",
+        |t| layout(t, TransferSyntax::Ndr32),
+    )
+    .of_kms(),
+    Case::new(
+        "ndr/answer/ndr64",
+        Level::Must,
+        "the layout of an answer in NDR64",
+        "An answer in NDR64 is as one in NDR32, with size, pointer and count in eight bytes each.",
+        "protocol description, section 1.5; independent implementations agree",
+        |t| layout(t, TransferSyntax::Ndr64),
+    )
+    .of_kms()
+    .needs(&[Capability::Ndr64]),
+    Case::new(
+        "ndr/refusal/ndr32",
+        Level::Must,
+        "the layout of a refusal in NDR32",
+        "A refusal in NDR32 is twelve bytes: the size 0, a null pointer, and the code.",
+        "protocol description, section 1.5; independent implementations agree",
+        |t| refusal(t, TransferSyntax::Ndr32, 12),
+    )
+    .of_kms()
+    .needs(&[Capability::Products]),
+    Case::new(
+        "ndr/refusal/ndr64",
+        Level::Must,
+        "the layout of a refusal in NDR64",
+        "A refusal in NDR64 is twenty bytes: the size 0 and a null pointer in eight bytes each, and the code.",
+        "protocol description, section 1.5; independent implementations agree",
+        |t| refusal(t, TransferSyntax::Ndr64, 20),
+    )
+    .of_kms()
+    .needs(&[Capability::Ndr64, Capability::Products]),
+    Case::new(
+        "ndr/request/noisy-alignment",
+        Level::Win,
+        "what only aligns a request in NDR64",
+        "Bytes that only align the arguments of a call in NDR64 are not looked at.",
+        "independent implementations agree",
+        |t| {
+            t.bind_in(TransferSyntax::Ndr64)?;
+            let ask = t.ask(ProtocolVersion::V6, |_| {});
+            let mut stub = Vec::new();
+            RequestStub { payload: ask.payload() }.write(TransferSyntax::Ndr64, &mut stub);
+            stub[4..8].copy_from_slice(&[0xa5; 4]);
+            let call_id = t.next_call_id();
+            let frame = t.frame_of(call_id, Flags::WHOLE, 0, &stub);
+            t.send_frame(&frame, Some(ask));
+            t.expect("noise after the size", &[ok(Want::Served, Then::Open)]);
+            Ok(())
+        },
+    )
+    .of_kms()
+    .needs(&[Capability::Ndr64])
+    .confidence(Confidence::Medium),
+];
+
+/// A connection in NDR32, and the stub of an ordinary request.
+fn ordinary(t: &mut Talk<'_>) -> Result<Vec<u8>, Stop> {
+    if t.is_over() {
+        t.bind()?;
+    }
+    Ok(t.stub(TransferSyntax::Ndr32).0)
+}
+
+/// Sends a request with this stub, of whose answer the case judges the rest.
+fn send(t: &mut Talk<'_>, stub: &[u8]) {
+    let call_id = t.next_call_id();
+    let frame = t.frame_of(call_id, Flags::WHOLE, 0, stub);
+    t.send_frame(&frame, None);
+}
+
+/// Looks at each part of an answer.
+fn layout(t: &mut Talk<'_>, syntax: TransferSyntax) -> Result<(), Stop> {
+    t.bind_in(syntax)?;
+    t.request(0);
+    let seen = t.expect("an ordinary request", &[ok(Want::Served, Then::Either)]);
+    let Some(stub) = whole_stub(&seen) else {
+        t.note("the answer came in several fragments: their checks stand for this");
+        return Ok(());
+    };
+    let (size, pointer, count, data_at) = match syntax {
+        TransferSyntax::Ndr32 => (word(stub, 0), word(stub, 4), word(stub, 8), 12),
+        TransferSyntax::Ndr64 => (word(stub, 0), word(stub, 8) | word(stub, 12), word(stub, 16), 24),
+    };
+    t.holds("referent", pointer != 0, || ("a pointer that is not null".to_owned(), "a null pointer".to_owned()));
+    t.field("max_count", size, count);
+    let end = data_at + size as usize;
+    let padded = end.next_multiple_of(4);
+    t.field("length", padded + 4, stub.len());
+    let tail = stub.get(end.min(stub.len())..).unwrap_or_default();
+    t.holds("padding", tail.iter().all(|byte| *byte == 0), || {
+        ("zeros, and the code 0".to_owned(), format!("{tail:02x?}"))
+    });
+    Ok(())
+}
+
+/// Looks at each part of a refusal.
+fn refusal(t: &mut Talk<'_>, syntax: TransferSyntax, len: usize) -> Result<(), Stop> {
+    t.bind_in(syntax)?;
+    let ask = t.ask(ProtocolVersion::V6, |request| request.kms_counted_id = Guid::from_u128(7));
+    let mut stub = Vec::new();
+    RequestStub { payload: ask.payload() }.write(syntax, &mut stub);
+    let call_id = t.next_call_id();
+    let frame = t.frame_of(call_id, Flags::WHOLE, 0, &stub);
+    t.send_frame(&frame, Some(ask));
+    let seen = t.expect("a product nobody has", &[ok(Want::Answered, Then::Either)]);
+    if let Some(stub) = whole_stub(&seen) {
+        t.field("length", len, stub.len());
+        let before = stub.len().saturating_sub(4);
+        t.holds("size", stub[..before].iter().all(|byte| *byte == 0), || {
+            ("zeros before the code: no bytes, a null pointer".to_owned(), format!("{:02x?}", &stub[..before]))
+        });
+        t.holds("code", word(stub, before) != 0, || ("a code that is not 0".to_owned(), "0".to_owned()));
+    }
+    Ok(())
+}
+
+/// The stub of a response that came in one piece.
+fn whole_stub(seen: &Seen) -> Option<&[u8]> {
+    let frame = seen.reply.as_deref()?;
+    let view = crate::wire::rpc::PduView(frame);
+    let is_whole = view.flags().is_some_and(|flags| flags.has(Flags::WHOLE));
+    frame.get(24..).filter(|_| is_whole && view.ptype() == Some(crate::wire::rpc::Ptype::RESPONSE))
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    let four = bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+    four.map_or(0, u32::from_le_bytes)
+}
+
+const UNREADABLE: &[Accept] = &[
+    ok(fault(&[0x6f7]).executed(true).want(), Then::Open),
+    loose(Want::AnyFault, Then::Either),
+    loose(Want::Silence, Then::Closed),
+];

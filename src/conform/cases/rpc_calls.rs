@@ -1,0 +1,184 @@
+//! Calls after one another, at once, and cancelled (C706 sections 12.6.4.2, 12.6.4.8 and 12.6.4.12).
+
+use crate::conform::accept::{Accept, Seen, Then, Want, fault, judge, loose, ok};
+use crate::conform::host::{Closing, Patience};
+use crate::conform::{Case, Confidence, Level, Stop, Talk};
+use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, PduView, Ptype};
+
+pub(super) static CASES: &[Case] = &[
+    Case::new(
+        "rpc/request/two-in-a-row",
+        Level::Must,
+        "two calls one after the other",
+        "A second request on a connection is answered like the first.",
+        "C706 chapter 12; seen on every host that Windows clients renew with",
+        |t| {
+            t.bind()?;
+            t.request(0);
+            t.expect("the first request", SERVED);
+            t.request(0);
+            t.expect("the second request", SERVED);
+            Ok(())
+        },
+    ),
+    Case::new(
+        "rpc/request/thousand-in-a-row",
+        Level::Must,
+        "a thousand calls on one connection",
+        "A connection carries as many calls as a client makes: a thousand one after the other are all answered.",
+        "C706 chapter 12; seen live on Samba 4.17; independent implementations agree",
+        |t| {
+            t.bind()?;
+            let most = if t.is_paced() { 60 } else { 1000 };
+            let mut came = (0, Seen { reply: None, answer: None, closing: Closing::Open });
+            for number in 1..=most {
+                t.request(0);
+                came = (number, t.see(Patience::Answer, None));
+                if judge(&came.1, SERVED).is_err() {
+                    break;
+                }
+            }
+            t.judge(&format!("request {} of {most}", came.0), &came.1, SERVED);
+            Ok(())
+        },
+    ),
+    Case::new(
+        "rpc/request/pipelined",
+        Level::Win,
+        "two requests in one segment",
+        "Two requests sent at once on a connection that does not multiplex are answered one after the other, in their order.",
+        "seen live on Samba 4.17; Samba server code",
+        |t| {
+            t.bind()?;
+            let sent = two_at_once(t);
+            // A stack whose first call is still under way then refuses the second.
+            let pending = loose(fault(PROTOCOL_ERROR).want(), Then::Either);
+            let first = t.expect_next("the first answer", &[ok(Want::Served, Then::Either), pending]);
+            if first.answer.is_none() {
+                return Ok(());
+            }
+            let second = t.expect_next("the second answer", &[ok(Want::Served, Then::Either), pending]);
+            if second.answer.is_some() {
+                t.field("order", sent.map(Some), [call_id(&first), call_id(&second)]);
+            }
+            Ok(())
+        },
+    )
+    .confidence(Confidence::Medium),
+    Case::new(
+        "rpc/request/multiplexed",
+        Level::Win,
+        "two requests at once where that was agreed on",
+        "Two requests sent at once on a connection that multiplexes are both answered, each under its call id.",
+        "seen live on Samba 4.17; MS-RPCE 3.3.1.5.8",
+        |t| {
+            t.bind_multiplexed()?;
+            let sent = two_at_once(t);
+            let first = t.expect_next("an answer", &[ok(Want::Served, Then::Either)]);
+            let second = t.expect_next("the other answer", &[ok(Want::Served, Then::Either)]);
+            if let (Some(first), Some(second)) = (call_id(&first), call_id(&second)) {
+                let mut got = [first, second];
+                got.sort_unstable();
+                t.field("call_id", sent, got);
+            }
+            Ok(())
+        },
+    )
+    .confidence(Confidence::Medium),
+    Case::new(
+        "rpc/request/multiplexed-same-id",
+        Level::Win,
+        "two requests of one call id at once",
+        "Two requests of the same call id sent at once on a connection that multiplexes are both answered.",
+        "seen live on Samba 4.17",
+        |t| {
+            t.bind_multiplexed()?;
+            let (frame, ask) = t.request_frame(0);
+            t.note_sent(&frame, ask.clone());
+            t.note_sent(&frame, ask);
+            t.transmit(&[frame.clone(), frame].concat());
+            t.expect_next("an answer", &[ok(Want::Served, Then::Either)]);
+            t.expect_next("the other answer", &[ok(Want::Served, Then::Either)]);
+            Ok(())
+        },
+    )
+    .confidence(Confidence::Medium),
+    Case::new(
+        "rpc/request/cancelled",
+        Level::Win,
+        "a request that is cancelled already",
+        "A request with the flag pending_cancel on its first fragment is answered with the fault 0x000006BD and did_not_execute for context 0, and a close.",
+        "Samba raw protocol tests (first_cancel); seen live on Samba 4.17",
+        |t| {
+            t.bind()?;
+            t.request_with(0, |frame| frame[FLAGS_AT] |= Flags::PENDING_CANCEL.0);
+            let cancelled = fault(&[0x6bd]).executed(false).context(0);
+            let accepts = [
+                ok(cancelled.want(), Then::Closed),
+                loose(Want::Silence, Then::Closed),
+                loose(Want::Served, Then::Open),
+            ];
+            t.expect("the request", &accepts);
+            Ok(())
+        },
+    ),
+    Case::new(
+        "rpc/request/co-cancel",
+        Level::Win,
+        "a co_cancel with no call",
+        "A co_cancel with no call under way is not answered, and the next request is served.",
+        "Samba raw protocol tests (co_cancel_no_request); seen live on Samba 4.17",
+        |t| unanswered(t, Body::CoCancel),
+    ),
+    Case::new(
+        "rpc/request/orphaned",
+        Level::Win,
+        "an orphaned with no call",
+        "An orphaned PDU with no call under way is not answered, and the next request is served.",
+        "Samba raw protocol tests (orphaned_no_request); seen live on Samba 4.17",
+        |t| unanswered(t, Body::Orphaned),
+    ),
+    Case::new(
+        "rpc/request/shutdown",
+        Level::Win,
+        "a shutdown from the client",
+        "A shutdown PDU, which only hosts may send, is answered with a protocol error and did_not_execute, and a close.",
+        "seen live on Samba 4.17",
+        |t| {
+            t.bind()?;
+            let call_id = t.next_call_id();
+            t.send_pdu(&Pdu::whole(call_id, Body::Shutdown));
+            let error = fault(PROTOCOL_ERROR).executed(false);
+            t.expect("the shutdown", &[ok(error.want(), Then::Closed), loose(Want::Silence, Then::Closed)]);
+            Ok(())
+        },
+    )
+    .confidence(Confidence::Medium),
+];
+
+/// Sends two ordinary requests in one segment, and says their call ids.
+fn two_at_once(t: &mut Talk<'_>) -> [u32; 2] {
+    let requests = [t.request_frame(0), t.request_frame(0)];
+    let ids = requests.clone().map(|(frame, ask)| t.note_sent(&frame, ask));
+    t.transmit(&requests.map(|(frame, _)| frame).concat());
+    ids
+}
+
+fn unanswered(t: &mut Talk<'_>, body: Body<'_>) -> Result<(), Stop> {
+    t.bind()?;
+    let call_id = t.next_call_id();
+    t.send_pdu(&Pdu::whole(call_id, body));
+    t.expect("afterwards", &[ok(Want::Silence, Then::Open)]);
+    t.still_serves("the next request");
+    Ok(())
+}
+
+/// The call id of a response.
+fn call_id(seen: &Seen) -> Option<u32> {
+    let view = seen.reply.as_deref().map(PduView)?;
+    view.call_id().filter(|_| view.ptype() == Some(Ptype::RESPONSE))
+}
+
+const SERVED: &[Accept] = &[ok(Want::Served, Then::Open)];
+const PROTOCOL_ERROR: &[u32] = &[FaultStatus::PROTOCOL_ERROR.0];
+const FLAGS_AT: usize = 3;
