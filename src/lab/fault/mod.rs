@@ -11,16 +11,19 @@
 //! faults there are.
 
 mod address;
+mod auth;
 mod body;
 mod codes;
 mod counting;
 mod envelope;
+mod fragment;
 mod intervals;
 mod lease;
 mod legal;
 mod load;
 mod lots;
 mod malformed;
+mod ndr;
 mod policy;
 mod products;
 #[cfg(test)]
@@ -257,6 +260,9 @@ static THEMES: &[&[Fault]] = &[
     policy::FAULTS,
     malformed::FAULTS,
     address::FAULTS,
+    fragment::FAULTS,
+    auth::FAULTS,
+    ndr::FAULTS,
 ];
 
 /// Below this, Jaro-Winkler finds likeness where a person sees none.

@@ -1,0 +1,275 @@
+//! Faults of the stub, around the request and around the answer (protocol description, sections 1.4 and 1.5).
+
+use super::{Fault, Install};
+use crate::lab::tamper::{End, Fate, Fields, Incoming, Outgoing, STUB_AT, Tamper};
+use crate::wire::rpc::{Body, Fault as RpcFault, FaultStatus, Flags, Pdu, Ptype};
+
+pub(super) static FAULTS: &[Fault] = &[
+    Fault {
+        name: "waits-for-short-stubs",
+        does: "Says nothing to a request whose stub is shorter than it says.",
+        hurts: "A client with a broken request: it waits until its own time is up.",
+        caught_by: &["ndr/request/short-stub#reply"],
+        install: Install::Pdus(|tamper, _| on_short(tamper, |incoming| incoming.fate = Fate::Vanishes)),
+    },
+    Fault {
+        name: "reads-beyond-short-stubs",
+        does: "Reads zeros where the stub of a request has ended, and answers.",
+        hurts: "The host's own memory: what stands behind a request is taken for a part of it.",
+        caught_by: &["ndr/request/short-stub#reply"],
+        install: Install::Pdus(|tamper, _| {
+            on_short(tamper, |incoming| {
+                let due = STUB_AT + 8 + incoming.word(STUB_AT) as usize;
+                incoming.frame.resize(due.min(4096), 0);
+                incoming.fit();
+            });
+        }),
+    },
+    Fault {
+        name: "closes-on-short-stubs",
+        does: "Answers a stub it cannot read with a fault, and closes the connection.",
+        hurts: "Other calls of the same connection: they are lost with it.",
+        caught_by: &["ndr/request/short-stub#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::FAULT, |out| {
+                if out.word(24) == FaultStatus::BAD_STUB_DATA.0 {
+                    out.end = Some(End::Finish);
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "dies-of-huge-counts",
+        does: "Is gone when a request has a count of gigabytes.",
+        hurts: "Everybody: one request of anybody on the network ends the service.",
+        caught_by: &["ndr/request/huge-counts#liveness"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
+                if incoming.frame.len() > STUB_AT + 8 && incoming.word(STUB_AT + 4) > 0x1000_0000 {
+                    incoming.fate = Fate::Kills;
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "takes-negative-sizes",
+        does: "Takes a negative size for a small one, and answers with a code.",
+        hurts: "The host's own memory: the sign of a length is where overflows begin.",
+        caught_by: &["ndr/request/huge-counts#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
+                let is_negative = incoming.word(STUB_AT) & 0x8000_0000 != 0;
+                if incoming.frame.len() > STUB_AT + 8 && is_negative {
+                    incoming.put(STUB_AT, &[16, 0, 0, 0, 16, 0, 0, 0]);
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "serves-empty-stubs",
+        does: "Answers a request without a stub with a code.",
+        hurts: "Whoever reads a log of this host: there is an answer to what was never asked.",
+        caught_by: &["ndr/request/empty-stub#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
+                if incoming.frame.len() == STUB_AT {
+                    incoming.frame.extend_from_slice(&[0; 8]);
+                    incoming.fit();
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "gives-another-status-for-stubs",
+        does: "Answers a stub it cannot read with a protocol error, and not with 0x6F7.",
+        hurts: "Whoever looks for the cause: the fault is said to be in the connection.",
+        caught_by: &["ndr/request/short-stub#reply", "ndr/request/empty-stub#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::FAULT, |out| {
+                if out.word(24) == FaultStatus::BAD_STUB_DATA.0 {
+                    out.put(24, &FaultStatus::PROTOCOL_ERROR.0.to_le_bytes());
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "refuses-trailing-bytes",
+        does: "Answers a request with bytes after its arguments with silence.",
+        hurts: "Clients whose runtime pads: they are never answered.",
+        caught_by: &["ndr/request/trailing#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
+                let said = 8 + incoming.word(STUB_AT) as usize;
+                let is_ndr32 = incoming.word(STUB_AT) == incoming.word(STUB_AT + 4) && incoming.word(STUB_AT) != 0;
+                if is_ndr32 && incoming.frame.len() >= STUB_AT + said + 8 {
+                    incoming.fate = Fate::Vanishes;
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "minds-alignment",
+        does: "Refuses a request in NDR64 whose alignment is not zeros with a fault.",
+        hurts: "Clients whose runtime leaves there what stood in memory, as it may.",
+        caught_by: &["ndr/request/noisy-alignment#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
+                let is_ndr64 = incoming.word(STUB_AT) == incoming.word(STUB_AT + 8) && incoming.word(STUB_AT + 12) == 0;
+                if is_ndr64 && incoming.frame.len() > 200 && incoming.word(STUB_AT + 4) != 0 {
+                    let fault = RpcFault {
+                        alloc_hint: 32,
+                        context_id: 0,
+                        cancel_count: 0,
+                        status: FaultStatus::BAD_STUB_DATA,
+                        stub: &[],
+                    };
+                    let call_id = incoming.word(12);
+                    incoming.answer(&Pdu::whole(call_id, Body::Fault(fault)));
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "answers-with-null-pointers",
+        does: "Has a null pointer before the bytes of every answer.",
+        hurts: "Windows clients: their runtime sees no answer, and they show 0x8007000D.",
+        caught_by: &["ndr/response/well-formed"],
+        install: Install::Pdus(|tamper, _| {
+            on_answer(tamper, |out, ndr64| {
+                out.put(if ndr64 { STUB_AT + 8 } else { STUB_AT + 4 }, &[0; 4]);
+            })
+        }),
+    },
+    Fault {
+        name: "miscounts-answers",
+        does: "Has a count one less than the size of every answer.",
+        hurts: "Windows clients: their runtime refuses the answer, and they show 0x8007000D.",
+        caught_by: &["ndr/response/well-formed"],
+        install: Install::Pdus(|tamper, _| {
+            on_answer(tamper, |out, ndr64| {
+                let at = if ndr64 { STUB_AT + 16 } else { STUB_AT + 8 };
+                let count = out.word(at).wrapping_sub(1);
+                out.put(at, &count.to_le_bytes());
+            })
+        }),
+    },
+    Fault {
+        name: "pads-answers-with-noise",
+        does: "Has noise where the return code of an answer is aligned.",
+        hurts: "Nobody yet: what stood in the host's memory goes to whoever asks.",
+        caught_by: &["ndr/response/padding"],
+        install: Install::Pdus(|tamper, _| {
+            on_answer(tamper, |out, ndr64| {
+                let data_at = STUB_AT + if ndr64 { 24 } else { 12 };
+                let end = data_at + out.word(STUB_AT) as usize;
+                let noise = [0xa5; 4];
+                out.put(end, &noise[..(end - STUB_AT).next_multiple_of(4) - (end - STUB_AT)]);
+            })
+        }),
+    },
+    Fault {
+        name: "appends-to-answers",
+        does: "Has four bytes after the return code of every answer.",
+        hurts: "Clients that read an answer to its end: there is more than there should be.",
+        caught_by: &["ndr/response/trailing"],
+        install: Install::Pdus(|tamper, _| {
+            on_answer(tamper, |out, _| {
+                out.frame.extend_from_slice(&[0; 4]);
+                out.fit();
+            })
+        }),
+    },
+    Fault {
+        name: "answers-with-a-code",
+        does: "Has the return code 1 behind every answer.",
+        hurts: "Windows clients: they take a granted request for a refused one.",
+        caught_by: &["ndr/response/return-code"],
+        install: Install::Pdus(|tamper, _| {
+            on_answer(tamper, |out, _| {
+                let at = out.frame.len() - 4;
+                out.put(at, &1_u32.to_le_bytes());
+            })
+        }),
+    },
+    Fault {
+        name: "points-in-refusals",
+        does: "Has a pointer that is not null in a refusal in NDR32, and nothing behind it.",
+        hurts: "Windows clients: their runtime looks for bytes that are not there.",
+        caught_by: &["ndr/refusal/ndr32#size"],
+        install: Install::Pdus(|tamper, _| on_refusal(tamper, 12, |out| out.put(STUB_AT + 4, &[4, 0, 2, 0]))),
+    },
+    Fault {
+        name: "refuses-in-the-other-syntax",
+        does: "Lays out a refusal in NDR64 as one in NDR32.",
+        hurts: "64-bit Windows clients: their runtime cannot read the code.",
+        caught_by: &["ndr/refusal/ndr64#length"],
+        install: Install::Pdus(|tamper, _| {
+            on_refusal(tamper, 20, |out| {
+                out.frame.drain(STUB_AT..STUB_AT + 8);
+                out.fit();
+            })
+        }),
+    },
+    Fault {
+        name: "answers-in-the-other-syntax",
+        does: "Lays out an answer in NDR64 as one in NDR32.",
+        hurts: "64-bit Windows clients: their runtime cannot read the answer.",
+        caught_by: &["ndr/answer/ndr64#code"],
+        install: Install::Pdus(|tamper, _| {
+            on_answer(tamper, |out, ndr64| {
+                if ndr64 {
+                    for at in [20, 12, 4] {
+                        out.frame.drain(STUB_AT + at..STUB_AT + at + 4);
+                    }
+                    out.fit();
+                }
+            })
+        }),
+    },
+    Fault {
+        name: "aligns-answers-to-eight",
+        does: "Aligns the return code of an answer to eight bytes.",
+        hurts: "Windows clients: their runtime reads padding for the code.",
+        caught_by: &["ndr/answer/ndr32#code"],
+        install: Install::Pdus(|tamper, _| {
+            on_answer(tamper, |out, ndr64| {
+                if !ndr64 {
+                    let at = out.frame.len() - 4;
+                    out.frame.splice(at..at, [0; 4]);
+                    out.fit();
+                }
+            })
+        }),
+    },
+];
+
+/// Requests whose stub, in NDR32, is shorter than its count says.
+fn on_short(tamper: &mut Tamper, change: impl Fn(&mut Incoming<'_>) + Send + 'static) {
+    tamper.on_way_in_of(Ptype::REQUEST, move |incoming| {
+        let (size, count) = (incoming.word(STUB_AT), incoming.word(STUB_AT + 4));
+        let is_whole = incoming.flags().has(Flags::WHOLE) && incoming.frame.len() >= STUB_AT + 8;
+        if is_whole && size == count && size < 4096 && incoming.frame.len() < STUB_AT + 8 + size as usize {
+            change(incoming);
+        }
+    });
+}
+
+/// Responses in one piece with an answer in them, and whether they are in NDR64.
+fn on_answer(tamper: &mut Tamper, change: impl Fn(&mut Outgoing<'_>, bool) + Send + 'static) {
+    tamper.on_way_out_of(Ptype::RESPONSE, move |out| {
+        let size = out.word(STUB_AT);
+        if size != 0 && out.flags().has(Flags::WHOLE) {
+            let ndr64 = out.word(STUB_AT + 4) == 0 && out.word(STUB_AT + 16) == size;
+            change(out, ndr64);
+        }
+    });
+}
+
+/// Responses of so many stub bytes without an answer in them.
+fn on_refusal(tamper: &mut Tamper, len: usize, change: impl Fn(&mut Outgoing<'_>) + Send + 'static) {
+    tamper.on_way_out_of(Ptype::RESPONSE, move |out| {
+        if out.word(STUB_AT) == 0 && out.frame.len() == STUB_AT + len {
+            change(out);
+        }
+    });
+}
