@@ -640,10 +640,14 @@ impl Talk<'_> {
                 let opening = Opening { call_id, flags: *flags, offered, step };
                 // What it refuses is the case's to judge.
                 let read = answers::read_ack(&mut checks, frame, opening);
-                if let Err(FailureKind::Unexpected { expected, got }) = &read
-                    && matches!(*got, Ptype::BIND_ACK | Ptype::ALTER_CONTEXT_RESPONSE)
-                {
-                    checks.judge(CheckId::ExpectedKind, false, || ((*expected).to_owned(), format!("a {got}")));
+                match &read {
+                    Err(FailureKind::Unexpected { expected, got })
+                        if matches!(*got, Ptype::BIND_ACK | Ptype::ALTER_CONTEXT_RESPONSE) =>
+                    {
+                        checks.judge(CheckId::ExpectedKind, false, || ((*expected).to_owned(), format!("a {got}")));
+                    }
+                    Err(FailureKind::Malformed(error)) => checks.fail_decode(CheckId::WellFormed, error),
+                    _ => {}
                 }
                 if let Ok(ack) = read {
                     conversation
@@ -664,6 +668,7 @@ impl Talk<'_> {
                             Reply { call_id, syntax: *syntax, body, times, checks: std::mem::take(&mut checks) };
                         answer = Some(self.shared.answered(reply, ask.as_ref(), &mut checks, wall));
                     }
+                    Err(FailureKind::Malformed(error)) => checks.fail_decode(CheckId::WellFormed, &error),
                     Ok(Some(ReplyBody::Fault(_))) | Err(_) => {}
                 }
             }

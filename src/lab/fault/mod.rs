@@ -10,8 +10,11 @@
 //! follows from the host's seed and the fault's own name ([`Lots`]), whatever other
 //! faults there are.
 
+mod association;
+mod bind;
 mod codes;
 mod counting;
+mod header;
 mod intervals;
 mod lease;
 mod load;
@@ -20,6 +23,7 @@ mod products;
 #[cfg(test)]
 mod tests;
 mod time;
+mod transport;
 mod versions;
 
 use std::fmt;
@@ -227,6 +231,10 @@ static THEMES: &[&[Fault]] = &[
     codes::FAULTS,
     intervals::FAULTS,
     load::FAULTS,
+    transport::FAULTS,
+    header::FAULTS,
+    bind::FAULTS,
+    association::FAULTS,
 ];
 
 /// Below this, Jaro-Winkler finds likeness where a person sees none.
