@@ -692,10 +692,14 @@ impl Talk<'_> {
                 let opening = Opening { call_id, flags: *flags, offered, step };
                 // What it refuses is the case's to judge.
                 let read = answers::read_ack(&mut checks, frame, opening);
-                if let Err(FailureKind::Unexpected { expected, got }) = &read
-                    && matches!(*got, Ptype::BIND_ACK | Ptype::ALTER_CONTEXT_RESPONSE)
-                {
-                    checks.judge(CheckId::ExpectedKind, false, || ((*expected).to_owned(), format!("a {got}")));
+                match &read {
+                    Err(FailureKind::Unexpected { expected, got })
+                        if matches!(*got, Ptype::BIND_ACK | Ptype::ALTER_CONTEXT_RESPONSE) =>
+                    {
+                        checks.judge(CheckId::ExpectedKind, false, || ((*expected).to_owned(), format!("a {got}")));
+                    }
+                    Err(FailureKind::Malformed(error)) => checks.fail_decode(CheckId::WellFormed, error),
+                    _ => {}
                 }
                 if let Ok(ack) = read {
                     conversation
@@ -720,6 +724,7 @@ impl Talk<'_> {
                     Err(kind @ (FailureKind::Fragments(_) | FailureKind::Malformed(_))) => {
                         verify::record_failure(&mut checks, &Failure::new(Phase::Call, kind));
                     }
+                    Err(FailureKind::Malformed(error)) => checks.fail_decode(CheckId::WellFormed, &error),
                     Ok(Some(ReplyBody::Fault(_))) | Err(_) => {}
                 }
             }

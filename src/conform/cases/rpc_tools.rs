@@ -99,7 +99,6 @@ pub const PROTOCOL_FAULT: &[Accept] =
 /// What a host says to a call in a context that it did not accept.
 pub const UNKNOWN_CONTEXT: &[Accept] = &[
     ok(fault(&[UNKNOWN_INTERFACE]).executed(false).context(0).want(), Then::Open),
-    loose(Want::AnyFault, Then::Either),
     loose(Want::Silence, Then::Closed),
 ];
 /// nca_s_proto_error.

@@ -11,12 +11,17 @@
 //! faults there are.
 
 mod address;
+mod alter;
+mod association;
 mod auth;
+mod bind;
 mod body;
+mod calls;
 mod codes;
 mod counting;
 mod envelope;
 mod fragment;
+mod header;
 mod intervals;
 mod lease;
 mod legal;
@@ -26,9 +31,11 @@ mod malformed;
 mod ndr;
 mod policy;
 mod products;
+mod request;
 #[cfg(test)]
 mod tests;
 mod time;
+mod transport;
 mod versions;
 
 use std::fmt;
@@ -260,9 +267,16 @@ static THEMES: &[&[Fault]] = &[
     policy::FAULTS,
     malformed::FAULTS,
     address::FAULTS,
+    alter::FAULTS,
+    request::FAULTS,
+    calls::FAULTS,
     fragment::FAULTS,
     auth::FAULTS,
     ndr::FAULTS,
+    transport::FAULTS,
+    header::FAULTS,
+    bind::FAULTS,
+    association::FAULTS,
 ];
 
 /// Below this, Jaro-Winkler finds likeness where a person sees none.

@@ -79,7 +79,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "stalls-on-empty-bind",
         does: "Neither answers nor closes after a bind that is nothing but its header.",
         hurts: "The admin: connections of broken clients and scanners stay, and are never cleared away.",
-        caught_by: &["rpc/transport/empty-bind#reply"],
+        caught_by: &["rpc/transport/empty-bind#closing"],
         install: Install::Pdus(|tamper, _| on_empty_bind(tamper, Fate::Vanishes)),
     },
     Fault {
