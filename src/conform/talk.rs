@@ -178,7 +178,10 @@ impl Talk<'_> {
         let seen = self.see(Patience::Answer, None);
         match self.ack() {
             Some(ack) if seen.closing == Closing::Open && self.syntax_of(0) == Some(syntax) => Ok(ack.clone()),
-            _ => Err(Stop::Foundation(format!("an ordinary bind was not accepted: {seen}"))),
+            _ => {
+                self.mind_refusal(&seen);
+                Err(Stop::Foundation(format!("an ordinary bind was not accepted: {seen}")))
+            }
         }
     }
 
@@ -555,6 +558,9 @@ impl Talk<'_> {
         let seen = self.see(Patience::Answer, None);
         let accepts = [super::accept::ok(Want::Served, Then::Either)];
         self.mind_fault(&seen, &accepts);
+        if seen.reply.is_none() {
+            self.checks.judge(CheckId::Answered, false, || ("a response".to_owned(), seen.to_string()));
+        }
         if let Err(mismatch) = judge(&seen, &accepts) {
             self.push(label, Grade::Fail, Some(Mismatch { field: "liveness", ..mismatch }));
         } else {
@@ -583,6 +589,12 @@ impl Talk<'_> {
             place: None,
         });
         self.push(label, if served { Grade::Ok } else { Grade::Fail }, mismatch);
+    }
+
+    /// An ordinary bind that is not accepted, or not even answered, breaks a rule of its own.
+    fn mind_refusal(&mut self, seen: &Seen) {
+        let check = if seen.reply.is_some() { CheckId::BindAccepted } else { CheckId::Answered };
+        self.checks.judge(check, false, || ("a bind_ack that accepts it".to_owned(), seen.to_string()));
     }
 
     /// A fault where nothing but a response is right breaks a rule of its own, whatever the case is about.

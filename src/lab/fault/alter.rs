@@ -107,7 +107,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "closes-on-unknown-interfaces",
         does: "Closes the connection when an alter_context asks for an interface it does not know.",
         hurts: "Clients that ask for more than one service: they lose the one they had.",
-        caught_by: &["rpc/alter/unknown-interface#reply"],
+        caught_by: &["rpc/alter/unknown-interface#closing"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
                 let mut is_refused = false;

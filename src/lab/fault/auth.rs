@@ -23,7 +23,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "believes-in-trailers",
         does: "Waits for the trailer of a bind that says it has one, and says nothing.",
         hurts: "A client with a broken bind: it waits until its own time is up.",
-        caught_by: &["rpc/auth/missing-trailer#reply"],
+        caught_by: &["rpc/auth/missing-trailer#closing"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::BIND, |bind| {
                 if bind.half(AUTH_LENGTH_AT) == 8 && !has_trailer(bind) {

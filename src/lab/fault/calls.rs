@@ -2,18 +2,38 @@
 
 use super::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields};
-use crate::wire::rpc::{Flags, Ptype};
+use crate::wire::rpc::{BindNak, Body, Flags, Pdu, Ptype, RejectReason};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
         name: "serves-once-a-connection",
         does: "Says nothing to the second request of a connection.",
         hurts: "Clients that ask for two products over one connection: the second is never answered.",
-        caught_by: &["rpc/request/two-in-a-row#reply"],
+        caught_by: &["rpc/request/two-in-a-row#reply", "rpc/transport/answered"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
                 if request.scene.requests == 1 && request.flags().has(Flags::WHOLE) {
                     request.fate = Fate::Vanishes;
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "refuses-one-bind-in-ten",
+        does: "Refuses one bind in ten with a bind_nak of reason 1, temporary congestion.",
+        hurts: "One client in ten: it shows 0xC004F074 and tries again two hours later.",
+        caught_by: &["rpc/bind/accepted"],
+        install: Install::Pdus(|tamper, lots| {
+            let mut lot = lots.one_in(10);
+            tamper.on_way_in_of(Ptype::BIND, move |bind| {
+                if lot() {
+                    let nak = BindNak {
+                        reason: RejectReason::TEMPORARY_CONGESTION,
+                        versions: vec![(5, 0)],
+                        trailer: vec![0; 3],
+                    };
+                    let call_id = bind.word(12);
+                    bind.answer(&Pdu::whole(call_id, Body::BindNak(nak)));
                 }
             });
         }),
@@ -130,7 +150,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "ignores-shutdown",
         does: "Says nothing to a shutdown PDU, which only hosts may send, and goes on.",
         hurts: "Nobody yet: whoever sends one believes that it is heeded.",
-        caught_by: &["rpc/request/shutdown#reply"],
+        caught_by: &["rpc/request/shutdown#closing"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::SHUTDOWN, |incoming| incoming.fate = Fate::Vanishes);
         }),

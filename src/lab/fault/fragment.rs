@@ -51,7 +51,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "ignores-lost-fragments",
         does: "Says nothing to a fragment that continues nothing, and keeps the connection.",
         hurts: "A client whose first fragment was lost: it waits until its own time is up.",
-        caught_by: &["rpc/fragment/not-first#reply"],
+        caught_by: &["rpc/fragment/not-first#closing"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 let flags = incoming.flags();
@@ -80,7 +80,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "begins-calls-again",
         does: "Takes a second first fragment of a call for one that continues it.",
         hurts: "A client that begins its call again: the host reads both beginnings as one request.",
-        caught_by: &["rpc/fragment/first-twice#reply"],
+        caught_by: &["rpc/fragment/first-twice#closing"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 let flags = incoming.flags();
@@ -96,7 +96,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "mixes-calls",
         does: "Joins the fragments of different calls to one request.",
         hurts: "Two programs of one machine: each is answered what the other asked.",
-        caught_by: &["rpc/fragment/other-call#reply", "rpc/fragment/last-of-other-call#reply"],
+        caught_by: &["rpc/fragment/other-call#closing", "rpc/fragment/last-of-other-call#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 let flags = incoming.flags();
@@ -193,7 +193,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "believes-no-hint",
         does: "Waits for the rest of a request whatever it says its size will be.",
         hurts: "The host's own memory: anybody on the network can have it kept for nothing.",
-        caught_by: &["rpc/fragment/huge-hint#reply"],
+        caught_by: &["rpc/fragment/huge-hint#closing"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 if !incoming.flags().has(Flags::LAST) {
@@ -206,7 +206,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "joins-without-end",
         does: "Joins the fragments of a request however many bytes they come to.",
         hurts: "The host's own memory: anybody on the network can fill it.",
-        caught_by: &["rpc/fragment/huge-request#reply"],
+        caught_by: &["rpc/fragment/huge-request#closing"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 let is_more = !incoming.flags().has(Flags::WHOLE) && !incoming.flags().has(Flags::FIRST);

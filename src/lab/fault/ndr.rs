@@ -9,7 +9,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "waits-for-short-stubs",
         does: "Says nothing to a request whose stub is shorter than it says.",
         hurts: "A client with a broken request: it waits until its own time is up.",
-        caught_by: &["ndr/request/short-stub#reply"],
+        caught_by: &["ndr/request/short-stub#closing"],
         install: Install::Pdus(|tamper, _| on_short(tamper, |incoming| incoming.fate = Fate::Vanishes)),
     },
     Fault {
@@ -45,7 +45,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/huge-counts#liveness"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
-                if incoming.frame.len() > STUB_AT + 8 && incoming.word(STUB_AT + 4) > 0x1000_0000 {
+                let is_plain = incoming.frame.len() > STUB_AT + 8 && incoming.flags() == Flags::WHOLE;
+                if is_plain && incoming.word(STUB_AT + 4) > 0x1000_0000 {
                     incoming.fate = Fate::Kills;
                 }
             });
@@ -155,16 +156,15 @@ pub(super) static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "pads-answers-with-noise",
-        does: "Has noise where the return code of an answer is aligned.",
+        does: "Has noise where the size of an answer in NDR64 is aligned.",
         hurts: "Nobody yet: what stood in the host's memory goes to whoever asks.",
         caught_by: &["ndr/response/padding"],
         install: Install::Pdus(|tamper, _| {
             on_answer(tamper, |out, ndr64| {
-                let data_at = STUB_AT + if ndr64 { 24 } else { 12 };
-                let end = data_at + out.word(STUB_AT) as usize;
-                let noise = [0xa5; 4];
-                out.put(end, &noise[..(end - STUB_AT).next_multiple_of(4) - (end - STUB_AT)]);
-            })
+                if ndr64 {
+                    out.put(STUB_AT + 4, &[0xa5; 4]);
+                }
+            });
         }),
     },
     Fault {
@@ -195,8 +195,20 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "points-in-refusals",
         does: "Has a pointer that is not null in a refusal in NDR32, and nothing behind it.",
         hurts: "Windows clients: their runtime looks for bytes that are not there.",
-        caught_by: &["ndr/refusal/ndr32#size"],
+        caught_by: &["ndr/response/well-formed"],
         install: Install::Pdus(|tamper, _| on_refusal(tamper, 12, |out| out.put(STUB_AT + 4, &[4, 0, 2, 0]))),
+    },
+    Fault {
+        name: "pads-refusals",
+        does: "Has four bytes after the code of a refusal in NDR32.",
+        hurts: "Clients that read a refusal to its end: there is more than there should be.",
+        caught_by: &["ndr/refusal/ndr32#length"],
+        install: Install::Pdus(|tamper, _| {
+            on_refusal(tamper, 12, |out| {
+                out.frame.extend_from_slice(&[0; 4]);
+                out.fit();
+            });
+        }),
     },
     Fault {
         name: "refuses-in-the-other-syntax",
@@ -230,7 +242,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "aligns-answers-to-eight",
         does: "Aligns the return code of an answer to eight bytes.",
         hurts: "Windows clients: their runtime reads padding for the code.",
-        caught_by: &["ndr/answer/ndr32#code"],
+        caught_by: &["ndr/answer/ndr32#length"],
         install: Install::Pdus(|tamper, _| {
             on_answer(tamper, |out, ndr64| {
                 if !ndr64 {

@@ -25,7 +25,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "closes-on-unknown-contexts",
         does: "Closes the connection when a request names a context it does not know.",
         hurts: "Other calls of the same connection: they are lost with it.",
-        caught_by: &["rpc/request/unknown-context#reply"],
+        caught_by: &["rpc/request/unknown-context#closing"],
         install: Install::Pdus(|tamper, _| on_fault(tamper, UNKNOWN_INTERFACE, |out| out.end = Some(End::Finish))),
     },
     Fault {
@@ -77,7 +77,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "closes-on-unknown-operations",
         does: "Closes the connection when a request is for an operation out of range.",
         hurts: "Clients that ask what a host can do: they lose the connection.",
-        caught_by: &["rpc/request/unknown-operation#reply"],
+        caught_by: &["rpc/request/unknown-operation#closing"],
         install: Install::Pdus(|tamper, _| on_fault(tamper, OP_RANGE_ERROR, |out| out.end = Some(End::Finish))),
     },
     Fault {
@@ -96,7 +96,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "waits-for-objects",
         does: "Says nothing to a request that ends before its object UUID does.",
         hurts: "A client with a broken request: it waits until its own time is up.",
-        caught_by: &["rpc/request/object-missing#reply"],
+        caught_by: &["rpc/request/object-missing#closing"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
                 if request.flags().has(Flags::OBJECT) && request.frame.len() < STUB_AT + 16 {
