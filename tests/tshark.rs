@@ -184,3 +184,47 @@ fn joined(list: &Value, name: &str, read: Read) -> String {
     let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
     list.iter().map(|item| read(&item[name])).collect::<Vec<_>>().join(",")
 }
+
+/// The cases whose stimuli a dissector must find broken, of those it can tell (what it takes for a PDU that is not
+/// whole yet it only waits for).
+const BROKEN: &[&str] = &["rpc/bind/missing-contexts", "rpc/transport/empty-bind"];
+
+#[test]
+fn tshark_reads_conformance_runs_and_finds_broken_what_we_break() {
+    if !tshark::is_here("tshark_reads_conformance_runs_and_finds_broken_what_we_break") {
+        return;
+    }
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let conform = |name: &str, cases: &[&str]| {
+        let (capture, journal) = (folder.join(format!("{name}.pcapng")), folder.join(format!("{name}.events")));
+        let run = Command::new(env!("CARGO_BIN_EXE_kmsproof"))
+            .arg("conform")
+            .args(cases)
+            .args(["--quiet", "--strict"])
+            .arg(format!("--out=pcapng={}", capture.display()))
+            .arg(format!("--out=events={}", journal.display()))
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let events = std::fs::read_to_string(&journal).unwrap();
+        let opened = events.lines().find(|line| line.contains("connection_opened")).unwrap();
+        let opened: Value = serde_json::from_str(opened).unwrap();
+        let port = opened["peer"].as_str().unwrap().rsplit_once(':').unwrap().1.to_owned();
+        let pdus = events.lines().filter(|line| line.contains("\"event\":\"pdu\"")).count();
+        (capture, port, pdus)
+    };
+    let valid =
+        ["rpc/transport/control", "kms/request/v*", "rpc/bind/ndr32", "rpc/alter/*-context", "rpc/fragment/two"];
+    let (capture, port, pdus) = conform("valid", &valid);
+    assert_eq!(tshark(&capture, &port, &["-Y", "_ws.malformed || _ws.short || _ws.unreassembled"]), "");
+    let seen = tshark(&capture, &port, &["-Y", "dcerpc", "-T", "fields", "-e", "dcerpc.pkt_type"]);
+    let comments = tshark(&capture, &port, &["-Y", "frame.comment", "-T", "fields", "-e", "frame.comment"]);
+    assert!(comments.lines().any(|comment| comment == "rpc/fragment/two"), "each packet names its case: {comments}");
+    assert_eq!(seen.lines().count(), pdus, "as many PDUs as were said");
+    for case in BROKEN {
+        let (capture, port, _) = conform("broken", &[case]);
+        let filter = format!("_ws.malformed && frame.comment == \"{case}\"");
+        let complaints = tshark(&capture, &port, &["-Y", &filter]);
+        assert_ne!(complaints, "", "{case} sends what tshark takes for whole");
+    }
+}

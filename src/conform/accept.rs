@@ -243,6 +243,8 @@ fn fits(seen: &Seen, accept: &Accept) -> Result<Grade, Near> {
 fn closing_fits(seen: &Seen, accept: &Accept) -> Result<Grade, Near> {
     let grade = match (accept.then, seen.closing) {
         (Then::Either, _) | (Then::Open, Closing::Open) | (Then::Closed, Closing::Fin) => accept.grade,
+        // Where nothing is said a RST destroys nothing.
+        (Then::Closed, Closing::Reset) if matches!(accept.reply, Want::Silence) => accept.grade,
         (Then::Closed, Closing::Reset) => accept.grade.max(Grade::NonStrict),
         _ => {
             let mismatch =

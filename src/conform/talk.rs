@@ -113,7 +113,7 @@ struct Waiting {
 
 enum Kind {
     Opening { flags: Flags, offered: Bind, altering: bool },
-    Call { context: u16, syntax: TransferSyntax, ask: Option<Ask>, assembler: Assembler, at: Moment },
+    Call { context: u16, syntax: TransferSyntax, ask: Option<Box<Ask>>, assembler: Assembler, at: Moment },
     Other,
 }
 
@@ -366,7 +366,7 @@ impl Talk<'_> {
                 let context = request.context_id;
                 let syntax = self.syntax_of(context).unwrap_or(TransferSyntax::Ndr32);
                 let assembler = Assembler::new(STUB_MAX);
-                (Kind::Call { context, syntax, ask, assembler, at }, Some(syntax))
+                (Kind::Call { context, syntax, ask: ask.map(Box::new), assembler, at }, Some(syntax))
             }
             _ => (Kind::Other, None),
         };
@@ -494,8 +494,12 @@ impl Talk<'_> {
             Some(Accept { reply: Want::Silence, .. }) => Patience::Close,
             _ => Patience::Answer,
         };
+        let mut seen = self.see(patience, Some(Patience::Silence));
+        // Who is to close may take its time; who is as it should be already is not waited for.
         let closes = accepts.iter().any(|accept| accept.then == Then::Closed);
-        let seen = self.see(patience, Some(if closes { Patience::Close } else { Patience::Silence }));
+        if seen.closing == Closing::Open && closes && judge(&seen, accepts) != Ok(Grade::Ok) {
+            seen.closing = self.closing(Patience::Close);
+        }
         self.judge(label, &seen, accepts);
         seen
     }
@@ -730,13 +734,12 @@ impl Talk<'_> {
                         let times = ReplyTimes { sent: *at, received };
                         let reply =
                             Reply { call_id, syntax: *syntax, body, times, checks: std::mem::take(&mut checks) };
-                        let (came, told) = self.shared.answered(reply, ask.as_ref(), &mut checks, wall);
+                        let (came, told) = self.shared.answered(reply, ask.as_deref(), &mut checks, wall);
                         (answer, self.told) = (Some(came), told);
                     }
                     Err(kind @ (FailureKind::Fragments(_) | FailureKind::Malformed(_))) => {
                         verify::record_failure(&mut checks, &Failure::new(Phase::Call, kind));
                     }
-                    Err(FailureKind::Malformed(error)) => checks.fail_decode(CheckId::WellFormed, &error),
                     Ok(Some(ReplyBody::Fault(_))) | Err(_) => {}
                 }
             }

@@ -25,9 +25,15 @@ pub struct Opening<'a> {
 #[derive(Debug, Clone, Copy)]
 pub enum Step<'a> {
     /// A bind, to this port if it is known.
-    Bind { port: Option<u16> },
+    Bind {
+        /// The port connected to.
+        port: Option<u16>,
+    },
     /// An alter_context, after a bind with that answer if it is known.
-    Alter { ack: Option<&'a BindAck> },
+    Alter {
+        /// What the bind was answered with.
+        ack: Option<&'a BindAck>,
+    },
 }
 
 /// Reads the answer to a bind or an alter_context.

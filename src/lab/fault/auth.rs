@@ -10,14 +10,14 @@ pub(super) static FAULTS: &[Fault] = &[
         does: "Accepts a bind whatever authentication it asks for.",
         hurts: "Clients that ask for a logon: they believe in one that never was.",
         caught_by: &["rpc/auth/unknown-type#reply", "rpc/auth/no-type#reply"],
-        install: Install::Pdus(|tamper, _| tamper.on_way_in_of(Ptype::BIND, |bind| drop_trailer(bind))),
+        install: Install::Pdus(|tamper, _| tamper.on_way_in_of(Ptype::BIND, drop_trailer)),
     },
     Fault {
         name: "ignores-trailers-of-requests",
         does: "Serves a request with an authentication trailer where none was agreed on.",
         hurts: "The admin: what looks like an authenticated call was checked by nobody.",
         caught_by: &["rpc/auth/request-trailer#reply"],
-        install: Install::Pdus(|tamper, _| tamper.on_way_in_of(Ptype::REQUEST, |request| drop_trailer(request))),
+        install: Install::Pdus(|tamper, _| tamper.on_way_in_of(Ptype::REQUEST, drop_trailer)),
     },
     Fault {
         name: "believes-in-trailers",

@@ -53,14 +53,11 @@ pub(super) static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "multiplexes-in-alter",
-        does: "Sets conc_mpx on an alter_context_resp when the alter_context has it.",
+        does: "Sets conc_mpx on every alter_context_resp.",
         hurts: "Clients that check flags: they take the answer for something else.",
         caught_by: &["rpc/bind/multiplexing#pfc_flags", "rpc/header/flags"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
-                let asked = PduView(out.asked).flags().unwrap_or_default();
-                add_flags(out, Flags(asked.0 & Flags::CONC_MPX.0));
-            });
+            tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| add_flags(out, Flags::CONC_MPX));
         }),
     },
     Fault {

@@ -149,7 +149,7 @@ pub(super) static FAULTS: &[Fault] = &[
                 let mut iv = [0; 16];
                 iv.copy_from_slice(&payload[4..SEALED_HEAD]);
                 let whole = payload.len() - (payload.len() - SEALED_HEAD) % 16;
-                let mut body = Vec::new();
+                let mut body = Vec::with_capacity(payload.len());
                 if envelope::open(sealing(version), &iv, &payload[SEALED_HEAD..whole], &mut body).is_ok() {
                     body.resize(REQUEST_LEN, 0);
                     payload.clear();

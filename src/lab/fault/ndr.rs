@@ -2,7 +2,7 @@
 
 use super::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields, Incoming, Outgoing, STUB_AT, Tamper};
-use crate::wire::rpc::{Body, Fault as RpcFault, FaultStatus, Flags, Pdu, Ptype};
+use crate::wire::rpc::{FaultStatus, Flags, Ptype};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -117,15 +117,7 @@ pub(super) static FAULTS: &[Fault] = &[
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 let is_ndr64 = incoming.word(STUB_AT) == incoming.word(STUB_AT + 8) && incoming.word(STUB_AT + 12) == 0;
                 if is_ndr64 && incoming.frame.len() > 200 && incoming.word(STUB_AT + 4) != 0 {
-                    let fault = RpcFault {
-                        alloc_hint: 32,
-                        context_id: 0,
-                        cancel_count: 0,
-                        status: FaultStatus::BAD_STUB_DATA,
-                        stub: &[],
-                    };
-                    let call_id = incoming.word(12);
-                    incoming.answer(&Pdu::whole(call_id, Body::Fault(fault)));
+                    incoming.fault(FaultStatus::BAD_STUB_DATA);
                 }
             });
         }),

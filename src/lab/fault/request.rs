@@ -4,7 +4,7 @@ use super::{Fault, Install};
 use crate::lab::tamper::{
     ALLOC_HINT_AT, CANCEL_COUNT_AT, CONTEXT_AT, End, Fate, Fields, OPNUM_AT, STATUS_AT, STUB_AT, Tamper,
 };
-use crate::wire::rpc::{Body, Fault as RpcFault, FaultStatus, Flags, Pdu, Ptype};
+use crate::wire::rpc::{FaultStatus, Flags, Ptype};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -139,8 +139,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
                 if request.flags().has(Flags::WHOLE) && request.word(ALLOC_HINT_AT) > 4 << 20 {
-                    let call_id = request.word(12);
-                    request.answer(&Pdu::whole(call_id, Body::Fault(fault_of(FaultStatus::ACCESS_DENIED))));
+                    request.fault(FaultStatus::ACCESS_DENIED);
                 }
             });
         }),
@@ -204,8 +203,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
                 if request.scene.requests % 7 == 6 && request.flags().has(Flags::WHOLE) {
-                    let call_id = request.word(12);
-                    request.answer(&Pdu::whole(call_id, Body::Fault(fault_of(FaultStatus::BAD_STUB_DATA))));
+                    request.fault(FaultStatus::BAD_STUB_DATA);
                 }
             });
         }),
@@ -253,10 +251,6 @@ fn on_fault(
             change(out);
         }
     });
-}
-
-fn fault_of(status: FaultStatus) -> RpcFault<'static> {
-    RpcFault { alloc_hint: 32, context_id: 0, cancel_count: 0, status, stub: &[] }
 }
 
 const UNKNOWN_INTERFACE: FaultStatus = FaultStatus::UNKNOWN_INTERFACE;

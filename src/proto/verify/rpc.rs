@@ -33,6 +33,8 @@ pub fn check_header(checks: &mut Checks, frame: PduView<'_>, call_id: u32, asked
         }
         Some(Ptype::RESPONSE) => flags.without(Flags::WHOLE) == Flags::default(),
         Some(Ptype::FAULT) => flags.without(Flags::DID_NOT_EXECUTE) == Flags::WHOLE,
+        // Whoever asks for it in an alter_context as well may be told so again, as by Samba.
+        Some(Ptype::ALTER_CONTEXT_RESPONSE) => flags.without(Flags(asked.0 & Flags::CONC_MPX.0)) == Flags::WHOLE,
         _ => flags == Flags::WHOLE,
     };
     checks.judge_at(CheckId::HeaderFlags, right, at("pfc_flags", 3), || {
