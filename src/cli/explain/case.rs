@@ -7,13 +7,13 @@ use crate::text::Lang;
 
 /// The case for a terminal, ending in a line feed. Requirements are written in English alone.
 pub fn render(case: &Case, lang: Lang) -> String {
-    let page = Page::new(format!("{} (revision {}): {}", case.id, case.revision, case.title))
+    let page = Page::new(case.id)
+        .row(Label::Meaning, format!("{} (revision {})", case.title, case.revision))
         .row(Label::Requirement, case.requirement)
         .row(Label::Level, level(case));
     let faults = Fault::all().iter().filter(|fault| fault.caught_by.iter().any(|by| is_of(by, case.id)));
     let faults: Vec<_> = faults.map(|fault| format!("{}: {}", fault.name, fault.does)).collect();
-    let page =
-        if faults.is_empty() { page } else { page.row(Label::Meaning, format!("It finds {}", faults.join(" "))) };
+    let page = if faults.is_empty() { page } else { page.row(Label::Cause, format!("It finds {}", faults.join(" "))) };
     page.row(Label::Source, case.sources).render(lang)
 }
 

@@ -122,7 +122,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "changes-interfaces-of-contexts",
         does: "Lets an alter_context give a context another interface.",
         hurts: "Two programs on one connection: the calls of one go to the service of the other.",
-        caught_by: &["rpc/alter/change-interface#reply"],
+        caught_by: &["rpc/alter/change-interface#results"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
                 change(alter, |offered| {

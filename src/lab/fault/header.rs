@@ -19,7 +19,7 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
-        name: "ignores-minor-version",
+        name: "ignores-rpc-minor-version",
         does: "Accepts a bind of any minor protocol version.",
         hurts: "Clients of a later protocol: they take its answer for one of theirs.",
         caught_by: &["rpc/header/bind-minor-version#reply"],
@@ -312,15 +312,6 @@ pub(super) static FAULTS: &[Fault] = &[
                 let again = out.frame.clone();
                 out.frame.extend_from_slice(&again);
             });
-        }),
-    },
-    Fault {
-        name: "hints-at-nothing",
-        does: "Says an allocation hint of 0 in its responses.",
-        hurts: "Clients that make room for what is announced: they make none.",
-        caught_by: &["rpc/response/alloc-hint"],
-        install: Install::Pdus(|tamper, _| {
-            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(ALLOC_HINT_AT, &[0; 4]));
         }),
     },
     Fault {

@@ -27,6 +27,19 @@ pub(super) static VARIATIONS: &[Fault] = &[
     legal("sends-in-sevens", "Sends seven bytes at a time, so that no field is where a segment begins.", |tamper| {
         tamper.on_way_out(|out| out.pieces = 7);
     }),
+    legal(
+        "jitters",
+        "Takes up to four thousandths of a second for each PDU, and sends it in pieces of any size.",
+        |tamper| {
+            let mut state = 0x9e37_79b9_u32;
+            tamper.on_way_out(move |out| {
+                // A sequence that looks like chance and is the same in every run (Knuth, The Art of Computer Programming).
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                out.wait += Duration::from_micros(u64::from(state >> 20));
+                out.pieces = 1 + (state >> 8) as usize % 200;
+            });
+        },
+    ),
     legal("speaks-ndr32-only", "Speaks NDR32 alone, as hosts do that are not 64-bit Windows.", |tamper| {
         tamper.shape(|config| config.ndr64 = false);
     }),

@@ -160,7 +160,7 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
-        name: "appends-to-answers",
+        name: "appends-to-stubs",
         does: "Has four bytes after the return code of every answer.",
         hurts: "Clients that read an answer to its end: there is more than there should be.",
         caught_by: &["ndr/response/trailing"],
