@@ -3,7 +3,7 @@
 //! A [`Case`] is a requirement with a clause for a name and a short program. The program talks to
 //! the host over a [`Talk`], which does every check there is on whatever the host says, and holds
 //! each thing it looks at against a set of outcomes ([`accept`]): what is answered, what becomes of
-//! the connection, and how good that is. [`run`] puts cases to a host one after the other, with an
+//! the connection, and how good that is. [`run()`] puts cases to a host one after the other, with an
 //! ordinary exchange after each, so that a host that dies is found out at the case that killed it.
 //! What an outcome costs is decided there and not in the case.
 //!

@@ -6,7 +6,7 @@ use crate::catalog::{self, Product};
 use crate::client::identity::{ClientId, Index, workstation_name};
 use crate::client::{Machine, Randomness};
 use crate::proto::answers::{self, Opening, Step};
-use crate::proto::verify::{self, CheckId, Checks, History};
+use crate::proto::verify::{self, CheckId, Checks, History, Place};
 use crate::proto::{Answer, Ask, Failure, FailureKind, Moment, Phase, Reply, ReplyBody, ReplyTimes, Sender};
 use crate::wire::kms::{ActivationRequest, ProtocolVersion, WorkstationName};
 use crate::wire::ndr::RequestStub;
@@ -14,7 +14,7 @@ use crate::wire::rpc::{
     Assembler, Bind, BindAck, Body, ContextElement, Flags, FrameBuffer, MAX_FRAGMENT, Pdu, PduView, Ptype, Request,
     SyntaxId, TransferSyntax,
 };
-use crate::wire::{FileTime, Guid, Hresult};
+use crate::wire::{FileTime, Guid, Hresult, Layer};
 
 /// What is asked of the host in ordinary calls: KMS activation, or a call of any other interface.
 #[derive(Debug, Clone)]
@@ -535,7 +535,7 @@ impl Talk<'_> {
     pub fn holds(&mut self, field: &'static str, holds: bool, evidence: impl FnOnce() -> (String, String)) {
         let mismatch = (!holds).then(|| {
             let (expected, got) = evidence();
-            Mismatch { field, expected, got, place: None }
+            Mismatch { field, expected, got, place: place_of(field) }
         });
         self.push(field, if holds { Grade::Ok } else { Grade::Fail }, mismatch);
     }
@@ -816,6 +816,23 @@ impl Shared {
         }
         (Answered::Granted, Some(answer))
     }
+}
+
+/// Where a field of a PDU stands, when its name says.
+fn place_of(field: &'static str) -> Option<Place> {
+    let offset = match field {
+        "pfc_flags" => 3,
+        "frag_length" => 8,
+        "call_id" => 12,
+        "alloc_hint" | "max_xmit_frag" => 16,
+        "max_recv_frag" => 18,
+        "p_cont_id" | "assoc_group" => 20,
+        "cancel_count" => 22,
+        "secondary_address" | "status" => 24,
+        "reserved" => 28,
+        _ => return None,
+    };
+    Some(Place { layer: Layer::Rpc, field, offset })
 }
 
 /// As clients have it, so that what counts from 1 is not mistaken for the first call.
