@@ -1,0 +1,62 @@
+//! What KMS is asked in a talk, and by whom.
+
+use super::*;
+
+/// What KMS is asked.
+impl Talk<'_> {
+    /// A machine of the fixed pool: number 0 is the one that ordinary calls are of.
+    pub fn machine(&self, number: u32) -> Machine {
+        self.machine_with(number, catalog::find(PRODUCT).expect("the catalogue has it"))
+    }
+
+    /// The same, that wants another product.
+    pub fn machine_with(&self, number: u32, product: &Product) -> Machine {
+        let index = Index::new(number).expect("a case has few clients");
+        let name = WorkstationName::new(&workstation_name("conform", index)).expect("it is short");
+        Machine::new(format!("conform {}", number + 1), ClientId::pool(index), name, product, self.host.wall())
+    }
+
+    /// What an ordinary client asks in this version, changed.
+    pub fn ask(&mut self, version: ProtocolVersion, change: impl FnOnce(&mut ActivationRequest)) -> Ask {
+        let now = self.host.wall();
+        let mut request = self.machine(self.clients).request(version, now, now);
+        change(&mut request);
+        let iv = self.shared.randomness.next_iv();
+        Ask::new(request, iv)
+    }
+
+    /// Another IV.
+    pub fn iv(&mut self) -> [u8; 16] {
+        self.shared.randomness.next_iv()
+    }
+
+    /// What the last answer to an ask said; none when it was no answer.
+    pub fn told(&self) -> Option<&Answer> {
+        self.told.as_ref()
+    }
+
+    /// Asks over an open connection, opening one if there is none, and holds what comes against a set.
+    pub fn expect_ask(&mut self, label: &str, ask: &Ask, accepts: &[Accept]) -> Result<Seen, Stop> {
+        self.expect_payload(label, ask.payload(), Some(ask.clone()), accepts)
+    }
+
+    /// The same with an envelope of one's own.
+    pub fn expect_payload(
+        &mut self,
+        label: &str,
+        payload: &[u8],
+        ask: Option<Ask>,
+        accepts: &[Accept],
+    ) -> Result<Seen, Stop> {
+        if self.is_over() {
+            self.bind()?;
+        }
+        let syntax = self.syntax_of(0).unwrap_or(TransferSyntax::Ndr32);
+        let mut stub = Vec::new();
+        RequestStub { payload }.write(syntax, &mut stub);
+        let call_id = self.next_call_id();
+        let frame = self.frame_of(call_id, Flags::WHOLE, 0, &stub);
+        self.send_frame(&frame, ask);
+        Ok(self.expect(label, accepts))
+    }
+}

@@ -1,0 +1,208 @@
+//! What is heard in a talk: whole answers, with every check there is done on each PDU.
+
+use super::*;
+
+/// What is heard, and every check there is on it.
+impl Talk<'_> {
+    /// Waits for one whole answer, and looks what becomes of the connection then, if that is asked for.
+    pub fn see(&mut self, patience: Patience, then: Option<Patience>) -> Seen {
+        let (mut reply, mut answer) = (None, None);
+        let mut fragments = 0;
+        while let Some(frame) = self.next_frame(if fragments == 0 { patience } else { Patience::Answer }) {
+            fragments += 1;
+            let (result, is_whole) = self.take_in(&frame);
+            reply = Some(frame);
+            answer = result;
+            if is_whole || fragments == FRAGMENTS_MAX {
+                break;
+            }
+        }
+        // What is no PDU at all is an answer too, of a kind.
+        if reply.is_none() && !self.conversation().frames.pending().is_empty() {
+            let bytes = self.conversation().frames.pending().to_vec();
+            self.say_heard(&bytes, None);
+            reply = Some(bytes);
+        }
+        let closing = match (self.conversation().end, then) {
+            (Some(end), _) => end,
+            (None, Some(patience)) => self.closing(patience),
+            (None, None) => Closing::Open,
+        };
+        Seen { reply, answer, closing }
+    }
+
+    /// What becomes of the connection.
+    pub fn closing(&mut self, patience: Patience) -> Closing {
+        loop {
+            let conversation = self.conversation();
+            if let Some(end) = conversation.end {
+                return end;
+            }
+            match conversation.line.hear(patience) {
+                Heard::Bytes(bytes) => conversation.frames.push(&bytes),
+                Heard::Nothing => return Closing::Open,
+                Heard::End(end) => conversation.end = Some(end),
+            }
+        }
+    }
+
+    /// PDUs that came without anybody waiting for them.
+    pub fn has_more(&mut self) -> bool {
+        self.closing(Patience::Silence);
+        !self.conversation().frames.pending().is_empty()
+    }
+
+    pub(super) fn next_frame(&mut self, patience: Patience) -> Option<Vec<u8>> {
+        loop {
+            let conversation = self.conversation();
+            match conversation.frames.next_frame() {
+                Ok(Some(frame)) => return Some(frame.to_vec()),
+                Ok(None) => {}
+                Err(_) => return None,
+            }
+            if conversation.end.is_some() {
+                return None;
+            }
+            match conversation.line.hear(patience) {
+                Heard::Bytes(bytes) => conversation.frames.push(&bytes),
+                Heard::Nothing => return None,
+                Heard::End(end) => conversation.end = Some(end),
+            }
+        }
+    }
+
+    /// Does every check there is on a PDU, and says what a response came to and whether it is whole.
+    fn take_in(&mut self, frame: &[u8]) -> (Option<Answered>, bool) {
+        let view = PduView(frame);
+        let call_id = view.call_id().unwrap_or_default();
+        let port = self.host.port();
+        let (wall, received) = (self.host.wall(), self.tick());
+        let conversation = &mut self.conversations[self.current];
+        let place = conversation.waiting.iter().position(|waiting| waiting.call_id == call_id);
+        let mut checks = Checks::default();
+        let Some(place) = place.or((!conversation.waiting.is_empty()).then_some(0)) else {
+            checks.judge(CheckId::NothingUnasked, false, || {
+                let got = view.ptype().unwrap_or(Ptype(0xff));
+                ("silence".to_owned(), format!("a {got} that nobody asked for"))
+            });
+            self.absorb(checks);
+            self.say_heard(frame, None);
+            return (None, true);
+        };
+        let Waiting { call_id, mut kind } = conversation.waiting.remove(place);
+        let mut answer = None;
+        let mut syntax_said = None;
+        let mut is_whole = true;
+        match &mut kind {
+            Kind::Opening { flags, offered, altering } => {
+                let step = match altering {
+                    true => Step::Alter { ack: conversation.ack.as_ref() },
+                    false => Step::Bind { port: (port != 0).then_some(port) },
+                };
+                let opening = Opening { call_id, flags: *flags, offered, step };
+                // What it refuses is the case's to judge.
+                let read = answers::read_ack(&mut checks, frame, opening);
+                match &read {
+                    Err(FailureKind::Unexpected { expected, got })
+                        if matches!(*got, Ptype::BIND_ACK | Ptype::ALTER_CONTEXT_RESPONSE) =>
+                    {
+                        checks.judge(CheckId::ExpectedKind, false, || ((*expected).to_owned(), format!("a {got}")));
+                    }
+                    Err(FailureKind::Malformed(error)) => checks.fail_decode(CheckId::WellFormed, error),
+                    _ => {}
+                }
+                if let Ok(ack) = read {
+                    conversation
+                        .contexts
+                        .extend(answers::accepted(offered, &ack).map(|(context, syntax)| (context.id, syntax)));
+                    if !*altering {
+                        conversation.ack = Some(ack);
+                    }
+                }
+            }
+            Kind::Call { context, syntax, ask, assembler, at } => {
+                syntax_said = Some(*syntax);
+                match answers::read_reply(&mut checks, assembler, frame, call_id, *context) {
+                    Ok(None) => is_whole = false,
+                    Ok(Some(body @ ReplyBody::Stub(_))) => {
+                        let times = ReplyTimes { sent: *at, received };
+                        let reply =
+                            Reply { call_id, syntax: *syntax, body, times, checks: std::mem::take(&mut checks) };
+                        let (came, told) = self.shared.answered(reply, ask.as_deref(), &mut checks, wall);
+                        (answer, self.told) = (Some(came), told);
+                    }
+                    Err(kind @ (FailureKind::Fragments(_) | FailureKind::Malformed(_))) => {
+                        verify::record_failure(&mut checks, &Failure::new(Phase::Call, kind));
+                    }
+                    Ok(Some(ReplyBody::Fault(_))) | Err(_) => {}
+                }
+            }
+            Kind::Other => answers::read_other(&mut checks, frame, call_id),
+        }
+        if !is_whole {
+            self.conversations[self.current].waiting.insert(place, Waiting { call_id, kind });
+        }
+        self.absorb(checks);
+        self.say_heard(frame, syntax_said);
+        (answer, is_whole)
+    }
+
+    /// What came and was not read: it may be what nobody asked for.
+    pub(super) fn take_in_the_rest(&mut self) {
+        for line in 0..self.conversations.len() {
+            self.current = line;
+            for _ in 0..FRAGMENTS_MAX {
+                let Ok(Some(frame)) = self.conversation().frames.next_frame() else { break };
+                let frame = frame.to_vec();
+                self.take_in(&frame);
+            }
+        }
+    }
+
+    pub(super) fn absorb(&mut self, checks: Checks) {
+        self.checks.absorb(checks);
+    }
+
+    pub(super) fn say_heard(&mut self, bytes: &[u8], syntax: Option<TransferSyntax>) {
+        let line = self.current;
+        let at = self.tick();
+        self.said.push(Said { sender: Sender::Host, line, bytes: bytes.to_vec(), syntax, at });
+    }
+}
+
+impl Shared {
+    /// What a whole response came to, and what it says; every check of it is added.
+    fn answered(
+        &mut self,
+        reply: Reply,
+        ask: Option<&Ask>,
+        checks: &mut Checks,
+        wall: FileTime,
+    ) -> (Answered, Option<Answer>) {
+        let answer = match ask {
+            Some(ask) => ask.judge(&reply, wall),
+            // What was asked cannot be read: an answer can still be told from a refusal.
+            None if self.service.interface == SyntaxId::KMS => Answer::unasked(&reply, wall),
+            None => {
+                checks.absorb(reply.checks);
+                return (Answered::Granted, None);
+            }
+        };
+        checks.absorb(answer.checks.clone());
+        let code = answer.wire.unwrap_or(Hresult::OK);
+        if code != Hresult::OK {
+            return (Answered::Refused(code.0), None);
+        }
+        if let (None, Some(_)) = (ask, answer.wire) {
+            return (Answered::Granted, None);
+        }
+        if !answer.checks.is_trusted() || answer.response.is_none() {
+            let why = answer.checks.findings.first().map_or("it cannot be read".to_owned(), ToString::to_string);
+            return (Answered::Garbled(why), None);
+        }
+        if let Some(ask) = ask {
+            checks.absorb(self.history.observe(ask.request(), &answer, reply.times.sent, reply.times.received));
+        }
+        (Answered::Granted, Some(answer))
+    }
+}

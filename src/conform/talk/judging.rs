@@ -1,0 +1,153 @@
+//! What was heard in a talk, held against what a case accepts.
+
+use super::*;
+
+/// What is heard, held against what is accepted.
+impl Talk<'_> {
+    /// Waits for the host's answer to what was said last, and holds it against a set.
+    pub fn expect(&mut self, label: &str, accepts: &[Accept]) -> Seen {
+        let best = accepts.iter().find(|accept| accept.grade == Grade::Ok);
+        let patience = match best {
+            Some(Accept { reply: Want::Silence, then: Then::Open, .. }) => Patience::Silence,
+            Some(Accept { reply: Want::Silence, .. }) => Patience::Close,
+            _ => Patience::Answer,
+        };
+        let mut seen = self.see(patience, Some(Patience::Silence));
+        // Who is to close may take its time; who is as it should be already is not waited for.
+        let closes = accepts.iter().any(|accept| accept.then == Then::Closed);
+        if seen.closing == Closing::Open && closes && judge(&seen, accepts) != Ok(Grade::Ok) {
+            seen.closing = self.closing(Patience::Close);
+        }
+        self.judge(label, &seen, accepts);
+        seen
+    }
+
+    /// An answer that comes before others, so that nothing is said of whether the connection stays open.
+    pub fn expect_next(&mut self, label: &str, accepts: &[Accept]) -> Seen {
+        let seen = self.see(Patience::Answer, None);
+        self.judge(label, &seen, accepts);
+        seen
+    }
+
+    /// Holds something seen against a set.
+    pub fn judge(&mut self, label: &str, seen: &Seen, accepts: &[Accept]) {
+        self.mind_fault(seen, accepts);
+        let (grade, mismatch) = match judge(seen, accepts) {
+            Ok(grade) => (grade, None),
+            Err(mismatch) => (Grade::Fail, Some(mismatch)),
+        };
+        let mismatch = mismatch.or_else(|| {
+            let (expected, got) = (crate::conform::accept::words(accepts), seen.to_string());
+            (grade == Grade::NonStrict).then_some(Mismatch { field: "reply", expected, got, place: None })
+        });
+        self.push(label, grade, mismatch);
+    }
+
+    /// Whether a field is as it has to be.
+    pub fn field<T: PartialEq + std::fmt::Debug>(&mut self, field: &'static str, expected: T, got: T) {
+        let right = expected == got;
+        self.holds(field, right, || (format!("{expected:?}"), format!("{got:?}")));
+    }
+
+    /// Whether something holds; what would have been right, and what was there, in words.
+    pub fn holds(&mut self, field: &'static str, holds: bool, evidence: impl FnOnce() -> (String, String)) {
+        let mismatch = (!holds).then(|| {
+            let (expected, got) = evidence();
+            Mismatch { field, expected, got, place: place_of(field) }
+        });
+        self.push(field, if holds { Grade::Ok } else { Grade::Fail }, mismatch);
+    }
+
+    /// The same of something that is not strict when it does not hold.
+    pub fn should_hold(&mut self, field: &'static str, holds: bool, evidence: impl FnOnce() -> (String, String)) {
+        self.holds(field, holds, evidence);
+        if let Some(last) = self.judged.last_mut().filter(|last| last.grade == Grade::Fail) {
+            last.grade = Grade::NonStrict;
+        }
+    }
+
+    /// Something worth knowing.
+    pub fn note(&mut self, words: impl Into<String>) {
+        self.notes.push(words.into());
+    }
+
+    /// Whether this connection still serves an ordinary request.
+    pub fn still_serves(&mut self, label: &str) {
+        if self.is_over() {
+            return;
+        }
+        self.request(0);
+        let seen = self.see(Patience::Answer, None);
+        let accepts = [crate::conform::accept::ok(Want::Served, Then::Either)];
+        self.mind_fault(&seen, &accepts);
+        if seen.reply.is_none() {
+            self.checks.judge(CheckId::Answered, false, || ("a response".to_owned(), seen.to_string()));
+        }
+        if let Err(mismatch) = judge(&seen, &accepts) {
+            self.push(label, Grade::Fail, Some(Mismatch { field: "liveness", ..mismatch }));
+        } else {
+            self.push(label, Grade::Ok, None);
+        }
+    }
+
+    /// Whether an ordinary client on a connection of its own is served meanwhile. Goes on over that connection.
+    pub fn serves_others(&mut self, label: &str) {
+        let seen = self.connect().map(|()| {
+            let offered = self.offer(vec![self.context(0, &[SyntaxId::NDR32])]);
+            self.send_bind(Flags::WHOLE, &offered);
+            let seen = self.see(Patience::Answer, None);
+            if self.syntax_of(0).is_none() {
+                return seen;
+            }
+            self.request(0);
+            self.see(Patience::Answer, None)
+        });
+        let served = seen
+            .as_ref()
+            .is_ok_and(|seen| judge(seen, &[crate::conform::accept::ok(Want::Served, Then::Either)]).is_ok());
+        let mismatch = (!served).then(|| Mismatch {
+            field: "liveness",
+            expected: "an ordinary exchange on another connection".to_owned(),
+            got: seen.map_or_else(|stop| format!("{stop:?}"), |seen| seen.to_string()),
+            place: None,
+        });
+        self.push(label, if served { Grade::Ok } else { Grade::Fail }, mismatch);
+    }
+
+    /// An ordinary bind that is not accepted, or not even answered, breaks a rule of its own.
+    pub(super) fn mind_refusal(&mut self, seen: &Seen) {
+        let check = if seen.reply.is_some() { CheckId::BindAccepted } else { CheckId::Answered };
+        self.checks.judge(check, false, || ("a bind_ack that accepts it".to_owned(), seen.to_string()));
+    }
+
+    /// A fault where nothing but a response is right breaks a rule of its own, whatever the case is about.
+    pub(super) fn mind_fault(&mut self, seen: &Seen, accepts: &[Accept]) {
+        let responses = |accept: &Accept| matches!(accept.reply, Want::Served | Want::Answered | Want::Refused(_));
+        let Some(frame) = seen.reply.as_deref().filter(|_| accepts.iter().all(responses)) else { return };
+        if PduView(frame).ptype() == Some(Ptype::FAULT) {
+            self.checks.judge(CheckId::NoFault, false, || ("a response".to_owned(), seen.to_string()));
+        }
+    }
+
+    pub(super) fn push(&mut self, label: &str, grade: Grade, mismatch: Option<Mismatch>) {
+        let said = (grade != Grade::Ok).then(|| self.said.len().checked_sub(1)).flatten();
+        self.judged.push(Judged { label: label.to_owned(), grade, mismatch, said });
+    }
+}
+
+/// Where a field of a PDU stands, when its name says.
+fn place_of(field: &'static str) -> Option<Place> {
+    let offset = match field {
+        "pfc_flags" => 3,
+        "frag_length" => 8,
+        "call_id" => 12,
+        "alloc_hint" | "max_xmit_frag" => 16,
+        "max_recv_frag" => 18,
+        "p_cont_id" | "assoc_group" => 20,
+        "cancel_count" => 22,
+        "secondary_address" | "status" => 24,
+        "reserved" => 28,
+        _ => return None,
+    };
+    Some(Place { layer: Layer::Rpc, field, offset })
+}
