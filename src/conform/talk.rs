@@ -100,6 +100,8 @@ pub struct Talk<'h> {
     /// Another client for each machine that is asked for.
     clients: u32,
     told: Option<Answer>,
+    /// When something was said last.
+    since: Moment,
 }
 
 struct Conversation {
@@ -110,6 +112,8 @@ struct Conversation {
     waiting: Vec<Waiting>,
     ack: Option<BindAck>,
     contexts: Vec<(u16, TransferSyntax)>,
+    /// How many bytes came.
+    heard: usize,
 }
 
 /// Something that awaits an answer.
@@ -145,6 +149,7 @@ impl<'h> Talk<'h> {
             notes: Vec::new(),
             clients: 0,
             told: None,
+            since: Moment::default(),
         }
     }
 
@@ -167,7 +172,9 @@ impl Talk<'_> {
             waiting: Vec::new(),
             ack: None,
             contexts: Vec::new(),
+            heard: 0,
         });
+        self.since = self.tick();
         self.current = self.conversations.len() - 1;
         Ok(())
     }
@@ -399,6 +406,7 @@ impl Talk<'_> {
             self.host.pace();
         }
         self.conversation().line.send(bytes);
+        self.since = self.tick();
     }
 
     /// Sends bytes that are not meant to be PDUs.

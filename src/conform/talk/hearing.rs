@@ -38,10 +38,8 @@ impl Talk<'_> {
             if let Some(end) = conversation.end {
                 return end;
             }
-            match conversation.line.hear(patience) {
-                Heard::Bytes(bytes) => conversation.frames.push(&bytes),
-                Heard::Nothing => return Closing::Open,
-                Heard::End(end) => conversation.end = Some(end),
+            if !self.hear(patience) {
+                return self.conversation().end.unwrap_or(Closing::Open);
             }
         }
     }
@@ -63,10 +61,32 @@ impl Talk<'_> {
             if conversation.end.is_some() {
                 return None;
             }
-            match conversation.line.hear(patience) {
-                Heard::Bytes(bytes) => conversation.frames.push(&bytes),
-                Heard::Nothing => return None,
-                Heard::End(end) => conversation.end = Some(end),
+            if !self.hear(patience) {
+                return None;
+            }
+        }
+    }
+
+    /// Takes what comes next; whether there is reason to look again. A host that never comes to an end is left.
+    fn hear(&mut self, patience: Patience) -> bool {
+        let since = self.host.moment() - self.since;
+        let conversation = &mut self.conversations[self.current];
+        match conversation.line.hear(patience) {
+            Heard::Bytes(bytes) => {
+                conversation.heard += bytes.len();
+                if conversation.heard > HEARD_MAX || since > HEARD_FOR_MAX {
+                    conversation.line.reset();
+                    conversation.end = Some(Closing::Reset);
+                    self.notes.push(format!("the host did not stop sending: left after {} bytes", conversation.heard));
+                    return false;
+                }
+                conversation.frames.push(&bytes);
+                true
+            }
+            Heard::Nothing => false,
+            Heard::End(end) => {
+                conversation.end = Some(end);
+                true
             }
         }
     }
@@ -206,3 +226,8 @@ impl Shared {
         (Answered::Granted, Some(answer))
     }
 }
+
+/// More bytes than this on one connection are nothing a case asked for.
+const HEARD_MAX: usize = 8 << 20;
+/// Longer than this after what was said last no host has anything to say.
+const HEARD_FOR_MAX: std::time::Duration = std::time::Duration::from_secs(30);
