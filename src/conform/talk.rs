@@ -102,6 +102,8 @@ pub struct Talk<'h> {
     told: Option<Answer>,
     /// When something was said last.
     since: Moment,
+    /// When the first connection was opened.
+    begun: Option<Moment>,
 }
 
 struct Conversation {
@@ -150,6 +152,7 @@ impl<'h> Talk<'h> {
             clients: 0,
             told: None,
             since: Moment::default(),
+            begun: None,
         }
     }
 
@@ -175,6 +178,7 @@ impl Talk<'_> {
             heard: 0,
         });
         self.since = self.tick();
+        self.begun.get_or_insert(self.since);
         self.current = self.conversations.len() - 1;
         Ok(())
     }
@@ -253,6 +257,12 @@ impl Talk<'_> {
     /// Lets time go by.
     pub fn rest(&mut self, time: std::time::Duration) {
         self.host.rest(time);
+    }
+
+    /// How long it has taken so far.
+    pub fn took(&mut self) -> std::time::Duration {
+        let now = self.tick();
+        self.begun.map_or(std::time::Duration::ZERO, |begun| now - begun)
     }
 
     /// Whether no case should make hundreds of requests.

@@ -86,4 +86,4 @@ fn read_aside(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
 }
 
 /// A guard against hanging, and no statement about speed.
-const HUNG_AFTER: Duration = Duration::from_secs(60);
+const HUNG_AFTER: Duration = Duration::from_secs(240);

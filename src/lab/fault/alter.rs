@@ -8,7 +8,7 @@ pub(super) static FAULTS: &[Fault] = &[
     Fault {
         name: "knows-no-alter-context",
         does: "Closes the connection at an alter_context.",
-        hurts: "64-bit Windows clients: they offer NDR64 so after the first bind, and are cut off.",
+        hurts: "Windows clients of 64 bits: they offer NDR64 so after the first bind, and are cut off.",
         caught_by: &["rpc/alter/same-context#reply", "rpc/alter/new-context#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| alter.fate = Fate::Closes(End::Finish));
@@ -61,7 +61,7 @@ pub(super) static FAULTS: &[Fault] = &[
     Fault {
         name: "forgets-added-contexts",
         does: "Accepts a context that an alter_context adds, and forgets it.",
-        hurts: "64-bit Windows clients: their first call is in a context that the host accepted and does not know.",
+        hurts: "Windows clients of 64 bits: their first call is in a context that the host accepted and does not know.",
         caught_by: &["rpc/alter/new-context#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {

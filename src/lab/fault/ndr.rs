@@ -205,7 +205,7 @@ pub(super) static FAULTS: &[Fault] = &[
     Fault {
         name: "refuses-in-the-other-syntax",
         does: "Lays out a refusal in NDR64 as one in NDR32.",
-        hurts: "64-bit Windows clients: their runtime cannot read the code.",
+        hurts: "Windows clients of 64 bits: their runtime cannot read the code.",
         caught_by: &["ndr/refusal/ndr64#length"],
         install: Install::Pdus(|tamper, _| {
             on_refusal(tamper, 20, |out| {
@@ -217,7 +217,7 @@ pub(super) static FAULTS: &[Fault] = &[
     Fault {
         name: "answers-in-the-other-syntax",
         does: "Lays out an answer in NDR64 as one in NDR32.",
-        hurts: "64-bit Windows clients: their runtime cannot read the answer.",
+        hurts: "Windows clients of 64 bits: their runtime cannot read the answer.",
         caught_by: &["ndr/answer/ndr64#code"],
         install: Install::Pdus(|tamper, _| {
             on_answer(tamper, |out, ndr64| {
