@@ -141,20 +141,12 @@ pub enum Capability {
     Products,
     /// It counts each client once.
     Counting,
-    /// It is known which process it is (`--pid`).
-    Process,
 }
 
 impl Capability {
     /// Every capability.
-    pub const ALL: [Capability; 6] = [
-        Capability::Ndr64,
-        Capability::Btfn,
-        Capability::Clock,
-        Capability::Products,
-        Capability::Counting,
-        Capability::Process,
-    ];
+    pub const ALL: [Capability; 5] =
+        [Capability::Ndr64, Capability::Btfn, Capability::Clock, Capability::Products, Capability::Counting];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -164,7 +156,6 @@ impl Capability {
             Capability::Clock => "clock",
             Capability::Products => "products",
             Capability::Counting => "counting",
-            Capability::Process => "process",
         }
     }
 }
