@@ -82,7 +82,7 @@ impl LabListener {
             return Err(BindError::NotLoopback(address));
         }
         let failed = |error| BindError::Io(address, error);
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = listen(socket_at(address).map_err(failed)?).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let desk = Desk { address, host, ndr64: true, clock, observer: Arc::new(|_| {}), turn: Arc::default() };
         Ok(LabListener { listener, desk })
@@ -118,13 +118,7 @@ impl LabListener {
     /// When somebody else takes the port in that moment.
     pub async fn close_after(self, end: impl Future<Output = ()>) -> std::io::Result<ClosedLab> {
         let desk = self.serve_until(end).await;
-        let socket = if desk.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // Else connections that were open a moment ago keep the port. Windows needs no leave for
-        // that, and would let others in.
-        #[cfg(not(windows))]
-        socket.set_reuseaddr(true)?;
-        socket.bind(desk.address)?;
-        Ok(ClosedLab { socket, desk })
+        Ok(ClosedLab { socket: socket_at(desk.address)?, desk })
     }
 
     async fn serve_until(self, end: impl Future<Output = ()>) -> Desk {
@@ -183,8 +177,22 @@ impl ClosedLab {
     /// # Errors
     /// The system's.
     pub fn open(self) -> std::io::Result<LabListener> {
-        Ok(LabListener { listener: self.socket.listen(BACKLOG)?, desk: self.desk })
+        Ok(LabListener { listener: listen(self.socket)?, desk: self.desk })
     }
+}
+
+fn socket_at(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Else connections that were open a moment ago keep the port. Windows needs no leave for
+    // that, and would let others in.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+fn listen(socket: TcpSocket) -> std::io::Result<TcpListener> {
+    socket.listen(BACKLOG)
 }
 
 /// A connection that the host hears the end of, whatever ends it.
@@ -263,8 +271,9 @@ fn next_turn(turn: &Mutex<Option<Instant>>, spacing: Duration) -> Instant {
 
 /// How many connections are served at once.
 pub const CONNECTIONS_MAX: usize = 4096;
-/// Connections that may wait to be accepted: what the standard library asks for.
-const BACKLOG: u32 = 1024;
+/// Connections that may wait to be accepted, as many as Linux allows by itself: one that finds no room is reset when
+/// it speaks, and a host that is merely slow would be blamed.
+const BACKLOG: u32 = 4096;
 /// How long a connection may be silent.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// How long a closing connection is read on.
