@@ -16,7 +16,7 @@ use super::carry_out::Outputs;
 use super::common::{TargetArgs, interrupted, read_at_most, runtime, say};
 use super::run::open_reporters;
 use crate::conform::{self, Case, CaseResult, KnownFailures, Level, Options, Profile, Run, Service, Verdict, is_named};
-use crate::engine::{Clock, HostUnderTest, TcpHost};
+use crate::engine::{Clock, HostUnderTest, TcpHost, process};
 use crate::events::Event;
 use crate::exit::Exit;
 use crate::proto::Moment;
@@ -60,6 +60,9 @@ pub struct ConformArgs {
     /// The stub it is called with, in hex
     #[arg(long, value_name = "HEX", value_parser = parse_hex, requires = "interface", env = "KMSPROOF_STUB")]
     stub: Option<Stub>,
+    /// The host's process on this machine: its files and memory are watched under load (Linux)
+    #[arg(long, value_name = "PID", env = "KMSPROOF_PID")]
+    pid: Option<u32>,
     /// Say what cases there are, and put them to nobody
     #[arg(long)]
     list: bool,
@@ -97,6 +100,11 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         return Err(Failure::usage(
             "--disruptive cases may spoil a host for good: say --disposable-host if this host may be spoiled",
         ));
+    }
+    if let Some(pid) = args.pid.filter(|pid| process(*pid).is_none()) {
+        return Err(Failure::usage(format!(
+            "process {pid} cannot be looked at: there is none of that number, or it is not ours to look at, or this is not Linux"
+        )));
     }
     let clock = Clock::start();
     let runtime = runtime()?;
@@ -180,7 +188,7 @@ impl ConformArgs {
         stop: &AtomicBool,
     ) -> Result<Run, Failure> {
         let gap = host.pacer.gap();
-        let mut tcp = TcpHost::new(host.addresses.clone(), clock, self.target.timeout, gap);
+        let mut tcp = TcpHost::new(host.addresses.clone(), clock, self.target.timeout, gap).with_pid(self.pid);
         let mut connections = 0;
         let run = conform::run(&mut tcp, chosen, options, &mut |result| {
             if !self.quiet {

@@ -8,8 +8,6 @@ use super::host::Patience;
 use crate::proto::Ask;
 use crate::wire::Guid;
 use crate::wire::kms::ProtocolVersion;
-use crate::wire::ndr::RequestStub;
-use crate::wire::rpc::{Flags, TransferSyntax};
 
 /// Whether a host refuses a client whose clock is ten hours off.
 pub(super) fn refuses_wrong_clock(talk: &mut Talk<'_>) -> bool {
@@ -44,11 +42,7 @@ fn count_for(talk: &mut Talk<'_>, n_policy: u32) -> Option<u32> {
 
 fn answer(talk: &mut Talk<'_>, ask: &Ask) -> Option<Answered> {
     talk.bind().ok()?;
-    let mut stub = Vec::new();
-    RequestStub { payload: ask.payload() }.write(TransferSyntax::Ndr32, &mut stub);
-    let call_id = talk.next_call_id();
-    let frame = talk.frame_of(call_id, Flags::WHOLE, 0, &stub);
-    talk.send_frame(&frame, Some(ask.clone()));
+    talk.send_ask(ask);
     talk.see(Patience::Answer, None).answer
 }
 

@@ -141,12 +141,20 @@ pub enum Capability {
     Products,
     /// It counts each client once.
     Counting,
+    /// It is known which process it is (`--pid`).
+    Process,
 }
 
 impl Capability {
     /// Every capability.
-    pub const ALL: [Capability; 5] =
-        [Capability::Ndr64, Capability::Btfn, Capability::Clock, Capability::Products, Capability::Counting];
+    pub const ALL: [Capability; 6] = [
+        Capability::Ndr64,
+        Capability::Btfn,
+        Capability::Clock,
+        Capability::Products,
+        Capability::Counting,
+        Capability::Process,
+    ];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -156,6 +164,7 @@ impl Capability {
             Capability::Clock => "clock",
             Capability::Products => "products",
             Capability::Counting => "counting",
+            Capability::Process => "process",
         }
     }
 }

@@ -25,6 +25,11 @@ pub trait Host {
     /// Lets time go by.
     fn rest(&mut self, time: Duration);
 
+    /// What its process takes up, where it is known which one that is.
+    fn process(&mut self) -> Option<Process> {
+        None
+    }
+
     /// Whether requests to it have to lie so far apart that no case should make hundreds.
     fn is_paced(&self) -> bool {
         false
@@ -44,6 +49,15 @@ pub trait Line {
 
     /// Waits for whatever comes next.
     fn hear(&mut self, patience: Patience) -> Heard;
+}
+
+/// What a host's process takes up on its machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Process {
+    /// Files and sockets that it has open.
+    pub files: usize,
+    /// Memory that it holds, in bytes.
+    pub memory_bytes: u64,
 }
 
 /// How long to wait.

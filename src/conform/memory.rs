@@ -1,11 +1,11 @@
 //! The lab host as something to put cases to, in memory and without waiting.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::host::{Closing, Heard, Host, Line, Patience};
+use super::host::{Closing, Heard, Host, Line, Patience, Process};
 use crate::lab::{Action, Faults, HostIdentity, LabHost, Session};
 use crate::proto::{HostConfig, Moment};
 use crate::wire::FileTime;
@@ -18,13 +18,22 @@ pub struct MemoryHost {
     groups: u32,
     now: FileTime,
     said: u64,
+    /// What was waited so far, in nanoseconds.
+    waited: Arc<AtomicU64>,
 }
 
 impl MemoryHost {
     /// A host with these faults.
     pub fn new(faults: Faults, seed: u64, now: FileTime) -> MemoryHost {
         let host = LabHost::new(HostIdentity::default(), seed).with_faults(faults);
-        MemoryHost { host: Arc::new(Mutex::new(host)), open: Arc::default(), groups: 0, now, said: 0 }
+        MemoryHost {
+            host: Arc::new(Mutex::new(host)),
+            open: Arc::default(),
+            groups: 0,
+            now,
+            said: 0,
+            waited: Arc::default(),
+        }
     }
 }
 
@@ -40,6 +49,7 @@ impl Host for MemoryHost {
             open: Arc::clone(&self.open),
             coming: VecDeque::new(),
             now: self.now,
+            waited: Arc::clone(&self.waited),
         };
         self.open.fetch_add(1, Ordering::Relaxed);
         if !admitted {
@@ -58,11 +68,19 @@ impl Host for MemoryHost {
 
     fn moment(&mut self) -> Moment {
         self.said += 1;
-        Moment(Duration::from_micros(self.said))
+        Moment(Duration::from_micros(self.said) + Duration::from_nanos(self.waited.load(Ordering::Relaxed)))
     }
 
     fn rest(&mut self, time: Duration) {
         self.now = FileTime(self.now.0 + (time.as_nanos() / 100) as u64);
+        self.waited.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    fn process(&mut self) -> Option<Process> {
+        let host = self.host.lock().ok()?;
+        let kept = host.kept();
+        let files = self.open.load(Ordering::Relaxed) + kept.files.len();
+        Some(Process { files, memory_bytes: kept.bytes.len() as u64 })
     }
 }
 
@@ -72,6 +90,7 @@ struct MemoryLine {
     open: Arc<AtomicUsize>,
     coming: VecDeque<Coming>,
     now: FileTime,
+    waited: Arc<AtomicU64>,
 }
 
 /// What is on its way.
@@ -124,9 +143,15 @@ impl Line for MemoryLine {
             Patience::Close => Duration::from_secs(2),
             Patience::Silence => Duration::from_millis(50),
         };
+        let wait_for = |time: Duration| {
+            self.waited.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+        };
         loop {
             match self.coming.pop_front() {
-                None => return Heard::Nothing,
+                None => {
+                    wait_for(left);
+                    return Heard::Nothing;
+                }
                 Some(Coming::Bytes(bytes)) => return Heard::Bytes(bytes),
                 Some(Coming::End(closing)) => {
                     self.coming.push_front(Coming::End(closing));
@@ -135,9 +160,13 @@ impl Line for MemoryLine {
                 Some(Coming::After(wait)) => match wait.checked_sub(left) {
                     Some(more) if !more.is_zero() => {
                         self.coming.push_front(Coming::After(more));
+                        wait_for(left);
                         return Heard::Nothing;
                     }
-                    _ => left -= wait,
+                    _ => {
+                        wait_for(wait);
+                        left -= wait;
+                    }
                 },
             }
         }

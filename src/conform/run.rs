@@ -178,6 +178,7 @@ pub fn run(
             service: options.service.clone(),
             history: History::default(),
             randomness: Randomness::new(options.seed),
+            paces: Vec::new(),
         },
         run: Run {
             capabilities: Vec::new(),
@@ -335,9 +336,11 @@ impl Runner<'_> {
         let result = result.and_then(|_| {
             talk.request(0);
             let seen = talk.see(Patience::Answer, None);
-            super::accept::judge(&seen, &[ok(Want::Served, Then::Either)]).map(drop).map_err(|_| seen.to_string())
+            super::accept::judge(&seen, &[ok(Want::Served, Then::Either)]).map_err(|_| seen.to_string())
         });
+        let took = talk.took();
         let outcome = talk.finish();
+        let result = result.map(|_| self.shared.paces.push(took));
         self.note_checks(cases::CONTROL.id, &outcome.checks);
         result
     }
@@ -369,6 +372,7 @@ impl Runner<'_> {
             match capability {
                 Capability::Ndr64 => talk.bind_in(TransferSyntax::Ndr64).is_ok(),
                 Capability::Btfn => offers_features(&mut talk),
+                Capability::Process => talk.process().is_some(),
                 _ if !is_kms => false,
                 Capability::Clock => capabilities::refuses_wrong_clock(&mut talk),
                 Capability::Products => capabilities::refuses_unknown_product(&mut talk),

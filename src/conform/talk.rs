@@ -7,8 +7,10 @@ mod asking;
 mod hearing;
 mod judging;
 
+use std::time::Duration;
+
 use super::accept::{Accept, Answered, Grade, Mismatch, Seen, Then, Want, judge};
-use super::host::{Closing, Heard, Host, Line, Patience};
+use super::host::{Closing, Heard, Host, Line, Patience, Process};
 use crate::catalog::{self, Product};
 use crate::client::identity::{ClientId, Index, workstation_name};
 use crate::client::{Machine, Randomness};
@@ -57,6 +59,8 @@ pub struct Shared {
     pub history: History,
     /// IVs of requests.
     pub randomness: Randomness,
+    /// How long ordinary exchanges took so far, one after the other.
+    pub paces: Vec<Duration>,
 }
 
 /// One thing that was said.
@@ -171,7 +175,7 @@ impl Talk<'_> {
             line,
             frames: FrameBuffer::default(),
             end: None,
-            next_call_id: FIRST_CALL_ID,
+            next_call_id: FIRST_CALL_ID + CALL_IDS_A_LINE * self.conversations.len() as u32,
             waiting: Vec::new(),
             ack: None,
             contexts: Vec::new(),
@@ -225,6 +229,11 @@ impl Talk<'_> {
         }
     }
 
+    /// The number of the connection that is talked over, from 0.
+    pub fn line(&self) -> usize {
+        self.current
+    }
+
     /// Goes on over the connection of that number, from 0.
     pub fn on(&mut self, line: usize) {
         self.current = line;
@@ -255,14 +264,24 @@ impl Talk<'_> {
     }
 
     /// Lets time go by.
-    pub fn rest(&mut self, time: std::time::Duration) {
+    pub fn rest(&mut self, time: Duration) {
         self.host.rest(time);
     }
 
     /// How long it has taken so far.
-    pub fn took(&mut self) -> std::time::Duration {
+    pub fn took(&mut self) -> Duration {
         let now = self.tick();
-        self.begun.map_or(std::time::Duration::ZERO, |begun| now - begun)
+        self.begun.map_or(Duration::ZERO, |begun| now - begun)
+    }
+
+    /// What the host's process takes up, where it is known which one that is.
+    pub fn process(&mut self) -> Option<Process> {
+        self.host.process()
+    }
+
+    /// How long ordinary exchanges took so far in this run, one after the other.
+    pub fn paces(&self) -> &[Duration] {
+        &self.shared.paces
     }
 
     /// Whether no case should make hundreds of requests.
@@ -452,6 +471,8 @@ impl Talk<'_> {
 
 /// As clients have it, so that what counts from 1 is not mistaken for the first call.
 const FIRST_CALL_ID: u32 = 2;
+/// No two connections of a case use the same ones, so that an answer shows whose it is.
+const CALL_IDS_A_LINE: u32 = 0x1_0000;
 /// The longest stub that is joined from fragments, in bytes.
 const STUB_MAX: usize = 256 * 1024;
 /// More fragments than any answer has.

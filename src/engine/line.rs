@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
-use crate::conform::host::{Closing, Heard, Host, Line, Patience};
+use crate::conform::host::{Closing, Heard, Host, Line, Patience, Process};
 use crate::proto::Moment;
 use crate::wire::FileTime;
 
@@ -20,14 +20,31 @@ pub struct TcpHost {
     last_request: Option<Instant>,
     /// The longest a host took to accept a connection so far.
     round_trip: Duration,
+    /// Which process it is, if that is known.
+    pid: Option<u32>,
 }
 
 impl TcpHost {
     /// A host at the first of these addresses that accepts connections, which is given so long for an answer, and
     /// is asked no more often than once in `gap`.
     pub fn new(addresses: Vec<SocketAddr>, clock: Clock, timeout: Duration, gap: Option<Duration>) -> TcpHost {
-        TcpHost { addresses, clock, timeout, gap, last_request: None, round_trip: Duration::ZERO }
+        TcpHost { addresses, clock, timeout, gap, last_request: None, round_trip: Duration::ZERO, pid: None }
     }
+
+    /// The same, when it is known which process of this machine it is.
+    #[must_use]
+    pub fn with_pid(self, pid: Option<u32>) -> TcpHost {
+        TcpHost { pid, ..self }
+    }
+}
+
+/// What a process of this machine takes up, where the system tells: on Linux.
+pub fn process(pid: u32) -> Option<Process> {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = resident.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(Process { files, memory_bytes: kib * 1024 })
 }
 
 impl Host for TcpHost {
@@ -81,6 +98,10 @@ impl Host for TcpHost {
         std::thread::sleep(time);
     }
 
+    fn process(&mut self) -> Option<Process> {
+        self.pid.and_then(process)
+    }
+
     fn is_paced(&self) -> bool {
         self.gap.is_some()
     }
@@ -97,7 +118,11 @@ struct TcpLine {
 
 impl Line for TcpLine {
     fn send(&mut self, bytes: &[u8]) {
-        self.broken |= self.stream.as_mut().is_none_or(|stream| stream.write_all(bytes).is_err());
+        // Whoever did not read what was sent before does not read this either.
+        if self.broken {
+            return;
+        }
+        self.broken = self.stream.as_mut().is_none_or(|stream| stream.write_all(bytes).is_err());
     }
 
     fn finish(&mut self) {

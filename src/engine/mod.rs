@@ -33,7 +33,7 @@ pub use connection::{Connection, Failed, Settings, Way};
 pub use embedded::EmbeddedLab;
 #[cfg(target_os = "linux")]
 pub(crate) use hot::{Poll, Ready, Wheel, pin, thread_time};
-pub use line::TcpHost;
+pub use line::{TcpHost, process};
 pub use pacer::Pacer;
 pub use resolve::{Unresolved, resolve};
 pub use run::{HostUnderTest, run_plan};

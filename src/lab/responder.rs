@@ -9,7 +9,7 @@ use super::conduct::Conduct;
 use super::door::{Door, Manner};
 use super::fault::Faults;
 use super::rules::{Caller, Grant, Rules};
-use super::tamper::Tamper;
+use super::tamper::{Kept, Tamper};
 use crate::catalog::Application;
 use crate::client::identity::ClientId;
 use crate::crypto::envelope::{self, SealV5, SealV6, Sealing};
@@ -127,6 +127,11 @@ impl LabHost {
 
     pub(super) fn tamper(&mut self) -> &mut Tamper {
         &mut self.tamper
+    }
+
+    /// What it holds on to that it has no use for any more.
+    pub(crate) fn kept(&self) -> &Kept {
+        self.tamper.kept()
     }
 
     /// It serves nobody any more, as a process that has crashed.

@@ -17,6 +17,7 @@ pub struct Tamper {
     incoming: Vec<In>,
     outgoing: Vec<Out>,
     leaving: Vec<Leave>,
+    kept: Kept,
 }
 
 type Shape = Box<dyn FnMut(&mut HostConfig) + Send>;
@@ -24,6 +25,15 @@ type Seg = Box<dyn FnMut(&mut Segment<'_>) + Send>;
 type Leave = Box<dyn FnMut(&mut Leaving<'_>) + Send>;
 type In = Box<dyn FnMut(&mut Incoming<'_>) + Send>;
 type Out = Box<dyn FnMut(&mut Outgoing<'_>) + Send>;
+
+/// What a host holds on to that it has no use for any more; with an honest host, nothing.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// Files.
+    pub files: Vec<std::fs::File>,
+    /// Memory.
+    pub bytes: Vec<u8>,
+}
 
 /// One connection, as far as it has come.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +82,8 @@ pub struct Leaving<'a> {
     pub is_reset: bool,
     /// Whether the host is gone then, for good.
     pub kills: bool,
+    /// What the host holds on to.
+    pub kept: &'a mut Kept,
 }
 
 /// A PDU on its way to the host.
@@ -194,9 +206,13 @@ impl Tamper {
         segment
     }
 
+    pub(super) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
     /// Whether the end of a connection is the end of the host.
     pub(super) fn left(&mut self, scene: &Scene, is_cut_off: bool, is_reset: bool) -> bool {
-        let mut leaving = Leaving { scene, is_cut_off, is_reset, kills: false };
+        let mut leaving = Leaving { scene, is_cut_off, is_reset, kills: false, kept: &mut self.kept };
         self.leaving.iter_mut().for_each(|change| change(&mut leaving));
         leaving.kills
     }

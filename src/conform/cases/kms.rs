@@ -6,8 +6,6 @@ use crate::conform::host::{Closing, Patience};
 use crate::conform::{Stop, Talk};
 use crate::proto::Ask;
 use crate::wire::kms::{ActivationRequest, ActivationResponse, ProtocolVersion};
-use crate::wire::ndr::RequestStub;
-use crate::wire::rpc::{Flags, TransferSyntax};
 use crate::wire::{Guid, Hresult};
 
 /// A grant that every check of it believes.
@@ -117,12 +115,7 @@ pub(super) fn goes_on(t: &mut Talk<'_>) {
 }
 
 fn say(t: &mut Talk<'_>, payload: &[u8], ask: Option<&Ask>) -> Seen {
-    let syntax = t.syntax_of(0).unwrap_or(TransferSyntax::Ndr32);
-    let mut stub = Vec::new();
-    RequestStub { payload }.write(syntax, &mut stub);
-    let call_id = t.next_call_id();
-    let frame = t.frame_of(call_id, Flags::WHOLE, 0, &stub);
-    t.send_frame(&frame, ask.cloned());
+    t.send_payload(payload, ask.cloned());
     t.see(Patience::Answer, None)
 }
 

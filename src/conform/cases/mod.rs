@@ -8,6 +8,7 @@ mod kms_fields;
 mod kms_limits;
 mod kms_policy;
 mod kms_request;
+mod load;
 mod ndr;
 mod rpc_address;
 mod rpc_alter;
@@ -69,6 +70,7 @@ static FILES: &[&[Case]] = &[
     kms_fields::CASES,
     kms_counting::CASES,
     kms_policy::CASES,
+    load::CASES,
     // What these leave behind is nobody else's business.
     kms_limits::CASES,
 ];

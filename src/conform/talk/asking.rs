@@ -35,6 +35,21 @@ impl Talk<'_> {
         self.told.as_ref()
     }
 
+    /// Sends an ask over the current connection, and says its call id.
+    pub fn send_ask(&mut self, ask: &Ask) -> u32 {
+        self.send_payload(ask.payload(), Some(ask.clone()))
+    }
+
+    /// Sends an envelope over the current connection, and says its call id. `ask` is what it asks, if that can be read.
+    pub fn send_payload(&mut self, payload: &[u8], ask: Option<Ask>) -> u32 {
+        let syntax = self.syntax_of(0).unwrap_or(TransferSyntax::Ndr32);
+        let mut stub = Vec::new();
+        RequestStub { payload }.write(syntax, &mut stub);
+        let call_id = self.next_call_id();
+        let frame = self.frame_of(call_id, Flags::WHOLE, 0, &stub);
+        self.send_frame(&frame, ask)
+    }
+
     /// Asks over an open connection, opening one if there is none, and holds what comes against a set.
     pub fn expect_ask(&mut self, label: &str, ask: &Ask, accepts: &[Accept]) -> Result<Seen, Stop> {
         self.expect_payload(label, ask.payload(), Some(ask.clone()), accepts)
@@ -51,12 +66,7 @@ impl Talk<'_> {
         if self.is_over() {
             self.bind()?;
         }
-        let syntax = self.syntax_of(0).unwrap_or(TransferSyntax::Ndr32);
-        let mut stub = Vec::new();
-        RequestStub { payload }.write(syntax, &mut stub);
-        let call_id = self.next_call_id();
-        let frame = self.frame_of(call_id, Flags::WHOLE, 0, &stub);
-        self.send_frame(&frame, ask);
+        self.send_payload(payload, ask);
         Ok(self.expect(label, accepts))
     }
 }

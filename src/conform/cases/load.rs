@@ -1,0 +1,480 @@
+//! What has to hold while many clients come at once, some of them slow, some of them wrong: conformance under load.
+//!
+//! Everything is sent before anything is read, so that a host has all of it before it at the same time. How much of
+//! it a host can do is not asked here: `kmsproof capacity` measures that.
+
+use std::time::Duration;
+
+use super::kms::cmid;
+use super::rpc_tools::{bind_frame, plain};
+use crate::conform::accept::{Accept, Answered, Grade, Seen, Then, Want, judge, ok};
+use crate::conform::host::{Closing, Patience, Process};
+use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
+use crate::proto::Ask;
+use crate::wire::kms::ProtocolVersion;
+use crate::wire::rpc::{Body, CALL_HEADER_LEN, Flags, HEADER_LEN, Pdu};
+
+pub(super) static CASES: &[Case] = &[
+    Case::new(
+        "load/answers-to-their-own",
+        Level::Must,
+        "many clients at once",
+        "However many clients have requests under way, every one gets the answer to its own.",
+        "C706 section 12.6.3.6; protocol description, section 4: a client takes no other client's answer",
+        |t| {
+            let lines = bind_many(t, crowd(t))?;
+            for round in 0..rounds(t) {
+                for (number, line) in lines.iter().enumerate() {
+                    t.on(*line);
+                    let ask = ask_of(t, number as u32, VERSIONS[(round + number) % VERSIONS.len()]);
+                    t.send_ask(&ask);
+                }
+                // Whoever came last is heard first.
+                for (number, line) in lines.iter().enumerate().rev() {
+                    t.on(*line);
+                    if !is_served(t, &format!("client {}, round {}", number + 1, round + 1)) {
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        },
+    )
+    .of_kms(),
+    Case::new(
+        "load/valid-among-malformed",
+        Level::Must,
+        "clients that ask right among clients that do not",
+        "While every second client sends what is malformed, all others are answered, and answered right.",
+        "robustness: one client's mistake is not another's",
+        |t| {
+            let many = crowd(t);
+            let mut lines = bind_many(t, many)?;
+            for round in 0..rounds(t) {
+                for (number, line) in lines.iter().enumerate() {
+                    t.on(*line);
+                    match number % 2 {
+                        0 => drop(t.request(0)),
+                        _ => send_malformed(t, round + number / 2),
+                    }
+                }
+                for (number, line) in lines.iter_mut().enumerate() {
+                    t.on(*line);
+                    if number % 2 == 0 {
+                        if !is_served(t, &format!("client {}, round {}", number + 1, round + 1)) {
+                            return Ok(());
+                        }
+                        continue;
+                    }
+                    // What becomes of it is other cases' to judge.
+                    t.see(Patience::Silence, None);
+                    t.close();
+                    t.bind()?;
+                    *line = t.line();
+                }
+            }
+            Ok(())
+        },
+    ),
+    Case::new(
+        "load/halves-of-pdus",
+        Level::Must,
+        "PDUs of many clients that come in halves",
+        "Of PDUs whose halves come between those of other clients each is put together for its own connection.",
+        "C706 section 12.6: a connection is a stream of its own",
+        |t| {
+            let lines = bind_many(t, crowd(t))?;
+            let mut halves = Vec::new();
+            for line in &lines {
+                t.on(*line);
+                let (frame, ask) = t.request_frame(0);
+                t.note_sent(&frame, ask);
+                let at = HEADER_LEN + halves.len() % (frame.len() - HEADER_LEN);
+                t.transmit(&frame[..at]);
+                halves.push(frame[at..].to_vec());
+            }
+            for (line, half) in lines.iter().zip(&halves) {
+                t.on(*line);
+                t.transmit(half);
+            }
+            for (number, line) in lines.iter().enumerate() {
+                t.on(*line);
+                if !is_served(t, &format!("client {}", number + 1)) {
+                    break;
+                }
+            }
+            Ok(())
+        },
+    ),
+    Case::new(
+        "load/connections-in-a-row",
+        Level::Must,
+        "one connection after the other",
+        "A host serves as many connections one after the other as clients open, each like the first.",
+        "C706 chapter 12; Windows clients open one for every request",
+        |t| {
+            let most = if t.is_paced() { 40 } else { 200 };
+            for number in 1..=most {
+                t.bind()?;
+                t.request(0);
+                if !is_served(t, &format!("connection {number} of {most}")) {
+                    break;
+                }
+                t.close();
+                if t.took() > TIME_MAX {
+                    t.note(format!("{number} of {most} connections, for that took {TIME_MAX:?}"));
+                    break;
+                }
+            }
+            Ok(())
+        },
+    ),
+    Case::new(
+        "load/slow-clients",
+        Level::Rec,
+        "clients that never come to an end",
+        "Thirty clients that say nothing and twenty that send a byte now and then keep no other client waiting.",
+        "robustness; no text",
+        |t| {
+            let (idle, slow) = if t.is_paced() { (15, 10) } else { (30, 20) };
+            for _ in 0..idle {
+                t.connect()?;
+            }
+            let bind = bind_frame(t);
+            let mut slowly = Vec::new();
+            for _ in 0..slow {
+                t.connect()?;
+                slowly.push(t.line());
+            }
+            for round in 0..SLOW_ROUNDS {
+                for line in &slowly {
+                    t.on(*line);
+                    t.send_raw(&bind[round * SLOW_BYTES..(round + 1) * SLOW_BYTES]);
+                }
+                t.serves_others(&format!("another client, round {}", round + 1));
+                t.close();
+            }
+            Ok(())
+        },
+    ),
+    Case::new(
+        "load/many-at-once",
+        Level::Rec,
+        "more connections than most hosts have at a time",
+        "Of a hundred and twenty clients that come at the same moment each is served, or refused at once.",
+        "robustness; no text: a client that is refused tries the next host, one that waits does not",
+        many_at_once,
+    ),
+    Case::new(
+        "load/steady",
+        Level::Rec,
+        "how long an ordinary exchange takes, first and last",
+        "A host does not get slower by what it was asked before.",
+        "robustness; no text",
+        |t| {
+            // Each case is followed by one; where that is not enough of them, some more are made.
+            let mut paces = t.paces().to_vec();
+            while paces.len() < 2 * PACES {
+                let before = t.took();
+                t.bind()?;
+                t.request(0);
+                if !is_served(t, "an ordinary exchange") {
+                    return Ok(());
+                }
+                t.close();
+                paces.push(t.took() - before);
+            }
+            let first = median(&paces[..PACES]);
+            let last = median(&paces[paces.len() - PACES..]);
+            t.note(format!("an ordinary exchange took {first:?} at first and {last:?} at last, in the median"));
+            t.holds("service", last < SLOWER_MIN + SLOWER_TIMES * first, || {
+                (format!("{first:?} or not much more"), format!("{last:?}"))
+            });
+            Ok(())
+        },
+    ),
+    Case::new(
+        "load/files",
+        Level::Rec,
+        "files and sockets after many connections",
+        "A host that served many connections has no more files open than before.",
+        "robustness; no text",
+        |t| {
+            let Some((warm, _, last)) = after_many(t)? else { return Ok(()) };
+            t.note(format!("{} files at first, {} at last", warm.files, last.files));
+            t.holds("files", last.files <= warm.files + FILES_MORE, || {
+                (format!("{} or not many more", warm.files), last.files.to_string())
+            });
+            Ok(())
+        },
+    )
+    .needs(&[Capability::Process]),
+    Case::new(
+        "load/memory",
+        Level::Rec,
+        "memory after many connections",
+        "A host that served many connections does not take more memory for each of them.",
+        "robustness; no text",
+        |t| {
+            let Some((warm, middle, last)) = after_many(t)? else { return Ok(()) };
+            let grown = |from: Process, to: Process| to.memory_bytes.saturating_sub(from.memory_bytes) / BATCH as u64;
+            let (first, second) = (grown(warm, middle), grown(middle, last));
+            t.note(format!("{first} and then {second} bytes of memory for each connection served"));
+            // Caches fill once; what grows twice goes on growing.
+            t.holds("memory", first.min(second) < MEMORY_EACH_MAX, || {
+                (format!("less than {MEMORY_EACH_MAX} bytes for each connection"), format!("{first} and {second}"))
+            });
+            Ok(())
+        },
+    )
+    .needs(&[Capability::Process]),
+    Case::new(
+        "load/count-of-many",
+        Level::Win,
+        "the count while many machines ask at once",
+        "However many machines ask at once, the count grows by no more than there are, and every one of them is counted.",
+        "Windows 7 resource kit on the cache of 2N ids kept for thirty days; protocol description, section 6",
+        count_of_many,
+    )
+    .of_kms()
+    .needs(&[Capability::Counting])
+    .confidence(Confidence::Medium),
+    Case::new(
+        "load/flood",
+        Level::Rec,
+        "clients that come in hundreds and do not wait for their answers",
+        "After three hundred clients that broke off before their answers a host serves the next one.",
+        "robustness; no text",
+        |t| {
+            for _ in 0..FLOOD {
+                if t.connect().is_err() {
+                    break;
+                }
+                let bind = bind_frame(t);
+                let (request, ask) = t.request_frame(0);
+                t.note_sent(&bind, None);
+                t.note_sent(&request, ask);
+                t.transmit(&[bind, request].concat());
+                t.break_off();
+            }
+            let before = t.took();
+            for _ in 0..RECOVERY_TRIES {
+                if t.bind().is_ok() {
+                    break;
+                }
+                t.rest(RECOVERY_STEP);
+            }
+            t.serves_others("the next client");
+            let took = t.took() - before;
+            t.note(format!("the next client was served {took:?} after the flood"));
+            Ok(())
+        },
+    )
+    .disruptive(),
+];
+
+/// So many connections, each of them bound.
+fn bind_many(t: &mut Talk<'_>, many: usize) -> Result<Vec<usize>, Stop> {
+    let mut lines = Vec::new();
+    for _ in 0..many {
+        t.bind()?;
+        lines.push(t.line());
+    }
+    Ok(lines)
+}
+
+/// Holds the next answer against what every client is due; whether there is reason to go on.
+fn is_served(t: &mut Talk<'_>, label: &str) -> bool {
+    let seen = t.expect_next(label, SERVED);
+    judge(&seen, SERVED) == Ok(Grade::Ok)
+}
+
+fn ask_of(t: &mut Talk<'_>, number: u32, version: ProtocolVersion) -> Ask {
+    let id = cmid(t, number);
+    t.ask(version, |request| request.cmid = id)
+}
+
+/// Something that no host has to answer, of several kinds.
+fn send_malformed(t: &mut Talk<'_>, kind: usize) {
+    let (mut frame, _) = t.request_frame(0);
+    match kind % 5 {
+        // A stub that is shorter than it says.
+        0 => {
+            frame.truncate(CALL_HEADER_LEN + (frame.len() - CALL_HEADER_LEN) / 2);
+            let length = frame.len() as u16;
+            frame[8..10].copy_from_slice(&length.to_le_bytes());
+        }
+        // An operation that does not exist.
+        1 => frame[22..24].copy_from_slice(&0x7fff_u16.to_le_bytes()),
+        // A context that was never agreed on.
+        2 => frame[20..22].copy_from_slice(&999_u16.to_le_bytes()),
+        // A body that is noise.
+        3 => frame[CALL_HEADER_LEN..].fill(0xa5),
+        // Half a request, and nothing after it.
+        _ => {
+            let half = frame.len() / 2;
+            return t.send_raw(&frame[..half]);
+        }
+    }
+    t.send_opaque(&frame);
+}
+
+fn many_at_once(t: &mut Talk<'_>) -> Result<(), Stop> {
+    let many = if t.is_paced() { 50 } else { 120 };
+    let mut lines = Vec::new();
+    let mut refused = 0;
+    for _ in 0..many {
+        match t.connect() {
+            Ok(()) => lines.push(t.line()),
+            // Refused by its port.
+            Err(_) => refused += 1,
+        }
+    }
+    for line in &lines {
+        t.on(*line);
+        let offered = t.offer(vec![plain(t, 0)]);
+        t.send_bind(Flags::WHOLE, &offered);
+    }
+    let mut bound = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        t.on(*line);
+        let seen = t.see(Patience::Answer, None);
+        if t.syntax_of(0).is_some() {
+            bound.push(*line);
+            continue;
+        }
+        refused += 1;
+        let is_clean = seen.closing != Closing::Open || is_nak(&seen);
+        t.holds("refusal", is_clean, || ("a bind_nak or a close".to_owned(), seen.to_string()));
+        if !is_clean {
+            t.note(format!("client {} of {many} is kept waiting", number + 1));
+            return Ok(());
+        }
+    }
+    for line in &bound {
+        t.on(*line);
+        t.request(0);
+    }
+    for (number, line) in bound.iter().enumerate() {
+        t.on(*line);
+        if !is_served(t, &format!("client {} of {}", number + 1, bound.len())) {
+            return Ok(());
+        }
+    }
+    t.note(format!("{} of {many} clients were served at the same time, {refused} were refused", bound.len()));
+    t.should_hold("refusal", refused == 0, || ("none".to_owned(), format!("{refused} of {many} clients")));
+    Ok(())
+}
+
+fn is_nak(seen: &Seen) -> bool {
+    let pdu = seen.reply.as_deref().map(Pdu::decode);
+    matches!(pdu, Some(Ok(Pdu { body: Body::BindNak(_), .. })))
+}
+
+fn count_of_many(t: &mut Talk<'_>) -> Result<(), Stop> {
+    let known = ask_of(t, FIRST_NEW, ProtocolVersion::V6);
+    let Some(base) = count(t, "one machine, before", &known)? else { return Ok(()) };
+    let numbers = FIRST_NEW..FIRST_NEW + NEW;
+    let most = base + NEW - 1;
+    let lines = bind_many(t, 2 * NEW as usize)?;
+    // Each machine comes twice at the same time.
+    for (line, number) in lines.iter().zip(numbers.clone().chain(numbers.clone())) {
+        t.on(*line);
+        let ask = ask_of(t, number, ProtocolVersion::V6);
+        t.send_ask(&ask);
+    }
+    for (at, line) in lines.iter().enumerate() {
+        t.on(*line);
+        let seen = t.expect_next(&format!("request {} of {}", at + 1, lines.len()), SERVED);
+        let Some(told) = super::kms::told(t).filter(|_| seen.answer == Some(Answered::Granted)) else { return Ok(()) };
+        t.holds("count", told.count <= most, || {
+            (
+                format!("at most {most}: {base} before, and {NEW} machines, one of them among those"),
+                told.count.to_string(),
+            )
+        });
+    }
+    // Whoever was answered was counted: asking again makes no difference.
+    let mut before = None;
+    for number in numbers {
+        let ask = ask_of(t, number, ProtocolVersion::V6);
+        let Some(count) = count(t, &format!("machine {} again", number + 1), &ask)? else { return Ok(()) };
+        let before = *before.get_or_insert(count);
+        t.holds("count", count == before, || {
+            (format!("{before}, as all of them were counted before"), count.to_string())
+        });
+    }
+    Ok(())
+}
+
+fn count(t: &mut Talk<'_>, label: &str, ask: &Ask) -> Result<Option<u32>, Stop> {
+    Ok(super::kms::granted(t, label, ask)?.map(|told| told.count))
+}
+
+/// What the host's process took up when it was warm, after a batch of connections, and after another.
+fn after_many(t: &mut Talk<'_>) -> Result<Option<(Process, Process, Process)>, Stop> {
+    if t.is_paced() {
+        return Err(Stop::NotApplicable("it would take too many requests of this host".to_owned()));
+    }
+    let mut figures = Vec::new();
+    for many in [BATCH / 2, BATCH, BATCH] {
+        for number in 0..many {
+            t.bind()?;
+            t.request(0);
+            match number % 3 {
+                // Those that go without a word are to be forgotten as well.
+                0 => t.break_off(),
+                _ if !is_served(t, "an ordinary exchange") => return Ok(None),
+                _ => t.close(),
+            }
+        }
+        t.rest(SETTLED);
+        figures.extend(t.process());
+    }
+    match figures[..] {
+        [warm, middle, last] => Ok(Some((warm, middle, last))),
+        _ => Err(Stop::Foundation("the host's process cannot be looked at any more".to_owned())),
+    }
+}
+
+fn median(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// How many clients are there at once.
+fn crowd(t: &Talk<'_>) -> usize {
+    if t.is_paced() { 12 } else { 32 }
+}
+
+fn rounds(t: &Talk<'_>) -> usize {
+    if t.is_paced() { 2 } else { 4 }
+}
+
+const SERVED: &[Accept] = &[ok(Want::Served, Then::Either)];
+const VERSIONS: [ProtocolVersion; 3] = [ProtocolVersion::V6, ProtocolVersion::V5, ProtocolVersion::V4];
+/// No case goes on for much longer.
+const TIME_MAX: Duration = Duration::from_secs(15);
+/// A slow client sends so many bytes in each round: together they are less than a header.
+const SLOW_BYTES: usize = 3;
+const SLOW_ROUNDS: usize = 4;
+/// As many exchanges at each end of a run are held against one another.
+const PACES: usize = 20;
+/// Twice as long is chance, ten times and this much more is not.
+const SLOWER_TIMES: u32 = 10;
+const SLOWER_MIN: Duration = Duration::from_millis(40);
+/// Connections of one batch.
+const BATCH: usize = 300;
+/// Logs and the like may be opened meanwhile.
+const FILES_MORE: usize = 8;
+/// A page is more than any host has to remember of a client.
+const MEMORY_EACH_MAX: u64 = 4096;
+/// What a host gets to clear up in.
+const SETTLED: Duration = Duration::from_millis(500);
+/// Machines that no other case is of.
+const FIRST_NEW: u32 = 33;
+const NEW: u32 = 12;
+const FLOOD: usize = 300;
+const RECOVERY_STEP: Duration = Duration::from_millis(250);
+const RECOVERY_TRIES: usize = 20;
