@@ -80,10 +80,20 @@ impl Profile {
         let usual = match (grade, case.level) {
             (Grade::Ok, _) => return Verdict::Pass,
             (Grade::Fail, Level::Must) => Cost::Fail,
+            // Known hosts differ from Windows in how they speak DCE/RPC; in what they answer a client none may.
+            (Grade::Fail, Level::Win) if !case.any_interface => Cost::Fail,
             _ if self.strict => Cost::Fail,
             _ => Cost::NonStrict,
         };
         self.cost(case.id, usual)
+    }
+
+    /// What it comes to when a host keeps others waiting because of what one client did: no level excuses that.
+    pub fn verdict_on_liveness(&self, case: &Case) -> Verdict {
+        match (case.confidence, case.level) {
+            (Confidence::Low, _) | (_, Level::Info) => Verdict::Recorded,
+            _ => self.cost(case.id, Cost::Fail),
+        }
     }
 
     /// What it comes to when a check of this level failed.

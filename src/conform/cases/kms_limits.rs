@@ -1,7 +1,7 @@
 //! What is left of a KMS host when it is asked for more than it should be: these cases run last, and only when
 //! they are asked for.
 
-use super::kms::{MALFORMED, SERVED, WINDOWS, client, cmid, goes_on, product, put_changed};
+use super::kms_tools::{MALFORMED, SERVED, WINDOWS, client, cmid, goes_on, product, put_changed};
 use crate::conform::accept::{Accept, Answered, Then, Want, ok};
 use crate::conform::{Capability, Case, Confidence, Level, Stop};
 use crate::wire::Hresult;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::kms::cmid;
+use super::kms_tools::cmid;
 use super::rpc_tools::{bind_frame, plain};
 use crate::conform::accept::{Accept, Answered, Grade, Seen, Then, Want, judge, ok};
 use crate::conform::host::{Closing, Patience, Process};
@@ -386,7 +386,9 @@ fn count_of_many(t: &mut Talk<'_>) -> Result<(), Stop> {
     for (at, line) in lines.iter().enumerate() {
         t.on(*line);
         let seen = t.expect_next(&format!("request {} of {}", at + 1, lines.len()), SERVED);
-        let Some(told) = super::kms::told(t).filter(|_| seen.answer == Some(Answered::Granted)) else { return Ok(()) };
+        let Some(told) = super::kms_tools::told(t).filter(|_| seen.answer == Some(Answered::Granted)) else {
+            return Ok(());
+        };
         t.holds("count", told.count <= most, || {
             (
                 format!("at most {most}: {base} before, and {NEW} machines, one of them among those"),
@@ -408,7 +410,7 @@ fn count_of_many(t: &mut Talk<'_>) -> Result<(), Stop> {
 }
 
 fn count(t: &mut Talk<'_>, label: &str, ask: &Ask) -> Result<Option<u32>, Stop> {
-    Ok(super::kms::granted(t, label, ask)?.map(|told| told.count))
+    Ok(super::kms_tools::granted(t, label, ask)?.map(|told| told.count))
 }
 
 /// What the host's process took up when it was warm, after a batch of connections, and after another.
