@@ -261,8 +261,10 @@ impl Talk<'_> {
 
     /// Breaks this connection off.
     pub fn break_off(&mut self) {
-        self.conversation().line.reset();
-        self.conversation().end = Some(Closing::Reset);
+        let conversation = self.conversation();
+        conversation.line.reset();
+        conversation.line = Box::new(super::host::NoLine);
+        conversation.end = Some(Closing::Reset);
     }
 
     /// Closes this connection.

@@ -66,7 +66,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "counts-visits",
         does: "Counts a machine again when another asked between its two requests.",
         hurts: "The admin: two machines that take turns are counted as fifty, and the count says nothing.",
-        caught_by: &["load/count-of-many#count"],
+        caught_by: &["kms/policy/applications-apart#count"],
         install: Install::Answers(|host, _| {
             let (mut last, mut visits) = (None, 0);
             host.entry_of(move |caller, entry| {
@@ -81,7 +81,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "doubles-the-count",
         does: "Tells twice the count.",
         hurts: "The admin: thirteen machines are activated where twenty-five are needed.",
-        caught_by: &["kms/policy/new-client#count"],
+        caught_by: &["kms/policy/new-client#count", "load/count-of-many#count"],
         install: Install::Answers(|host, _| host.tell(|_, count| count.saturating_mul(2))),
     },
     Fault {

@@ -115,7 +115,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "swaps-call-ids-when-busy",
         does: "Answers with the call id of the request before it while ten or more connections are open.",
         hurts: "Clients on a busy morning: they drop an answer that is not to what they asked, and show 0xC004F074.",
-        caught_by: &["load/answers-to-their-own#call_id", "rpc/header/call-id"],
+        caught_by: &["load/answers-to-their-own#code", "rpc/header/call-id"],
         install: Install::Pdus(|tamper, _| {
             let mut before = None;
             tamper.on_way_out_of(Ptype::RESPONSE, move |out| {
@@ -150,34 +150,44 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients behind slow links: their requests are mixed with those of others, and nobody is answered.",
         caught_by: &["load/halves-of-pdus#reply"],
         install: Install::Pdus(|tamper, _| {
-            let mut buffer: Vec<u8> = Vec::new();
+            let buffer = Arc::new(Mutex::new(Vec::new()));
+            let left = Arc::clone(&buffer);
             tamper.on_segment(move |segment| {
+                let Ok(mut buffer) = buffer.lock() else { return };
                 buffer.extend_from_slice(&segment.bytes);
                 // As many whole PDUs as there are, in whosever name they began.
                 let mut whole = 0;
                 while let Some(said) = PduView(&buffer[whole..]).frag_length().map(usize::from) {
-                    if said < HEADER_LEN || buffer.len() - whole < said {
+                    if said < HEADER_LEN {
+                        whole = buffer.len();
+                    } else if buffer.len() - whole >= said {
+                        whole += said;
+                    } else {
                         break;
                     }
-                    whole += said;
                 }
                 let rest = buffer.split_off(whole);
-                segment.bytes = std::mem::replace(&mut buffer, rest);
+                segment.bytes = std::mem::replace(&mut *buffer, rest);
                 // What is no PDU at all must not fill the machine.
                 buffer.truncate(BUFFER_MAX);
+            });
+            tamper.on_leaving(move |_| {
+                if let Ok(mut buffer) = left.lock() {
+                    buffer.clear();
+                }
             });
         }),
     },
     Fault {
-        name: "tires-of-connections",
-        does: "Closes every connection as soon as it is bound, from the two hundredth that was bound on.",
-        hurts: "Whoever comes after the two hundredth: nobody is activated until the host is started again.",
+        name: "loses-every-hundredth-connection",
+        does: "Closes every hundredth connection as soon as it is bound.",
+        hurts: "One client in a hundred: it shows 0xC004F074 and tries again two hours later.",
         caught_by: &["load/connections-in-a-row#reply"],
         install: Install::Pdus(|tamper, _| {
             let mut bound = 0;
             tamper.on_way_out_of(Ptype::BIND_ACK, move |out| {
                 bound += 1;
-                if (TIRED_AFTER..TIRED_UNTIL).contains(&bound) {
+                if bound % 100 == 0 {
                     out.end = Some(End::Finish);
                 }
             });
@@ -329,9 +339,6 @@ const CALL_ID_AT: usize = 12;
 /// No ordinary request is shorter than a V4 one in its PDU, in bytes.
 const ORDINARY_MIN: usize = 250;
 const BUFFER_MAX: usize = 1 << 16;
-const TIRED_AFTER: u64 = 200;
-/// Then it gets better, so that not only the first case that makes so many finds it.
-const TIRED_UNTIL: u64 = 260;
 const SLOW_MAX: usize = 15;
 const A_HUNDRED: usize = 100;
 const FILES_KEPT_MAX: usize = 512;
