@@ -336,7 +336,8 @@ impl Runner<'_> {
             result.judged.push(Judged { label, grade, mismatch, said, starves_others });
         }
         let field = result.worst().and_then(|judged| judged.mismatch.as_ref()).map(|mismatch| mismatch.field);
-        let (verdict, why) = self.options.known.weigh(case.id, result.verdict, field, self.options.today);
+        let (verdict, why) =
+            self.options.known.weigh(case.id, result.verdict, field, result.host_died(), self.options.today);
         result.verdict = verdict;
         result.why = result.why.or(why);
         result
@@ -349,7 +350,7 @@ impl Runner<'_> {
             let (entry, holds) = (check.check(), failed == 0);
             let verdict = if holds { Verdict::Pass } else { options.profile.check_verdict(entry.id, entry.level) };
             let field = evidence.first().and_then(|(_, finding)| finding.place.map(|place| place.field));
-            let (verdict, why) = options.known.weigh(entry.id, verdict, field, options.today);
+            let (verdict, why) = options.known.weigh(entry.id, verdict, field, false, options.today);
             run.checks.push(CheckResult { check, verdict, why, passed, failed, evidence });
         }
         run
