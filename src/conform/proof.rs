@@ -122,7 +122,7 @@ pub fn matrix(proof: &Proof) -> String {
     }
     let _ = writeln!(
         out,
-        "\nFaults that show only over weeks, among thousands of machines or with products that the suite does not ask \
+        "\nFaults that show only over weeks, among thousands of machines, by chance, or with products that the suite does not ask \
          for, which\nscenarios find (`tests/scenarios.rs`):\n"
     );
     for name in &proof.elsewhere {

@@ -232,14 +232,18 @@ fn refusal(t: &mut Talk<'_>, syntax: TransferSyntax, len: usize) -> Result<(), S
     if !matches!(seen.answer, Some(Answered::Refused(_) | Answered::Garbled(_))) {
         return Err(Stop::NotApplicable(format!("the host refuses nothing with a code: {seen}")));
     }
-    if let Some(stub) = whole_stub(&seen) {
-        t.field("length", len, stub.len());
-        let before = stub.len().saturating_sub(4);
-        t.holds("size", stub[..before].iter().all(|byte| *byte == 0), || {
-            ("zeros before the code: no bytes, a null pointer".to_owned(), format!("{:02x?}", &stub[..before]))
-        });
-        t.holds("code", word(stub, before) != 0, || ("a code that is not 0".to_owned(), "0".to_owned()));
-    }
+    let Some(stub) = whole_stub(&seen) else {
+        return Err(Stop::NotApplicable("the refusal comes in fragments".to_owned()));
+    };
+    t.field("length", len, stub.len());
+    let before = stub.len().saturating_sub(4);
+    // What stands between the size and an eight-byte pointer only aligns it.
+    let is_size = |at: usize| syntax == TransferSyntax::Ndr32 || !(4..8).contains(&at);
+    let is_nothing = stub[..before].iter().enumerate().all(|(at, byte)| *byte == 0 || !is_size(at));
+    t.holds("size", is_nothing, || {
+        ("zeros before the code: no bytes, a null pointer".to_owned(), format!("{:02x?}", &stub[..before]))
+    });
+    t.holds("code", word(stub, before) != 0, || ("a code that is not 0".to_owned(), "0".to_owned()));
     Ok(())
 }
 

@@ -17,7 +17,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "closes-after-binding",
         does: "Closes one connection in ten right behind its bind_ack, before anything is asked.",
         hurts: "One client in ten: it shows 0xC004F074 and tries again two hours later.",
-        caught_by: &["rpc/bind/odd-flags#closing"],
+        caught_by: &[],
         install: Install::Pdus(|tamper, lots| {
             let mut lot = lots.one_in(10);
             tamper.on_way_out_of(Ptype::BIND_ACK, move |out| {
