@@ -374,10 +374,11 @@ impl Runner<'_> {
     /// Why a host serves nobody any more, if it is so. It is asked twice: a host may take a moment to get over what
     /// was done to it.
     fn got_worse(&mut self) -> Option<String> {
-        let is_worse = |now: &Condition, first: &Condition| match (now, first) {
-            (Condition::Serves, _) => false,
-            (Condition::AnswersWrongly(_), Condition::AnswersWrongly(_)) => false,
-            _ => true,
+        let is_worse = |now: &Condition, first: &Condition| match now {
+            Condition::Serves => false,
+            // As it was from the beginning.
+            Condition::AnswersWrongly(_) => !matches!(first, Condition::AnswersWrongly(_)),
+            Condition::IsSilent(_) => true,
         };
         let first = self.condition.clone();
         if !is_worse(&self.sanity(), &first) {

@@ -246,7 +246,7 @@ impl ConformArgs {
 
     /// Whether everything was put to the host that there is.
     fn is_whole(&self, run: &Run) -> bool {
-        let is_cut_short = run.interrupted || run.results.iter().any(|result| is_untried(result));
+        let is_cut_short = run.interrupted || run.results.iter().any(is_untried);
         self.filters.is_empty() && self.level.is_empty() && !is_cut_short
     }
 

@@ -75,7 +75,9 @@ pub(super) static CASES: &[Case] = &[
             }
             Ok(())
         },
-    ),
+    )
+    // Stacks that give each client a process of its own take their time over the next: of these Samba is one.
+    .of_kms(),
     Case::new(
         "load/halves-of-pdus",
         Level::Must,
