@@ -25,6 +25,12 @@ fn every_fault_is_found_and_nobody_else_is_blamed() {
     is_as_committed("coverage.md", &proof::coverage(&proof));
 }
 
+#[test]
+fn a_case_finds_its_fault_without_others_before_it() {
+    let dependent = proof::dependent();
+    assert!(dependent.is_empty(), "{}", dependent.join("\n"));
+}
+
 fn is_as_committed(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/conformance").join(name);
     if std::env::var_os("KMSPROOF_UPDATE").is_some() {

@@ -92,7 +92,7 @@ fn self_test(out: &mut dyn Write) -> Result<Exit, Failure> {
          raise {}; a fault fails {} cases or checks in the median",
         proof.faults.len(),
         proof.elsewhere.len(),
-        proof.variations,
+        proof.variations.len(),
         counted(proof.alarms.len(), "false alarm"),
         proof.specificity(),
     )?;

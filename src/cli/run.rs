@@ -88,7 +88,7 @@ pub fn execute(args: &RunArgs) -> Result<Exit, Failure> {
 }
 
 /// Whether two names are of one file, as far as their folders exist.
-fn same_file(one: &Path, other: &Path) -> bool {
+pub(super) fn same_file(one: &Path, other: &Path) -> bool {
     let whole = |path: &Path| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         path.canonicalize().ok().or_else(|| Some(folder.canonicalize().ok()?.join(path.file_name()?)))

@@ -21,6 +21,15 @@ impl Randomness {
         Randomness { generator, ordinal: 0, sixteen: [[0; 16]; 16], of: None }
     }
 
+    /// The randomness of one named thing in a run with this seed: the same, whatever else there is in the run.
+    pub fn of(seed: u64, name: &str) -> Randomness {
+        // FNV-1a tells names apart, the same in every build.
+        let digest = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        Randomness::new(seed ^ digest)
+    }
+
     /// The IV of the next request.
     pub fn next_iv(&mut self) -> [u8; 16] {
         let iv = self.iv(self.ordinal);

@@ -164,8 +164,21 @@ pub fn judge(seen: &Seen, accepts: &[Accept]) -> Result<Grade, Mismatch> {
             }
             Err(mismatch)
         }
-        (None, None) => Ok(Grade::Ok),
+        // A set of nothing is no requirement.
+        (None, None) => unreachable!("a case accepts something"),
     }
+}
+
+/// Whether a host may leave it at silence on an open connection.
+pub fn allows_silence(accepts: &[Accept]) -> bool {
+    let silent = |accept: &Accept| matches!(accept.reply, Want::Silence) && accept.then != Then::Closed;
+    accepts.iter().any(silent)
+}
+
+/// Whether the best that a host can do is to answer.
+pub fn is_answer_due(accepts: &[Accept]) -> bool {
+    let best = accepts.iter().filter(|accept| accept.grade == Grade::Ok);
+    best.clone().count() > 0 && best.clone().all(|accept| !matches!(accept.reply, Want::Silence))
 }
 
 /// What a set asks for, in words: the outcomes that are as they should be.

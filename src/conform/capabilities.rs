@@ -2,42 +2,76 @@
 
 use jiff::SignedDuration;
 
-use super::Talk;
 use super::accept::Answered;
-use super::host::Patience;
+use super::host::{Closing, Patience};
+use super::{Capability, Talk};
 use crate::proto::Ask;
 use crate::wire::Guid;
-use crate::wire::kms::ProtocolVersion;
+use crate::wire::rpc::{Flags, ResultCode, SyntaxId, TransferSyntax};
+
+/// Whether a host is capable of it; none, when nothing came that would say so.
+pub(super) fn has(capability: Capability, talk: &mut Talk<'_>) -> Option<bool> {
+    let is_kms = talk.service().interface == SyntaxId::KMS;
+    match capability {
+        Capability::Ndr64 => speaks_ndr64(talk),
+        Capability::Btfn => offers_features(talk),
+        Capability::Process => Some(talk.process().is_some()),
+        _ if !is_kms => Some(false),
+        Capability::Clock => refuses_wrong_clock(talk),
+        Capability::Products => refuses_unknown_product(talk),
+        Capability::Counting => counts(talk),
+    }
+}
+
+fn speaks_ndr64(talk: &mut Talk<'_>) -> Option<bool> {
+    talk.connect().ok()?;
+    let offered = talk.offer(vec![talk.context(0, &[SyntaxId::NDR64])]);
+    talk.send_bind(Flags::WHOLE, &offered);
+    talk.see(Patience::Answer, None).reply?;
+    Some(talk.syntax_of(0) == Some(TransferSyntax::Ndr64))
+}
+
+fn offers_features(talk: &mut Talk<'_>) -> Option<bool> {
+    talk.connect().ok()?;
+    let plain = talk.context(0, &[SyntaxId::NDR32]);
+    let features = talk.context(1, &[SyntaxId::bind_time_features(3)]);
+    let offered = talk.offer(vec![plain, features]);
+    talk.send_bind(Flags::WHOLE, &offered);
+    let seen = talk.see(Patience::Answer, None);
+    seen.reply.as_ref()?;
+    let granted = |result: &crate::wire::rpc::ContextResult| result.result == ResultCode::NEGOTIATE_ACK;
+    Some(seen.closing == Closing::Open && talk.ack().is_some_and(|ack| ack.results.get(1).is_some_and(granted)))
+}
 
 /// Whether a host refuses a client whose clock is ten hours off.
-pub(super) fn refuses_wrong_clock(talk: &mut Talk<'_>) -> bool {
-    let ask = talk.ask(ProtocolVersion::V6, |request| {
+fn refuses_wrong_clock(talk: &mut Talk<'_>) -> Option<bool> {
+    let ask = talk.ask(talk.version(), |request| {
         request.client_time = request.client_time.saturating_add(SignedDuration::from_hours(10));
     });
-    matches!(answer(talk, &ask), Some(Answered::Refused(_)))
+    answer(talk, &ask).map(|answer| matches!(answer, Answered::Refused(_)))
 }
 
 /// Whether a host refuses a product nobody knows.
-pub(super) fn refuses_unknown_product(talk: &mut Talk<'_>) -> bool {
-    let ask = talk.ask(ProtocolVersion::V6, |request| request.kms_counted_id = Guid::from_u128(7));
-    matches!(answer(talk, &ask), Some(Answered::Refused(_)))
+fn refuses_unknown_product(talk: &mut Talk<'_>) -> Option<bool> {
+    let ask = talk.ask(talk.version(), |request| request.kms_counted_id = Guid::from_u128(7));
+    answer(talk, &ask).map(|answer| matches!(answer, Answered::Refused(_)))
 }
 
 /// Whether a host counts at all. One that makes its count up makes it up from what it is asked for, so that whoever
 /// asks is content: one client that asks twice, with two N policies, is told two counts.
-pub(super) fn counts(talk: &mut Talk<'_>) -> bool {
-    let large = count_for(talk, N_POLICY_LARGE);
+fn counts(talk: &mut Talk<'_>) -> Option<bool> {
+    let large = count_for(talk, N_POLICY_LARGE)?;
     match large {
-        Some(count) if count >= N_POLICY_LARGE => count_for(talk, N_POLICY_SMALL) == large,
-        Some(_) => true,
-        None => false,
+        Some(count) if count >= N_POLICY_LARGE => Some(count_for(talk, N_POLICY_SMALL)? == large),
+        large => Some(large.is_some()),
     }
 }
 
-fn count_for(talk: &mut Talk<'_>, n_policy: u32) -> Option<u32> {
-    let ask = talk.ask(ProtocolVersion::V6, |request| request.n_policy = n_policy);
+/// The count that was told, if one was; none, when no answer came.
+fn count_for(talk: &mut Talk<'_>, n_policy: u32) -> Option<Option<u32>> {
+    let ask = talk.ask(talk.version(), |request| request.n_policy = n_policy);
     answer(talk, &ask)?;
-    talk.told()?.response.as_ref().map(|response| response.count)
+    Some(talk.told().and_then(|told| told.response.as_ref()).map(|response| response.count))
 }
 
 fn answer(talk: &mut Talk<'_>, ask: &Ask) -> Option<Answered> {

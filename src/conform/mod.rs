@@ -16,6 +16,7 @@ mod case;
 pub mod cases;
 pub mod host;
 mod known;
+mod listing;
 mod memory;
 mod profile;
 pub mod proof;
@@ -23,7 +24,8 @@ mod run;
 mod talk;
 
 pub use case::{Capability, Case, Confidence, Level};
-pub use known::{KnownFailures, ListError, is_named, write_list};
+pub use known::{KnownFailures, ListError, is_named};
+pub use listing::write_list;
 pub use memory::MemoryHost;
 pub use profile::{Cost, Profile};
 pub use run::{CaseResult, CheckResult, Options, Run, Verdict, run};

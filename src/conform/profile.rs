@@ -1,10 +1,13 @@
 //! What a behaviour costs: a case only observes, a profile decides.
 
+use std::path::Path;
+
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::accept::Grade;
 use super::case::{Case, Confidence, Level};
-use super::known::is_named;
+use super::known::{ListError, is_named};
 use super::run::Verdict;
 
 /// What outcomes cost with hosts of a kind.
@@ -33,11 +36,11 @@ pub enum Cost {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    name: String,
+    name: Option<String>,
     #[serde(default)]
     strict: bool,
     #[serde(default)]
-    case: Vec<Entry>,
+    case: Vec<Spanned<Entry>>,
 }
 
 #[derive(Deserialize)]
@@ -59,16 +62,36 @@ impl Profile {
         Profile { name: "strict".to_owned(), strict: true, costs: Vec::new() }
     }
 
-    /// One of a user's own.
+    /// Those that come with this program.
+    pub fn built_in() -> [Profile; 2] {
+        [Profile::windows(), Profile::strict()]
+    }
+
+    /// The one of this name that comes with this program.
+    pub fn named(name: &str) -> Option<Profile> {
+        Profile::built_in().into_iter().find(|profile| profile.name == name)
+    }
+
+    /// The names of those, in words.
+    pub fn names() -> String {
+        Profile::built_in().map(|profile| profile.name).join(", ")
+    }
+
+    /// One of a user's own, from `file`, by whose name it is called when it says no other; `exists` says whether a
+    /// case or check of that id or glob exists.
     ///
     /// # Errors
-    /// What is wrong with it, and what would be right.
-    pub fn parse(text: &str, exists: impl Fn(&str) -> bool) -> Result<Profile, String> {
-        let File { name, strict, case } = toml::from_str(text).map_err(|error| error.to_string())?;
-        if let Some(unknown) = case.iter().find(|entry| !exists(&entry.id)) {
-            return Err(format!("no case or check is named `{}`", unknown.id));
+    /// What is wrong, where, and what would be right.
+    pub fn parse(text: &str, file: &str, exists: impl Fn(&str) -> bool) -> Result<Profile, ListError> {
+        let File { name, strict, case } =
+            toml::from_str(text).map_err(|error| ListError::of_toml(text, file, &error))?;
+        if let Some(unknown) = case.iter().find(|entry| !exists(&entry.get_ref().id)) {
+            let what = format!("no case or check is named `{}`", unknown.get_ref().id);
+            return Err(ListError::at(text, file, &unknown.span(), what));
         }
-        Ok(Profile { name, strict, costs: case.into_iter().map(|entry| (entry.id, entry.cost)).collect() })
+        let stem = || Path::new(file).file_stem().map_or(file.into(), |stem| stem.to_string_lossy());
+        let costs = case.into_iter().map(Spanned::into_inner).map(|entry| (entry.id, entry.cost)).collect();
+        Ok(Profile { name: name.unwrap_or_else(|| stem().into_owned()), strict, costs })
     }
 
     /// What a grade of a case comes to.
@@ -80,10 +103,20 @@ impl Profile {
         let usual = match (grade, case.level) {
             (Grade::Ok, _) => return Verdict::Pass,
             (Grade::Fail, Level::Must) => Cost::Fail,
+            // Known hosts differ from Windows in how they speak DCE/RPC; in what they answer a client none may.
+            (Grade::Fail, Level::Win) if !case.any_interface => Cost::Fail,
             _ if self.strict => Cost::Fail,
             _ => Cost::NonStrict,
         };
         self.cost(case.id, usual)
+    }
+
+    /// What it comes to when a host keeps others waiting because of what one client did: no level excuses that.
+    pub fn verdict_on_liveness(&self, case: &Case) -> Verdict {
+        match (case.confidence, case.level) {
+            (Confidence::Low, _) | (_, Level::Info) => Verdict::Recorded,
+            _ => self.cost(case.id, Cost::Fail),
+        }
     }
 
     /// What it comes to when a check of this level failed.
@@ -123,7 +156,7 @@ mod tests {
         assert_eq!(windows.verdict(must, Grade::NonStrict), Verdict::NonStrict);
         assert_eq!(windows.verdict(must, Grade::Fail), Verdict::Fail);
         let own = format!("name = \"ours\"\n[[case]]\nid = \"{}\"\ncost = \"record\"\n", must.id);
-        let own = Profile::parse(&own, |_| true).unwrap();
+        let own = Profile::parse(&own, "ours.toml", |_| true).unwrap();
         assert_eq!(own.verdict(must, Grade::Fail), Verdict::Recorded);
         assert_eq!(own.verdict(must, Grade::Ok), Verdict::Pass);
     }
@@ -131,7 +164,17 @@ mod tests {
     #[test]
     fn a_profile_of_cases_that_do_not_exist_is_refused() {
         let text = "name = \"ours\"\n[[case]]\nid = \"no/such/case\"\ncost = \"fail\"\n";
-        assert_eq!(Profile::parse(text, |_| false).unwrap_err(), "no case or check is named `no/such/case`");
-        assert!(Profile::parse("name = \"ours\"\n[[case]]\nid = \"a\"\ncost = \"shout\"\n", |_| true).is_err());
+        let wrong = |text, exists| Profile::parse(text, "my.toml", |_| exists).unwrap_err().to_string();
+        assert_eq!(wrong(text, false), "my.toml:2: no case or check is named `no/such/case`");
+        let shouting = text.replace("\"fail\"", "\"shout\"");
+        assert!(wrong(&shouting, true).starts_with("my.toml:4: unknown variant `shout`, expected one of"));
+    }
+
+    #[test]
+    fn a_profile_is_called_by_its_own_name_or_by_its_files() {
+        let name = |text| Profile::parse(text, "folder/campus.toml", |_| true).unwrap().name;
+        assert_eq!((name(""), name("name = \"ours\"")), ("campus".to_owned(), "ours".to_owned()));
+        assert_eq!(Profile::named("strict").map(|profile| profile.strict), Some(true));
+        assert!(Profile::named("campus").is_none());
     }
 }

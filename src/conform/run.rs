@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 
 use super::accept::{Grade, Mismatch, Then, Want, ok};
 use super::case::{Capability, Case, Level};
-use super::host::{Closing, Host, Patience};
+use super::host::{Host, Patience};
 use super::known::KnownFailures;
 use super::profile::Profile;
 use super::talk::{Judged, Said, Service, Shared, Stop, Talk};
 use super::{capabilities, cases};
+
 use jiff::civil::Date;
 
 use crate::client::Randomness;
 use crate::proto::verify::{CheckId, Checks, Finding, History};
-use crate::wire::rpc::{Flags, ResultCode, SyntaxId, TransferSyntax};
+use crate::wire::kms::ProtocolVersion;
+use crate::wire::rpc::{PduView, Ptype, SyntaxId};
 
 /// How cases are put to a host.
 #[derive(Debug, Clone)]
@@ -178,6 +180,8 @@ pub fn run(
             service: options.service.clone(),
             history: History::default(),
             randomness: Randomness::new(options.seed),
+            version: ProtocolVersion::V6,
+            any_response: false,
             paces: Vec::new(),
         },
         run: Run {
@@ -187,25 +191,36 @@ pub fn run(
             interrupted: false,
             canary_lives: false,
         },
+        unknown: Vec::new(),
+        condition: Condition::Serves,
         checks: BTreeMap::new(),
     };
     let mut gone: Option<String> = None;
-    if let Err(why) = runner.sanity() {
-        let mut result = CaseResult::without(&cases::CONTROL, Verdict::Fail, why.clone());
-        result.said = runner.last_said();
-        told(&result);
-        runner.run.results.push(result);
-        gone = Some(format!("an ordinary exchange does not work: {why}"));
-    } else {
-        runner.run.canary_lives = runner.canary_lives();
-        runner.run.capabilities = runner.capabilities();
-    }
     let mut is_on = true;
-    let is_told = gone.is_some();
+    runner.find_version();
+    let mut is_told = false;
+    match runner.condition.clone() {
+        Condition::Serves => {}
+        // It is blamed once, whether it was to be asked this or not.
+        Condition::AnswersWrongly(why) | Condition::IsSilent(why) => {
+            let mut result = CaseResult::without(&cases::CONTROL, Verdict::Fail, why.clone());
+            result.said = runner.last_said();
+            is_on &= told(&result);
+            runner.run.results.push(result);
+            is_told = true;
+        }
+    }
+    match &runner.condition {
+        Condition::IsSilent(why) => gone = Some(format!("an ordinary exchange does not work: {why}")),
+        _ => {
+            runner.run.canary_lives = runner.canary_lives();
+            runner.find_capabilities();
+        }
+    }
     for case in chosen.iter().copied().filter(|case| !is_told || case.id != cases::CONTROL.id) {
         let result = match &gone {
+            _ if !is_on => CaseResult::without(case, Verdict::Skip, "the run was interrupted"),
             Some(why) => CaseResult::without(case, Verdict::Inconclusive, why.clone()),
-            None if !is_on => CaseResult::without(case, Verdict::Skip, "the run was interrupted"),
             None => runner.case(case),
         };
         if gone.is_none() && result.host_died() {
@@ -218,11 +233,26 @@ pub fn run(
     runner.finish()
 }
 
+/// What comes of an ordinary exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Condition {
+    /// It is answered right.
+    Serves,
+    /// It is answered, and not right.
+    AnswersWrongly(String),
+    /// It is not answered.
+    IsSilent(String),
+}
+
 struct Runner<'r> {
     host: &'r mut dyn Host,
     options: &'r Options,
     shared: Shared,
     run: Run,
+    /// Capabilities of which it could not be found out whether the host has them.
+    unknown: Vec<Capability>,
+    /// What came of an ordinary exchange before anything else was done to the host.
+    condition: Condition,
     checks: BTreeMap<CheckId, Checked>,
 }
 
@@ -246,18 +276,34 @@ impl Runner<'_> {
         if case.disruptive && !self.options.disruptive {
             return CaseResult::without(case, Verdict::Skip, "it may leave the host worse than it was (--disruptive)");
         }
+        if let Some(unknown) = case.needs.iter().find(|need| self.unknown.contains(need)) {
+            let why = format!("it could not be found out whether the host is capable of it: {}", unknown.name());
+            return CaseResult::without(case, Verdict::Inconclusive, why);
+        }
         let lacking = case.needs.iter().find(|need| !self.run.capabilities.contains(need));
         if let Some(lacking) = lacking {
             let why = format!("the host is not capable of it: {}", lacking.name());
             return CaseResult::without(case, Verdict::NotApplicable, why);
         }
+        let is_right = self.condition == Condition::Serves;
+        if !is_right && !case.any_interface && case.level != Level::Must {
+            let why = "the host answers no ordinary request right: see rpc/transport/control";
+            return CaseResult::without(case, Verdict::Inconclusive, why);
+        }
+        self.shared.any_response = !is_right && case.any_interface;
+        // What is left to chance in a case is the same, whatever was put before it.
+        self.shared.randomness = Randomness::of(self.options.seed, case.id);
         let mut talk = Talk::new(self.host, &mut self.shared);
         let stopped = (case.program)(&mut talk).err();
         let outcome = talk.finish();
         let grade = outcome.judged.iter().map(|judged| judged.grade).max();
+        let starves = outcome.judged.iter().any(|judged| judged.starves_others);
         let (verdict, why) = match (grade, stopped) {
+            (Some(Grade::Fail), _) if starves => (self.options.profile.verdict_on_liveness(case), None),
             // What was seen before it had to stop counts.
-            (Some(Grade::Fail), _) => (self.options.profile.verdict(case, Grade::Fail), None),
+            (Some(Grade::Fail), stopped) => {
+                (self.options.profile.verdict(case, Grade::Fail), stopped.map(|stop| stop.to_string()))
+            }
             (_, Some(Stop::NotApplicable(why))) => (Verdict::NotApplicable, Some(why)),
             (_, Some(Stop::Foundation(why))) => (Verdict::Inconclusive, Some(why)),
             (Some(grade), None) => (self.options.profile.verdict(case, grade), None),
@@ -275,25 +321,23 @@ impl Runner<'_> {
             findings: outcome.checks.findings,
             notes: outcome.notes,
         };
-        // Twice: a host may take a moment to get over what was done to it.
-        if self.sanity().is_err() {
-            self.host.rest(RECOVERY);
-            if let Err(why) = self.sanity() {
-                result.verdict = Verdict::Fail;
-                result.why = Some(format!("{DIED}: {why}"));
-                let mismatch = Mismatch {
-                    field: "liveness",
-                    expected: "an ordinary exchange on a new connection".to_owned(),
-                    got: why,
-                    place: None,
-                };
-                let said = result.said.len().checked_sub(1);
-                let label = "the host afterwards".to_owned();
-                result.judged.push(Judged { label, grade: Grade::Fail, mismatch: Some(mismatch), said });
-            }
+        if let Some(why) = self.got_worse() {
+            result.verdict = Verdict::Fail;
+            result.why = Some(format!("{DIED}: {why}"));
+            let mismatch = Mismatch {
+                field: "liveness",
+                expected: "an ordinary exchange on a new connection".to_owned(),
+                got: why,
+                place: None,
+            };
+            let said = result.said.len().checked_sub(1);
+            let label = "the host afterwards".to_owned();
+            let (grade, mismatch, starves_others) = (Grade::Fail, Some(mismatch), true);
+            result.judged.push(Judged { label, grade, mismatch, said, starves_others });
         }
         let field = result.worst().and_then(|judged| judged.mismatch.as_ref()).map(|mismatch| mismatch.field);
-        let (verdict, why) = self.options.known.weigh(case.id, result.verdict, field, self.options.today);
+        let (verdict, why) =
+            self.options.known.weigh(case.id, result.verdict, field, result.host_died(), self.options.today);
         result.verdict = verdict;
         result.why = result.why.or(why);
         result
@@ -306,7 +350,7 @@ impl Runner<'_> {
             let (entry, holds) = (check.check(), failed == 0);
             let verdict = if holds { Verdict::Pass } else { options.profile.check_verdict(entry.id, entry.level) };
             let field = evidence.first().and_then(|(_, finding)| finding.place.map(|place| place.field));
-            let (verdict, why) = options.known.weigh(entry.id, verdict, field, options.today);
+            let (verdict, why) = options.known.weigh(entry.id, verdict, field, false, options.today);
             run.checks.push(CheckResult { check, verdict, why, passed, failed, evidence });
         }
         run
@@ -327,22 +371,73 @@ impl Runner<'_> {
         }
     }
 
+    /// Why a host serves nobody any more, if it is so. It is asked twice: a host may take a moment to get over what
+    /// was done to it.
+    fn got_worse(&mut self) -> Option<String> {
+        let is_worse = |now: &Condition, first: &Condition| match now {
+            Condition::Serves => false,
+            // As it was from the beginning.
+            Condition::AnswersWrongly(_) => !matches!(first, Condition::AnswersWrongly(_)),
+            Condition::IsSilent(_) => true,
+        };
+        let first = self.condition.clone();
+        if !is_worse(&self.sanity(), &first) {
+            return None;
+        }
+        self.host.rest(RECOVERY);
+        match self.sanity() {
+            now if !is_worse(&now, &first) => None,
+            Condition::AnswersWrongly(why) | Condition::IsSilent(why) => Some(why),
+            Condition::Serves => None,
+        }
+    }
+
+    /// Ordinary requests are of the newest version that the host answers right.
+    fn find_version(&mut self) {
+        self.condition = self.sanity();
+        if matches!(self.condition, Condition::IsSilent(_)) {
+            // It may have been busy for a moment.
+            self.host.rest(RECOVERY);
+            self.condition = self.sanity();
+        }
+        if !matches!(self.condition, Condition::AnswersWrongly(_)) || self.options.service.interface != SyntaxId::KMS {
+            return;
+        }
+        for version in [ProtocolVersion::V5, ProtocolVersion::V4] {
+            self.shared.version = version;
+            if self.sanity() == Condition::Serves {
+                self.condition = Condition::Serves;
+                return;
+            }
+        }
+        self.shared.version = ProtocolVersion::V6;
+    }
+
     /// An ordinary exchange on a new connection.
-    fn sanity(&mut self) -> Result<(), String> {
+    fn sanity(&mut self) -> Condition {
+        self.shared.any_response = false;
         let mut talk = Talk::new(self.host, &mut self.shared);
-        let result = talk.bind().map_err(|stop| match stop {
-            Stop::Foundation(why) | Stop::NotApplicable(why) => why,
-        });
-        let result = result.and_then(|_| {
-            talk.request(0);
-            let seen = talk.see(Patience::Answer, None);
-            super::accept::judge(&seen, &[ok(Want::Served, Then::Either)]).map_err(|_| seen.to_string())
-        });
+        let condition = match talk.bind() {
+            Err(stop) => Condition::IsSilent(stop.to_string()),
+            Ok(_) => {
+                talk.request(0);
+                let seen = talk.see(Patience::Answer, None);
+                let is_response =
+                    seen.reply.as_deref().is_some_and(|frame| PduView(frame).ptype() == Some(Ptype::RESPONSE));
+                match super::accept::judge(&seen, &[ok(Want::Served, Then::Either)]) {
+                    Ok(_) => Condition::Serves,
+                    Err(_) if is_response => Condition::AnswersWrongly(seen.to_string()),
+                    Err(_) => Condition::IsSilent(seen.to_string()),
+                }
+            }
+        };
         let took = talk.took();
         let outcome = talk.finish();
-        let result = result.map(|_| self.shared.paces.push(took));
+        if condition == Condition::Serves {
+            self.shared.paces.push(took);
+        }
         self.note_checks(cases::CONTROL.id, &outcome.checks);
-        result
+        condition
     }
 
     fn last_said(&mut self) -> Vec<Said> {
@@ -365,39 +460,21 @@ impl Runner<'_> {
         talk.finish().judged.iter().any(|judged| judged.grade != Grade::Fail)
     }
 
-    fn capabilities(&mut self) -> Vec<Capability> {
-        let is_kms = self.options.service.interface == SyntaxId::KMS;
-        let mut has = |capability: &Capability| {
-            let mut talk = Talk::new(self.host, &mut self.shared);
-            match capability {
-                Capability::Ndr64 => talk.bind_in(TransferSyntax::Ndr64).is_ok(),
-                Capability::Btfn => offers_features(&mut talk),
-                Capability::Process => talk.process().is_some(),
-                _ if !is_kms => false,
-                Capability::Clock => capabilities::refuses_wrong_clock(&mut talk),
-                Capability::Products => capabilities::refuses_unknown_product(&mut talk),
-                Capability::Counting => capabilities::counts(&mut talk),
+    /// Probes each capability, more than once where no answer came: what a lost connection leaves open is not "no".
+    fn find_capabilities(&mut self) {
+        for capability in Capability::ALL {
+            let mut talk = || capabilities::has(capability, &mut Talk::new(self.host, &mut self.shared));
+            match (0..PROBES).find_map(|_| talk()) {
+                Some(true) => self.run.capabilities.push(capability),
+                Some(false) => {}
+                None => self.unknown.push(capability),
             }
-        };
-        Capability::ALL.iter().filter(|capability| has(capability)).copied().collect()
+        }
     }
 }
 
-fn offers_features(talk: &mut Talk<'_>) -> bool {
-    if talk.connect().is_err() {
-        return false;
-    }
-    let plain = talk.context(0, &[SyntaxId::NDR32]);
-    let features = talk.context(1, &[SyntaxId::bind_time_features(3)]);
-    let offered = talk.offer(vec![plain, features]);
-    talk.send_bind(Flags::WHOLE, &offered);
-    let seen = talk.see(Patience::Answer, None);
-    seen.closing == Closing::Open
-        && talk
-            .ack()
-            .is_some_and(|ack| ack.results.get(1).is_some_and(|result| result.result == ResultCode::NEGOTIATE_ACK))
-}
-
+/// How often it is tried to find out about a capability.
+const PROBES: usize = 3;
 /// How the words begin that say that a host serves nobody any more.
 const DIED: &str = "afterwards the host serves nobody";
 /// What a host gets to recover in.

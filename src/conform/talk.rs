@@ -50,6 +50,14 @@ pub enum Stop {
     NotApplicable(String),
 }
 
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stop::Foundation(why) | Stop::NotApplicable(why) => f.pad(why),
+        }
+    }
+}
+
 /// What all cases of a run have in common.
 #[derive(Debug)]
 pub struct Shared {
@@ -59,6 +67,11 @@ pub struct Shared {
     pub history: History,
     /// IVs of requests.
     pub randomness: Randomness,
+    /// The version of ordinary requests: the newest that the host answers right.
+    pub version: ProtocolVersion,
+    /// Whether a response will do for an answer, whatever it says: of a host that answers no ordinary request right
+    /// it can still be told how it speaks DCE/RPC.
+    pub any_response: bool,
     /// How long ordinary exchanges took so far, one after the other.
     pub paces: Vec<Duration>,
 }
@@ -89,6 +102,8 @@ pub struct Judged {
     pub mismatch: Option<Mismatch>,
     /// Which thing said shows it.
     pub said: Option<usize>,
+    /// Whether what is wrong is that the host keeps other clients waiting.
+    pub starves_others: bool,
 }
 
 /// A conversation of a case with a host, over one connection or more.
@@ -104,8 +119,6 @@ pub struct Talk<'h> {
     /// Another client for each machine that is asked for.
     clients: u32,
     told: Option<Answer>,
-    /// When something was said last.
-    since: Moment,
     /// When the first connection was opened.
     begun: Option<Moment>,
 }
@@ -120,6 +133,8 @@ struct Conversation {
     contexts: Vec<(u16, TransferSyntax)>,
     /// How many bytes came.
     heard: usize,
+    /// When something was said on it last.
+    since: Moment,
 }
 
 /// Something that awaits an answer.
@@ -155,7 +170,6 @@ impl<'h> Talk<'h> {
             notes: Vec::new(),
             clients: 0,
             told: None,
-            since: Moment::default(),
             begun: None,
         }
     }
@@ -171,6 +185,7 @@ impl Talk<'_> {
     /// Opens a connection, and goes on over it.
     pub fn connect(&mut self) -> Result<(), Stop> {
         let line = self.host.connect().map_err(Stop::Foundation)?;
+        let since = self.tick();
         self.conversations.push(Conversation {
             line,
             frames: FrameBuffer::default(),
@@ -180,9 +195,9 @@ impl Talk<'_> {
             ack: None,
             contexts: Vec::new(),
             heard: 0,
+            since,
         });
-        self.since = self.tick();
-        self.begun.get_or_insert(self.since);
+        self.begun.get_or_insert(since);
         self.current = self.conversations.len() - 1;
         Ok(())
     }
@@ -246,8 +261,10 @@ impl Talk<'_> {
 
     /// Breaks this connection off.
     pub fn break_off(&mut self) {
-        self.conversation().line.reset();
-        self.conversation().end = Some(Closing::Reset);
+        let conversation = self.conversation();
+        conversation.line.reset();
+        conversation.line = Box::new(super::host::NoLine);
+        conversation.end = Some(Closing::Reset);
     }
 
     /// Closes this connection.
@@ -311,6 +328,11 @@ impl Talk<'_> {
         &self.shared.service
     }
 
+    /// The version of ordinary requests.
+    pub fn version(&self) -> ProtocolVersion {
+        self.shared.version
+    }
+
     /// A context of the interface that is asked for.
     pub fn context(&self, id: u16, transfer: &[SyntaxId]) -> ContextElement {
         ContextElement { id, interface: self.shared.service.interface, transfer: transfer.to_vec() }
@@ -367,7 +389,7 @@ impl Talk<'_> {
         if let Some(stub) = &self.shared.service.stub {
             return (stub.clone(), None);
         }
-        let ask = self.ask(ProtocolVersion::V6, |_| {});
+        let ask = self.ask(self.version(), |_| {});
         let mut stub = Vec::new();
         RequestStub { payload: ask.payload() }.write(syntax, &mut stub);
         (stub, Some(ask))
@@ -434,8 +456,10 @@ impl Talk<'_> {
         if PduView(bytes).ptype() == Some(Ptype::REQUEST) {
             self.host.pace();
         }
-        self.conversation().line.send(bytes);
-        self.since = self.tick();
+        let since = self.tick();
+        let conversation = self.conversation();
+        conversation.line.send(bytes);
+        conversation.since = since;
     }
 
     /// Sends bytes that are not meant to be PDUs.

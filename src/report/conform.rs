@@ -1,15 +1,17 @@
 //! What a conformance run came to, for people and for programs.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
+use crate::conform::accept::Mismatch;
 use crate::conform::{CaseResult, Judged, Run, Said, Verdict};
 use crate::exit::Exit;
 use crate::proto::Sender;
-use crate::text::{counted, harmless};
-use crate::wire::dump;
+use crate::text::{counted, grouped, harmless};
+use crate::wire::dump::{self, Listing};
 use crate::wire::{DecodeError, Layer};
 
 /// A line about a case, and under it what is wrong, where something is.
@@ -23,8 +25,13 @@ pub fn case_lines(result: &CaseResult, verbose: bool) -> String {
     }
     if is_wrong || (verbose && result.verdict == Verdict::NonStrict) {
         let _ = writeln!(out, "      required  {} ({}; {})", case.requirement, case.level, case.sources);
-        for judged in result.judged.iter().filter(|judged| judged.mismatch.is_some()).take(SHOWN_MAX) {
-            out.push_str(&mismatch_lines(judged));
+        let wrong = || result.judged.iter().filter(|judged| judged.mismatch.is_some());
+        wrong().take(SHOWN_MAX).for_each(|judged| out.push_str(&mismatch_lines(judged)));
+        match wrong().count().saturating_sub(SHOWN_MAX) {
+            0 => {}
+            more => {
+                let _ = writeln!(out, "      … {} more", counted(more, "observation"));
+            }
         }
     }
     if verbose || is_wrong {
@@ -35,29 +42,58 @@ pub fn case_lines(result: &CaseResult, verbose: bool) -> String {
     out
 }
 
-/// The conversation of a case, every byte with its field, what is wrong marked.
+/// The conversation of a case around the first thing that is worst, every byte with its field, what is wrong marked.
 pub fn conversation(result: &CaseResult) -> String {
-    let marked = result.judged.iter().filter_map(|judged| {
-        let mismatch = judged.mismatch.as_ref()?;
-        let place = mismatch.place?;
-        let (expected, got) = (mismatch.expected.clone().into(), mismatch.got.clone().into());
-        Some((
-            judged.said?,
-            DecodeError { layer: place.layer, field: place.field, offset: place.offset, expected, got },
-        ))
-    });
-    let marked: Vec<_> = marked.filter(|(_, error)| error.layer == Layer::Rpc).collect();
-    let mut out = String::new();
-    let first = result.said.len().saturating_sub(SAID_MAX);
-    for (number, said) in result.said.iter().enumerate().skip(first) {
+    let window = window(result);
+    let left_off = |many: usize, side: &str| match many {
+        0 => String::new(),
+        many => format!("      … {} more {side}\n", grouped(many as u64)),
+    };
+    let mut out = left_off(window.start, "before");
+    for (number, said) in result.said.iter().enumerate().take(window.end).skip(window.start) {
         let mut listing = dump::pdu(&said.bytes, said.syntax);
-        marked.iter().filter(|(at, _)| *at == number).for_each(|(_, error)| listing.mark(error.clone()));
-        let _ = writeln!(out, "      {}, connection {}", said.sender, said.line + 1);
+        let mut is_unmarked = false;
+        let wrong = result.judged.iter().filter(|judged| judged.said == Some(number));
+        for mismatch in wrong.filter_map(|judged| judged.mismatch.as_ref()) {
+            match place_in(&listing, mismatch) {
+                Some(issue) => listing.mark(issue),
+                None => is_unmarked = true,
+            }
+        }
+        let mark = if is_unmarked { "  <- this" } else { "" };
+        let _ = writeln!(out, "      {}, connection {}{mark}", said.sender, said.line + 1);
         for line in listing.to_string().lines() {
             let _ = writeln!(out, "        {}", harmless(line));
         }
     }
-    out
+    out + &left_off(result.said.len() - window.end, "after")
+}
+
+/// Which of the things that were said are shown: some before what is worst, and some after it.
+fn window(result: &CaseResult) -> Range<usize> {
+    let many = result.said.len();
+    let Some(shows) = result.worst().and_then(|judged| judged.said) else {
+        return many.saturating_sub(SAID_MAX)..many;
+    };
+    let start = shows.saturating_sub(SAID_BEFORE_MAX).min(many.saturating_sub(SAID_MAX));
+    start..many.min(start + SAID_MAX)
+}
+
+/// Where in a PDU something wrong stands: where it was found, or in the field that bears the code.
+fn place_in(listing: &Listing, mismatch: &Mismatch) -> Option<DecodeError> {
+    let (layer, field, offset) = match mismatch.place {
+        Some(place) if place.layer == Layer::Rpc => (place.layer, place.field, place.offset),
+        Some(_) => return None,
+        None if mismatch.field == "code" => {
+            let code = listing.fields.iter().find(|field| CODES.contains(&field.name.as_str()))?;
+            (code.layer, mismatch.field, code.offset)
+        }
+        None => return None,
+    };
+    // What lies beyond its end cannot be marked in it.
+    let is_there = listing.fields.iter().any(|field| (field.offset..field.offset + field.len).contains(&offset));
+    let (expected, got) = (mismatch.expected.clone().into(), mismatch.got.clone().into());
+    is_there.then_some(DecodeError { layer, field, offset, expected, got })
 }
 
 fn mismatch_lines(judged: &Judged) -> String {
@@ -71,10 +107,15 @@ fn mismatch_lines(judged: &Judged) -> String {
     )
 }
 
-/// What the checks of every PDU came to: those that failed.
-pub fn check_lines(run: &Run) -> String {
+/// What the checks of every PDU came to: those that did not hold, or of them those alone that fail the run.
+pub fn check_lines(run: &Run, only_wrong: bool) -> String {
     let mut out = String::new();
-    for result in run.checks.iter().filter(|result| result.verdict != Verdict::Pass) {
+    let is_shown = |verdict| match verdict {
+        Verdict::Pass => false,
+        Verdict::Fail | Verdict::UnexpectedPass => true,
+        _ => !only_wrong,
+    };
+    for result in run.checks.iter().filter(|result| is_shown(result.verdict)) {
         let (style, word) = shown(result.verdict);
         let of_all = format!("{} of {} cases", result.failed, result.failed + result.passed);
         let entry = result.check.check();
@@ -103,7 +144,7 @@ pub fn conform_footer(run: &Run, exit: Exit) -> String {
     let mut counts = std::collections::BTreeMap::<Verdict, usize>::new();
     run.results.iter().for_each(|result| *counts.entry(result.verdict).or_default() += 1);
     let cases: Vec<_> = counts.iter().map(|(verdict, many)| format!("{many} {verdict}")).collect();
-    let wrong = run.checks.iter().filter(|result| result.verdict == Verdict::Fail);
+    let wrong = run.checks.iter().filter(|result| matches!(result.verdict, Verdict::Fail | Verdict::UnexpectedPass));
     let (style, word) = match exit {
         Exit::Held => (GREEN, "PASS"),
         Exit::Interrupted => (RED, "INTERRUPTED"),
@@ -112,21 +153,47 @@ pub fn conform_footer(run: &Run, exit: Exit) -> String {
     };
     let capable: Vec<_> = run.capabilities.iter().map(|capability| capability.name()).collect();
     format!(
-        "\n{}: {}; {}, {} broken; capable of {}\n{style}{word}{style:#}  {DIM}exit {}: {}{DIM:#}\n",
+        "\n{}: {}; {}, {} broken; capable of {}\n{}{style}{word}{style:#}  {DIM}exit {}: {}{DIM:#}\n",
         counted(run.results.len(), "case"),
         cases.join(", "),
         counted(run.checks.len(), "check"),
         wrong.count(),
         if capable.is_empty() { "nothing more than must be".to_owned() } else { capable.join(", ") },
+        reason_lines(run),
         exit.code(),
         exit.meaning(),
     )
 }
 
+/// Why cases were not run or could not be told, each reason once.
+fn reason_lines(run: &Run) -> String {
+    let mut reasons: Vec<(&str, &str, usize)> = Vec::new();
+    for result in &run.results {
+        let word = match result.verdict {
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::Skip => "not run",
+            _ => continue,
+        };
+        let why = result.why.as_deref().unwrap_or("nobody knows why");
+        match reasons.iter_mut().find(|(of, reason, _)| (*of, *reason) == (word, why)) {
+            Some((_, _, many)) => *many += 1,
+            None => reasons.push((word, why, 1)),
+        }
+    }
+    let more = reasons.iter().skip(REASONS_MAX).map(|(_, _, many)| many).sum::<usize>();
+    let shown = reasons.iter().take(REASONS_MAX);
+    let mut out: String =
+        shown.map(|(word, why, many)| format!("  {} {word}: {}\n", grouped(*many as u64), harmless(why))).collect();
+    if more > 0 {
+        let _ = writeln!(out, "  {} more, for other reasons", grouped(more as u64));
+    }
+    out
+}
+
 /// The cases and checks as the run record has them.
 pub fn case_records(run: &Run) -> Vec<Value> {
     let of_cases = run.results.iter().map(|result| {
-        let case = result.case;
+        let (case, window) = (result.case, window(result));
         let worst = result.worst().and_then(|judged| judged.mismatch.as_ref());
         json!({
             "id": case.id, "revision": case.revision, "title": case.title, "level": case.level,
@@ -135,7 +202,9 @@ pub fn case_records(run: &Run) -> Vec<Value> {
             "field": worst.map(|mismatch| mismatch.field),
             "expected": worst.map(|mismatch| &mismatch.expected), "observed": worst.map(|mismatch| &mismatch.got),
             "why": result.why, "notes": result.notes,
-            "exchange": exchange(&result.said),
+            "exchange": exchange(&result.said[window.clone()]),
+            // As many more were said before and after what is kept.
+            "exchange_left_off": { "before": window.start, "after": result.said.len() - window.end },
         })
     });
     let of_checks = run.checks.iter().map(|result| {
@@ -154,13 +223,12 @@ pub fn case_records(run: &Run) -> Vec<Value> {
 }
 
 fn exchange(said: &[Said]) -> Vec<Value> {
-    let first = said.len().saturating_sub(SAID_MAX);
     let one = |said: &Said| {
         let hex: String = said.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let dir = if said.sender == Sender::Client { "client" } else { "host" };
         json!({ "dir": dir, "connection": said.line + 1, "hex": hex })
     };
-    said[first..].iter().map(one).collect()
+    said.iter().map(one).collect()
 }
 
 fn shown(verdict: Verdict) -> (Style, &'static str) {
@@ -175,8 +243,13 @@ fn shown(verdict: Verdict) -> (Style, &'static str) {
 
 /// As many things that are wrong with one case are shown.
 const SHOWN_MAX: usize = 3;
-/// As many of the last PDUs of a case are shown.
+/// As many PDUs of a case are shown, and so many of them from before what is worst.
 const SAID_MAX: usize = 12;
+const SAID_BEFORE_MAX: usize = 7;
+/// As many reasons are told why cases could not be told or were not run.
+const REASONS_MAX: usize = 10;
+/// What listings call the fields in which a response says its code.
+const CODES: [&str; 1] = ["return code"];
 const DIM: Style = Style::new().dimmed();
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default();

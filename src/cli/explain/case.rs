@@ -35,15 +35,19 @@ fn is_of(by: &str, id: &str) -> bool {
 }
 
 fn level(case: &Case) -> String {
+    let of_kms = !case.any_interface;
     let level = match case.level {
         Level::Must => "must: breaking it fails a run",
         Level::Should => "should: breaking it is reported, and fails a run under --profile strict",
+        Level::Win if of_kms => "win: what independent sources agree genuine hosts do; breaking it fails a run",
         Level::Win => "win: what a Windows-modelled RPC stack does; reported, and fails a run under --profile strict",
         Level::Rec => "rec: robustness, which no text demands; reported, and fails a run under --profile strict",
         Level::Info => "info: worth knowing, never wrong",
     };
     match case.confidence {
         Confidence::High => level.to_owned(),
+        // Of those the level says it already.
+        Confidence::Medium if of_kms && case.level == Level::Win => format!("{level}; no text says so"),
         Confidence::Medium => format!("{level}; no text says so, independent sources agree"),
         Confidence::Low => format!("{level}; a guess, so what is seen is recorded and fails no run"),
     }

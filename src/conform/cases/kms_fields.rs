@@ -1,6 +1,6 @@
 //! What a KMS host makes of the fields it has no use for but to write them down (protocol description, section 6).
 
-use super::kms::{MALFORMED_OR_SERVED, SERVED, goes_on, put_changed};
+use super::kms_tools::{MALFORMED_OR_SERVED, SERVED, goes_on, put_changed};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
 use crate::wire::kms::{LicenseStatus, WorkstationName};

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::kms::{SERVED, ask_for, goes_on, put_ask, put_changed};
+use super::kms_tools::{SERVED, ask_for, goes_on, put_ask, put_changed};
 use crate::catalog::{self, Application, Channel};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::{Capability, Case, Confidence, Level, Talk};
@@ -142,7 +142,7 @@ pub(super) static CASES: &[Case] = &[
         "protocol description, section 5; independent implementations agree",
         |t| {
             for minutes in [241, -241, -10 * 24 * 60] {
-                let ask = off_by(t, ProtocolVersion::V6, SignedDuration::from_mins(minutes));
+                let ask = off_by(t, t.version(), SignedDuration::from_mins(minutes));
                 put_ask(t, &format!("{minutes} minutes"), &ask, WRONG_CLOCK)?;
             }
             goes_on(t);
@@ -159,7 +159,7 @@ pub(super) static CASES: &[Case] = &[
         "A client whose clock is ten hours off is refused with 0xC004F06C.",
         "Microsoft error code SL_E_VL_INVALID_TIMESTAMP; protocol description, section 5",
         |t| {
-            let ask = off_by(t, ProtocolVersion::V6, SignedDuration::from_hours(10));
+            let ask = off_by(t, t.version(), SignedDuration::from_hours(10));
             put_ask(t, "ten hours ahead", &ask, WRONG_CLOCK_OR_SERVED)?;
             goes_on(t);
             Ok(())

@@ -1,6 +1,6 @@
 //! What a KMS host makes of ordinary requests, and of versions that do not exist.
 
-use super::kms::{MALFORMED, SERVED, cmid, goes_on, put_ask};
+use super::kms_tools::{MALFORMED, SERVED, cmid, goes_on, put_ask};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::kms::ProtocolVersion;
 

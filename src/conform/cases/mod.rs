@@ -1,16 +1,15 @@
 //! The cases, one file a group of clauses. A new case goes to the list of its file; a new file, to
 //! the list below.
 
-mod kms;
 mod kms_counting;
 mod kms_envelope;
 mod kms_fields;
 mod kms_limits;
 mod kms_policy;
 mod kms_request;
+mod kms_tools;
 mod load;
 mod ndr;
-mod rpc_address;
 mod rpc_alter;
 mod rpc_association;
 mod rpc_auth;
@@ -30,11 +29,6 @@ use super::case::Level;
 /// Every case, in the order in which they are run.
 pub fn all() -> impl Iterator<Item = &'static Case> {
     std::iter::once(&CONTROL).chain(FILES.iter().copied().flatten())
-}
-
-/// The case of this id.
-pub fn of_id(id: &str) -> Option<&'static Case> {
-    all().find(|case| case.id == id)
 }
 
 /// What everything else rests on.
@@ -58,7 +52,6 @@ static FILES: &[&[Case]] = &[
     rpc_bind::CASES,
     rpc_bind_features::CASES,
     rpc_association::CASES,
-    rpc_address::CASES,
     rpc_alter::CASES,
     rpc_request::CASES,
     rpc_calls::CASES,

@@ -1,10 +1,10 @@
 //! The stub of a call: what stands around the request and the answer (protocol description, sections 1.4 and 1.5;
 //! MS-RPCE 3.1.3.5.2).
 
-use crate::conform::accept::{Accept, Seen, Then, Want, fault, loose, ok};
+use crate::conform::accept::{Accept, Answered, Seen, Then, Want, fault, loose, ok};
+use crate::conform::host::Patience;
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
-use crate::wire::kms::ProtocolVersion;
 use crate::wire::ndr::RequestStub;
 use crate::wire::rpc::{Flags, TransferSyntax};
 
@@ -85,10 +85,13 @@ pub(super) static CASES: &[Case] = &[
         "Bytes after the arguments of a call are ignored.",
         "seen live on Samba 4.17",
         |t| {
-            let mut stub = ordinary(t)?;
+            t.bind()?;
+            let (mut stub, ask) = t.stub(TransferSyntax::Ndr32);
             stub.extend_from_slice(b"kmsproof");
-            send(t, &stub);
-            t.expect("eight bytes more", &[ok(Want::Answered, Then::Open), loose(Want::AnyFault, Then::Open)]);
+            let call_id = t.next_call_id();
+            let frame = t.frame_of(call_id, Flags::WHOLE, 0, &stub);
+            t.send_frame(&frame, ask);
+            t.expect("eight bytes more", &[ok(Want::Served, Then::Open), loose(Want::AnyFault, Then::Open)]);
             t.still_serves("an ordinary request then");
             Ok(())
         },
@@ -138,8 +141,7 @@ pub(super) static CASES: &[Case] = &[
         "protocol description, section 1.5; independent implementations agree",
         |t| refusal(t, TransferSyntax::Ndr32, 12),
     )
-    .of_kms()
-    .needs(&[Capability::Products]),
+    .of_kms(),
     Case::new(
         "ndr/refusal/ndr64",
         Level::Must,
@@ -149,7 +151,7 @@ pub(super) static CASES: &[Case] = &[
         |t| refusal(t, TransferSyntax::Ndr64, 20),
     )
     .of_kms()
-    .needs(&[Capability::Ndr64, Capability::Products]),
+    .needs(&[Capability::Ndr64]),
     Case::new(
         "ndr/request/noisy-alignment",
         Level::Win,
@@ -158,7 +160,7 @@ pub(super) static CASES: &[Case] = &[
         "independent implementations agree",
         |t| {
             t.bind_in(TransferSyntax::Ndr64)?;
-            let ask = t.ask(ProtocolVersion::V6, |_| {});
+            let ask = t.ask(t.version(), |_| {});
             let mut stub = Vec::new();
             RequestStub { payload: ask.payload() }.write(TransferSyntax::Ndr64, &mut stub);
             stub[4..8].copy_from_slice(&[0xa5; 4]);
@@ -214,24 +216,34 @@ fn layout(t: &mut Talk<'_>, syntax: TransferSyntax) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Looks at each part of a refusal.
+/// Looks at each part of a refusal: of a product nobody has, or, of a host that serves everything, of a version that
+/// does not exist.
 fn refusal(t: &mut Talk<'_>, syntax: TransferSyntax, len: usize) -> Result<(), Stop> {
     t.bind_in(syntax)?;
-    let ask = t.ask(ProtocolVersion::V6, |request| request.kms_counted_id = Guid::from_u128(7));
-    let mut stub = Vec::new();
-    RequestStub { payload: ask.payload() }.write(syntax, &mut stub);
-    let call_id = t.next_call_id();
-    let frame = t.frame_of(call_id, Flags::WHOLE, 0, &stub);
-    t.send_frame(&frame, Some(ask));
-    let seen = t.expect("a product nobody has", &[ok(Want::Answered, Then::Either)]);
-    if let Some(stub) = whole_stub(&seen) {
-        t.field("length", len, stub.len());
-        let before = stub.len().saturating_sub(4);
-        t.holds("size", stub[..before].iter().all(|byte| *byte == 0), || {
-            ("zeros before the code: no bytes, a null pointer".to_owned(), format!("{:02x?}", &stub[..before]))
-        });
-        t.holds("code", word(stub, before) != 0, || ("a code that is not 0".to_owned(), "0".to_owned()));
+    let ask = t.ask(t.version(), |request| request.kms_counted_id = Guid::from_u128(7));
+    t.send_ask(&ask);
+    let mut seen = t.see(Patience::Answer, None);
+    if seen.answer == Some(Answered::Granted) {
+        let mut payload = ask.payload().to_vec();
+        payload[2] = 7;
+        t.send_payload(&payload, None);
+        seen = t.see(Patience::Answer, None);
     }
+    if !matches!(seen.answer, Some(Answered::Refused(_) | Answered::Garbled(_))) {
+        return Err(Stop::NotApplicable(format!("the host refuses nothing with a code: {seen}")));
+    }
+    let Some(stub) = whole_stub(&seen) else {
+        return Err(Stop::NotApplicable("the refusal comes in fragments".to_owned()));
+    };
+    t.field("length", len, stub.len());
+    let before = stub.len().saturating_sub(4);
+    // What stands between the size and an eight-byte pointer only aligns it.
+    let is_size = |at: usize| syntax == TransferSyntax::Ndr32 || !(4..8).contains(&at);
+    let is_nothing = stub[..before].iter().enumerate().all(|(at, byte)| *byte == 0 || !is_size(at));
+    t.holds("size", is_nothing, || {
+        ("zeros before the code: no bytes, a null pointer".to_owned(), format!("{:02x?}", &stub[..before]))
+    });
+    t.holds("code", word(stub, before) != 0, || ("a code that is not 0".to_owned(), "0".to_owned()));
     Ok(())
 }
 

@@ -2,12 +2,12 @@
 //! MS-RPCE 3.3.1.5.6).
 
 use super::rpc_tools::{
-    ACCEPTED, UNKNOWN_CONTEXT, bind_frame_of, expect_bind, expect_first, flagged, names, plain, results, strange,
-    unspoken,
+    ACCEPTED, REFUSED_OR_CLOSED, UNKNOWN_CONTEXT, bind_frame, bind_frame_of, expect_bind, expect_first, flagged, names,
+    plain, results, strange, unspoken,
 };
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::{Case, Confidence, Level, NO_SYNTAX, Stop, Talk};
-use crate::wire::rpc::{ContextElement, Flags, Ptype, SyntaxId, TransferSyntax};
+use crate::wire::rpc::{Body, ContextElement, Flags, Pdu, Ptype, SyntaxId, TransferSyntax};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -238,6 +238,43 @@ pub(super) static CASES: &[Case] = &[
                 let words = |bytes: &[u8]| format!("{:?}", String::from_utf8_lossy(bytes));
                 let due = format!("{port}\0").into_bytes();
                 t.holds("secondary_address", address == due, || (words(&due), words(&address)));
+            }
+            Ok(())
+        },
+    ),
+    Case::new(
+        "rpc/bind/address-of-each-connection",
+        Level::Win,
+        "the secondary address of connections side by side",
+        "The secondary address is the port that was connected to, on every connection, however many are open.",
+        "Samba raw protocol tests",
+        |t| {
+            if t.port() == 0 {
+                return Err(Stop::NotApplicable("the port is not known".to_owned()));
+            }
+            for _ in 0..3 {
+                let ack = t.bind()?;
+                let address = String::from_utf8_lossy(&ack.secondary_address).into_owned();
+                t.field("secondary_address", format!("{}\0", t.port()), address);
+            }
+            Ok(())
+        },
+    ),
+    Case::new(
+        "rpc/bind/refusal-versions",
+        Level::Win,
+        "what a refusal says of versions",
+        "A bind_nak lists the version that the host speaks: one of them, 5.0.",
+        "MS-RPCE 2.2.2.9; Samba raw protocol tests; seen live on Samba 4.17",
+        |t| {
+            t.connect()?;
+            let mut frame = bind_frame(t);
+            // Version 4, which no host speaks any more.
+            frame[0] = 4;
+            let seen = expect_first(t, "version 4", &frame, REFUSED_OR_CLOSED);
+            let pdu = seen.reply.as_deref().and_then(|frame| Pdu::decode(frame).ok());
+            if let Some(Body::BindNak(nak)) = pdu.map(|pdu| pdu.body) {
+                t.field("versions", vec![(5, 0)], nak.versions);
             }
             Ok(())
         },

@@ -84,14 +84,21 @@ pub(super) static CASES: &[Case] = &[
         "rpc/fragment/first-twice",
         Level::Win,
         "a call that begins twice",
-        "A second first fragment of the same call is answered with a protocol error, and the connection closed.",
+        "A second first fragment of the same call is answered with a protocol error in its context, and the connection \
+         closed.",
         "Samba raw protocol tests (first_only); seen live on Samba 4.17",
         |t| {
-            t.bind()?;
+            t.bind_with(Flags::WHOLE, 7)?;
             let call = Call::of(t);
-            call.send(t, Flags::FIRST, &call.stub);
-            call.send(t, Flags::FIRST, &call.stub);
-            t.expect("the second first fragment", ENDED);
+            for _ in 0..2 {
+                let frame = t.frame_of(call.id, Flags::FIRST, 7, &call.stub);
+                t.send_frame(&frame, call.ask.clone());
+            }
+            let error = fault(&[PROTOCOL_ERROR]).context(7);
+            t.expect(
+                "the second first fragment",
+                &[ok(error.want(), Then::Closed), loose(Want::Silence, Then::Closed)],
+            );
             Ok(())
         },
     ),
@@ -230,7 +237,7 @@ pub(super) static CASES: &[Case] = &[
             t.send_opaque(&first);
             let more = t.frame_of(id, Flags::default(), 0, &piece);
             for _ in 0..REQUEST_MAX as usize / PIECE + 1 {
-                t.transmit(&more);
+                t.send_raw(&more);
             }
             t.expect("as much as that", TOO_MUCH);
             Ok(())

@@ -20,6 +20,7 @@ impl Talk<'_> {
         // What is no PDU at all is an answer too, of a kind.
         if reply.is_none() && !self.conversation().frames.pending().is_empty() {
             let bytes = self.conversation().frames.pending().to_vec();
+            self.conversation().frames = FrameBuffer::default();
             self.say_heard(&bytes, None);
             reply = Some(bytes);
         }
@@ -44,12 +45,6 @@ impl Talk<'_> {
         }
     }
 
-    /// PDUs that came without anybody waiting for them.
-    pub fn has_more(&mut self) -> bool {
-        self.closing(Patience::Silence);
-        !self.conversation().frames.pending().is_empty()
-    }
-
     pub(super) fn next_frame(&mut self, patience: Patience) -> Option<Vec<u8>> {
         loop {
             let conversation = self.conversation();
@@ -69,8 +64,9 @@ impl Talk<'_> {
 
     /// Takes what comes next; whether there is reason to look again. A host that never comes to an end is left.
     fn hear(&mut self, patience: Patience) -> bool {
-        let since = self.host.moment() - self.since;
+        let now = self.host.moment();
         let conversation = &mut self.conversations[self.current];
+        let since = now - conversation.since;
         match conversation.line.hear(patience) {
             Heard::Bytes(bytes) => {
                 conversation.heard += bytes.len();
@@ -149,6 +145,7 @@ impl Talk<'_> {
                         let reply =
                             Reply { call_id, syntax: *syntax, body, times, checks: std::mem::take(&mut checks) };
                         let (came, told) = self.shared.answered(reply, ask.as_deref(), &mut checks, wall);
+                        let came = if self.shared.any_response { Answered::Granted } else { came };
                         (answer, self.told) = (Some(came), told);
                     }
                     Err(kind @ (FailureKind::Fragments(_) | FailureKind::Malformed(_))) => {
@@ -175,6 +172,15 @@ impl Talk<'_> {
                 let Ok(Some(frame)) = self.conversation().frames.next_frame() else { break };
                 let frame = frame.to_vec();
                 self.take_in(&frame);
+            }
+            let rest = self.conversation().frames.pending().to_vec();
+            // What begins like a PDU may be one that was still on its way.
+            let is_whole = self.conversation().end == Some(Closing::Fin);
+            if rest.first().is_some_and(|first| is_whole || *first != RPC_VERSION) {
+                self.checks.judge(CheckId::WellFormed, false, || {
+                    ("PDUs as long as they say".to_owned(), format!("{} bytes that are no whole PDU", rest.len()))
+                });
+                self.say_heard(&rest, None);
             }
         }
     }
@@ -227,6 +233,8 @@ impl Shared {
     }
 }
 
+/// The first byte of every PDU.
+const RPC_VERSION: u8 = 5;
 /// More bytes than this on one connection are nothing a case asked for.
 const HEARD_MAX: usize = 8 << 20;
 /// Longer than this after what was said last no host has anything to say.

@@ -1,16 +1,16 @@
 //! What was heard in a talk, held against what a case accepts.
 
 use super::*;
+use crate::conform::accept::{allows_silence, is_answer_due, ok, words};
 
 /// What is heard, held against what is accepted.
 impl Talk<'_> {
     /// Waits for the host's answer to what was said last, and holds it against a set.
     pub fn expect(&mut self, label: &str, accepts: &[Accept]) -> Seen {
-        let best = accepts.iter().find(|accept| accept.grade == Grade::Ok);
-        let patience = match best {
-            Some(Accept { reply: Want::Silence, then: Then::Open, .. }) => Patience::Silence,
-            Some(Accept { reply: Want::Silence, .. }) => Patience::Close,
-            _ => Patience::Answer,
+        let patience = match () {
+            () if is_answer_due(accepts) => Patience::Answer,
+            () if allows_silence(accepts) => Patience::Silence,
+            () => Patience::Close,
         };
         let mut seen = self.see(patience, Some(Patience::Silence));
         // Who is to close may take its time; who is as it should be already is not waited for.
@@ -32,12 +32,13 @@ impl Talk<'_> {
     /// Holds something seen against a set.
     pub fn judge(&mut self, label: &str, seen: &Seen, accepts: &[Accept]) {
         self.mind_fault(seen, accepts);
+        self.mind_silence(seen, accepts);
         let (grade, mismatch) = match judge(seen, accepts) {
             Ok(grade) => (grade, None),
             Err(mismatch) => (Grade::Fail, Some(mismatch)),
         };
         let mismatch = mismatch.or_else(|| {
-            let (expected, got) = (crate::conform::accept::words(accepts), seen.to_string());
+            let (expected, got) = (words(accepts), seen.to_string());
             (grade == Grade::NonStrict).then_some(Mismatch { field: "reply", expected, got, place: None })
         });
         self.push(label, grade, mismatch);
@@ -78,7 +79,7 @@ impl Talk<'_> {
         }
         self.request(0);
         let seen = self.see(Patience::Answer, None);
-        let accepts = [crate::conform::accept::ok(Want::Served, Then::Either)];
+        let accepts = [ok(Want::Served, Then::Either)];
         self.mind_fault(&seen, &accepts);
         if seen.reply.is_none() {
             self.checks.judge(CheckId::Answered, false, || ("a response".to_owned(), seen.to_string()));
@@ -102,16 +103,17 @@ impl Talk<'_> {
             self.request(0);
             self.see(Patience::Answer, None)
         });
-        let served = seen
-            .as_ref()
-            .is_ok_and(|seen| judge(seen, &[crate::conform::accept::ok(Want::Served, Then::Either)]).is_ok());
+        let served = seen.as_ref().is_ok_and(|seen| judge(seen, &[ok(Want::Served, Then::Either)]).is_ok());
         let mismatch = (!served).then(|| Mismatch {
             field: "liveness",
             expected: "an ordinary exchange on another connection".to_owned(),
-            got: seen.map_or_else(|stop| format!("{stop:?}"), |seen| seen.to_string()),
+            got: seen.map_or_else(|stop| stop.to_string(), |seen| seen.to_string()),
             place: None,
         });
         self.push(label, if served { Grade::Ok } else { Grade::Fail }, mismatch);
+        if let Some(judged) = self.judged.last_mut() {
+            judged.starves_others = !served;
+        }
     }
 
     /// An ordinary bind that is not accepted, or not even answered, breaks a rule of its own.
@@ -129,9 +131,17 @@ impl Talk<'_> {
         }
     }
 
+    /// Silence on an open connection where an answer is due is wrong, whatever the case is about: a host that cannot
+    /// answer closes (MS-RPCE 3.3.3.5.1).
+    fn mind_silence(&mut self, seen: &Seen, accepts: &[Accept]) {
+        if seen.reply.is_none() && seen.closing == Closing::Open && is_answer_due(accepts) && !allows_silence(accepts) {
+            self.checks.judge(CheckId::Answered, false, || (words(accepts), seen.to_string()));
+        }
+    }
+
     pub(super) fn push(&mut self, label: &str, grade: Grade, mismatch: Option<Mismatch>) {
         let said = (grade != Grade::Ok).then(|| self.said.len().checked_sub(1)).flatten();
-        self.judged.push(Judged { label: label.to_owned(), grade, mismatch, said });
+        self.judged.push(Judged { label: label.to_owned(), grade, mismatch, said, starves_others: false });
     }
 }
 

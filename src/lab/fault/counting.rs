@@ -63,6 +63,28 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "counts-visits",
+        does: "Counts a machine again when another asked between its two requests.",
+        hurts: "The admin: two machines that take turns are counted as fifty, and the count says nothing.",
+        caught_by: &["kms/policy/applications-apart#count"],
+        install: Install::Answers(|host, _| {
+            let (mut last, mut visits) = (None, 0);
+            host.entry_of(move |caller, entry| {
+                if last.replace(caller.cmid) != Some(caller.cmid) {
+                    visits += 1;
+                }
+                other(entry, visits)
+            });
+        }),
+    },
+    Fault {
+        name: "doubles-the-count",
+        does: "Tells twice the count.",
+        hurts: "The admin: thirteen machines are activated where twenty-five are needed.",
+        caught_by: &["kms/policy/new-client#count", "load/count-of-many#count"],
+        install: Install::Answers(|host, _| host.tell(|_, count| count.saturating_mul(2))),
+    },
+    Fault {
         name: "evicts-newest",
         does: "Gives up its newest entry, not its oldest, when its table is full.",
         hurts: "Machines that renew: they fall out at once while those long gone stay, and the count falls too early.",

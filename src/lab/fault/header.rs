@@ -10,6 +10,16 @@ use crate::wire::rpc::{self, BindNak, Body, FaultStatus, Flags, Pdu, PduView, Pt
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
+        name: "names-no-version",
+        does: "Refuses a bind without a word on which versions it speaks.",
+        hurts: "Clients that would go on in another version: they learn of none.",
+        caught_by: &["rpc/bind/refusal-versions#versions"],
+        install: Install::Pdus(|tamper, _| {
+            // How many there are, and the one there is.
+            tamper.on_way_out_of(Ptype::BIND_NAK, |out| out.put(18, &[0; 3]));
+        }),
+    },
+    Fault {
         name: "ignores-bind-version",
         does: "Accepts a bind of any major protocol version.",
         hurts: "Clients of another protocol: they take its answer for one of theirs.",

@@ -21,7 +21,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "knows-only-v4",
         does: "Refuses versions 5.0 and 6.0 with 0x8007000D, as a host of 2008.",
         hurts: "Windows 8, Office 2013 and everything later.",
-        caught_by: &["rpc/transport/control"],
+        caught_by: &["kms/request/v6#code"],
         install: Install::Answers(|host, _| refuse(host, |version| version != ProtocolVersion::V4)),
     },
     Fault {
@@ -42,7 +42,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "refuses-v6",
         does: "Refuses version 6.0 with 0x8007000D, as a host of before Windows 8.1.",
         hurts: "Windows 8.1, Windows Server 2012 R2, Office 2016 and everything later.",
-        caught_by: &["rpc/transport/control"],
+        caught_by: &["kms/request/v6#code"],
         install: Install::Answers(|host, _| refuse(host, |version| version == ProtocolVersion::V6)),
     },
     Fault {

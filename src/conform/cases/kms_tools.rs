@@ -5,7 +5,7 @@ use crate::conform::accept::{Accept, Seen, Then, Want, loose, ok};
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Stop, Talk};
 use crate::proto::Ask;
-use crate::wire::kms::{ActivationRequest, ActivationResponse, ProtocolVersion};
+use crate::wire::kms::{ActivationRequest, ActivationResponse};
 use crate::wire::{Guid, Hresult};
 
 /// A grant that every check of it believes.
@@ -69,7 +69,7 @@ pub(super) fn granted(t: &mut Talk<'_>, label: &str, ask: &Ask) -> Result<Option
 
 pub(super) fn client(t: &mut Talk<'_>, label: &str, number: u32) -> Result<Option<ActivationResponse>, Stop> {
     let id = cmid(t, number);
-    let ask = t.ask(ProtocolVersion::V6, |request| request.cmid = id);
+    let ask = t.ask(t.version(), |request| request.cmid = id);
     granted(t, label, &ask)
 }
 
@@ -80,7 +80,7 @@ pub(super) fn put_changed(
     accepts: &[Accept],
     change: impl FnOnce(&mut ActivationRequest),
 ) -> Result<Seen, Stop> {
-    let ask = t.ask(ProtocolVersion::V6, change);
+    let ask = t.ask(t.version(), change);
     put_ask(t, label, &ask, accepts)
 }
 
@@ -97,7 +97,7 @@ pub(super) fn cmid(t: &Talk<'_>, number: u32) -> Guid {
 /// What machine `number` asks in V6 for another product than usual.
 pub(super) fn ask_for(t: &mut Talk<'_>, number: u32, product: &'static Product) -> Ask {
     let now = t.now();
-    let request = t.machine_with(number, product).request(ProtocolVersion::V6, now, now);
+    let request = t.machine_with(number, product).request(t.version(), now, now);
     let iv = t.iv();
     Ask::new(request, iv)
 }

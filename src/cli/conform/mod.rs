@@ -1,10 +1,11 @@
 //! `kmsproof conform`: hold a host to the conformance cases.
 
+mod again;
+mod choose;
+mod events;
+
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -13,19 +14,19 @@ use jiff::tz::TimeZone;
 
 use super::Failure;
 use super::carry_out::Outputs;
-use super::common::{TargetArgs, interrupted, read_at_most, runtime, say};
-use super::run::open_reporters;
-use crate::conform::{self, Case, CaseResult, KnownFailures, Level, Options, Profile, Run, Service, Verdict, is_named};
-use crate::engine::{Clock, HostUnderTest, TcpHost, process};
-use crate::events::Event;
+use super::common::{TargetArgs, read_at_most, runtime, say};
+use super::run::{open_reporters, same_file, stop_on_interrupt};
+use crate::conform::{self, Case, CaseResult, KnownFailures, Level, Options, Profile, Run, Service, Verdict};
+use crate::engine::{Clock, HostUnderTest, Stop, TcpHost, process};
 use crate::exit::Exit;
-use crate::proto::Moment;
-use crate::proto::verify::CheckId;
-use crate::report::{self, OutSpec, RunHeader, RunRecord};
+use crate::report::{self, Format, OutFile, OutSpec, RunHeader, RunRecord};
 use crate::text::counted;
-use crate::wire::rpc::SyntaxId;
+use crate::wire::rpc::{MAX_FRAGMENT, SyntaxId};
 
 /// Hold a host to the conformance cases
+///
+/// The first Ctrl-C ends the run after the case that is under way and still writes every report, the second stops at
+/// once and writes none.
 #[derive(Debug, Args)]
 pub struct ConformArgs {
     /// Only these cases: ids, or globs on ids
@@ -75,7 +76,7 @@ pub struct ConformArgs {
     /// Show what passed as well, with what was seen
     #[arg(short, long, env = "KMSPROOF_VERBOSE", value_parser = BoolishValueParser::new())]
     verbose: bool,
-    /// Print nothing but failures to run
+    /// Print nothing but what fails
     #[arg(short, long, env = "KMSPROOF_QUIET", value_parser = BoolishValueParser::new())]
     quiet: bool,
 }
@@ -86,14 +87,11 @@ struct Stub(Vec<u8>);
 
 /// Carries the command out.
 pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let chosen = choose(args)?;
     if args.list {
-        for case in chosen {
-            writeln!(out, "{:<44} {:<5} {}", case.id, case.level, case.title)?;
-        }
-        out.flush()?;
-        return Ok(Exit::Held);
+        return choose::list(args, out);
     }
+    let chosen = choose::cases(args)?;
+    args.check_files()?;
     let options = args.options()?;
     let limits = args.target.limits();
     if args.disruptive && limits.n_policy_max.is_some() {
@@ -112,12 +110,10 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     let host = runtime.block_on(args.target.host(args.seed, clock, &would_send))?;
     runtime.block_on(host.check_reachable(args.target.timeout)).map_err(Failure::setup)?;
     let mut outputs = open_reporters(&args.out, clock)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopped = Arc::clone(&stop);
-    runtime.spawn(async move {
-        interrupted().await;
-        stopped.store(true, Ordering::Relaxed);
-    });
+    let stop = {
+        let _runtime = runtime.enter();
+        stop_on_interrupt()
+    };
     let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
     if !args.quiet {
         say(format_args!(
@@ -132,13 +128,10 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     let run = args.put(&host, &chosen, &options, clock, &mut outputs, &stop)?;
     let stale = args.stale(&options, &run);
     let exit = exit_of(&run, !stale.is_empty());
+    say(report::check_lines(&run, args.quiet));
+    stale.iter().for_each(|stale| say(format_args!("  stale  {stale}\n")));
     if !args.quiet {
-        say(report::check_lines(&run));
-        stale.iter().for_each(|stale| say(format_args!("  stale  {stale}\n")));
         say(report::conform_footer(&run, exit));
-    }
-    if let Some(path) = &args.write_known_failures {
-        write_known(path, &run, clock)?;
     }
     let header = RunHeader {
         kind: "conform",
@@ -149,26 +142,24 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         duration_s: clock.now().0.as_secs_f64(),
     };
     let record = RunRecord::new(&header, [], exit).with_cases(report::case_records(&run));
-    outputs.finish(&record)?;
-    Ok(exit)
+    // Each of them is written whether the others can be or not.
+    let reported = outputs.finish(&record);
+    if let Some(path) = &args.write_known_failures {
+        write_known(path, &args.known_afterwards(&options, &run))?;
+    }
+    reported.map(|()| exit)
 }
 
 impl ConformArgs {
     fn options(&self) -> Result<Options, Failure> {
         let known = match &self.known_failures {
             None => KnownFailures::default(),
-            Some(path) => {
-                let text = read_text(path)?;
-                KnownFailures::parse(&text, &path.display().to_string(), exists)
-                    .map_err(|error| Failure::new(Exit::Input, error))?
-            }
+            Some(path) => KnownFailures::parse(&read_text(path)?, &path.display().to_string(), choose::exists)
+                .map_err(Failure::input)?,
         };
-        let profile = match self.profile.as_str() {
-            _ if self.strict => Profile::strict(),
-            "strict" => Profile::strict(),
-            "windows" => Profile::windows(),
-            file => Profile::parse(&read_text(Path::new(file))?, exists)
-                .map_err(|error| Failure::new(Exit::Input, format!("{file}: {error}")))?,
+        let profile = match Profile::named(self.profile_name()) {
+            Some(profile) => profile,
+            None => own_profile(self.profile_name())?,
         };
         let service = match (self.interface, &self.stub) {
             (Some(interface), Some(Stub(stub))) => Service { interface, opnum: self.opnum, stub: Some(stub.clone()) },
@@ -185,122 +176,109 @@ impl ConformArgs {
         options: &Options,
         clock: Clock,
         outputs: &mut Outputs,
-        stop: &AtomicBool,
+        stop: &Stop,
     ) -> Result<Run, Failure> {
         let gap = host.pacer.gap();
         let mut tcp = TcpHost::new(host.addresses.clone(), clock, self.target.timeout, gap).with_pid(self.pid);
         let mut connections = 0;
         let run = conform::run(&mut tcp, chosen, options, &mut |result| {
-            if !self.quiet {
-                self.tell(result);
-            }
-            for event in events_of(result, host.addresses[0], &mut connections) {
+            self.tell(result, options);
+            for event in events::events_of(result, host.addresses[0], &mut connections) {
                 outputs.observe(&event);
             }
-            !stop.load(Ordering::Relaxed)
+            !stop.is_set()
         });
         Ok(run)
     }
 
-    fn tell(&self, result: &CaseResult) {
-        let is_quiet = matches!(
-            result.verdict,
-            Verdict::Pass | Verdict::Recorded | Verdict::NotApplicable | Verdict::Skip | Verdict::KnownFailure
-        );
-        // Of what could not even be tried the last line says how much there was.
-        let is_untried = result.verdict == Verdict::Inconclusive && result.said.is_empty();
-        if (is_quiet || is_untried) && !self.verbose {
+    fn tell(&self, result: &CaseResult, options: &Options) {
+        let is_wrong = matches!(result.verdict, Verdict::Fail | Verdict::UnexpectedPass);
+        // Of what could not even be tried the last lines say how much there was, and why.
+        let is_shown = is_wrong
+            || result.verdict == Verdict::NonStrict
+            || result.verdict == Verdict::Flapping
+            || (result.verdict == Verdict::Inconclusive && !result.said.is_empty());
+        if !is_wrong && (self.quiet || !(is_shown || self.verbose)) {
             return;
         }
-        say(report::case_lines(result, self.verbose));
-        if matches!(result.verdict, Verdict::Fail | Verdict::UnexpectedPass) {
-            say(report::conversation(result));
-            say(format_args!(
-                "      again: kmsproof conform {} --target {} --seed {}{} --verbose\n\n",
-                result.case.id,
-                self.target.target,
-                self.seed,
-                self.other_flags(),
-            ));
+        say(report::case_lines(result, self.verbose && !self.quiet));
+        if !is_wrong || self.quiet {
+            return;
         }
+        // What passes shows nothing, and what is on a list past its day has been looked at before.
+        if result.verdict == Verdict::Fail && !options.known.is_past(result.case.id, options.today) {
+            say(report::conversation(result));
+        }
+        say(format_args!("      again: {}\n\n", again::command(self, result.case.id)));
     }
 
-    /// What else a command that repeats a case has to say.
-    fn other_flags(&self) -> String {
-        let strict = if self.strict { "strict" } else { self.profile.as_str() };
-        let profile = if strict == "windows" { String::new() } else { format!(" --profile {strict}") };
-        let flags = [
-            (self.target.authorized, " --authorized"),
-            (self.target.disposable_host, " --disposable-host"),
-            (self.disruptive, " --disruptive"),
-        ];
-        flags.iter().filter(|(is_said, _)| *is_said).fold(profile, |all, (_, flag)| all + flag)
+    /// The name of the profile that was asked for, or its file.
+    fn profile_name(&self) -> &str {
+        if self.strict { "strict" } else { &self.profile }
     }
 
-    /// What a list of known failures names that was not run, when everything was to be.
+    /// That what is to be written can be, before a host is asked anything.
+    fn check_files(&self) -> Result<(), Failure> {
+        if let Some(spec) = self.out.iter().find(|spec| matches!(spec.format, Format::Csv | Format::Hgrm)) {
+            let name = spec.format.name();
+            return Err(Failure::usage(format!(
+                "conform measures nothing that {name} could show: it writes json, events and pcapng"
+            )));
+        }
+        let Some(path) = &self.write_known_failures else { return Ok(()) };
+        let shown = path.display();
+        if path == Path::new("-") {
+            return Err(Failure::usage("--write-known-failures writes a file, not standard output: name one"));
+        }
+        if self.out.iter().any(|spec| same_file(&spec.path, path)) {
+            return Err(Failure::usage(format!(
+                "a report and the known failures cannot both go to {shown}: give each its own file"
+            )));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if path.file_name().is_none() || path.is_dir() || !folder.is_dir() {
+            return Err(Failure::usage(format!(
+                "the known failures cannot go to {shown}: expected a file in a folder that is there"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether everything was put to the host that there is.
+    fn is_whole(&self, run: &Run) -> bool {
+        let is_cut_short = run.interrupted || run.results.iter().any(is_untried);
+        self.filters.is_empty() && self.level.is_empty() && !is_cut_short
+    }
+
+    /// What is known to fail after this run.
+    fn known_afterwards(&self, options: &Options, run: &Run) -> String {
+        let ids: Vec<_> = choose::ids().collect();
+        let expires = options.today.saturating_add(90.days());
+        conform::write_list(&options.known, run, self.is_whole(run), &ids, options.today, expires)
+    }
+
+    /// What a list of known failures names that was not put to the host, when everything was to be.
     fn stale(&self, options: &Options, run: &Run) -> Vec<String> {
-        if !self.filters.is_empty() || !self.level.is_empty() || run.interrupted {
+        if !self.is_whole(run) {
             return Vec::new();
         }
-        let cases = run.results.iter().map(|result| result.case.id);
+        let was_put = |result: &&CaseResult| !matches!(result.verdict, Verdict::Skip | Verdict::NotApplicable);
+        let cases = run.results.iter().filter(was_put).map(|result| result.case.id);
         let ran: Vec<_> = cases.chain(run.checks.iter().map(|result| result.check.check().id)).collect();
         options.known.stale(&ran).map(|stale| stale.to_string()).collect()
     }
 }
 
-fn choose(args: &ConformArgs) -> Result<Vec<&'static Case>, Failure> {
-    for filter in &args.filters {
-        if !conform::cases::all().any(|case| is_named(filter, case.id)) {
-            return Err(Failure::usage(format!("no case is named `{filter}`: kmsproof conform --list lists them all")));
-        }
-    }
-    let is_chosen = |case: &&Case| {
-        (args.filters.is_empty() || args.filters.iter().any(|filter| is_named(filter, case.id)))
-            && (args.level.is_empty() || args.level.contains(&case.level))
-    };
-    let chosen: Vec<_> = conform::cases::all().filter(is_chosen).collect();
-    if chosen.is_empty() {
-        return Err(Failure::new(Exit::NothingChecked, "no case is both of these names and of these levels"));
-    }
-    Ok(chosen)
-}
-
-/// What was said in a case, for reports that read events.
-fn events_of(result: &CaseResult, host: SocketAddr, connections: &mut u64) -> Vec<Event> {
-    let (Some(first), Some(last)) = (result.said.first(), result.said.last()) else { return Vec::new() };
-    let lines = 1 + result.said.iter().map(|said| said.line).max().unwrap_or(0);
-    let before = *connections;
-    *connections += lines as u64;
-    let id = |line: usize| before + line as u64;
-    let mut events = vec![Event::ScenarioStarted { name: result.case.id.to_owned() }];
-    events.extend((0..lines).map(|line| {
-        // Which port a connection came from is nobody's concern; no two of them have the same.
-        let port = FIRST_PORT + (id(line) % PORTS) as u16;
-        let local = SocketAddr::new(local_of(host.ip()), port);
-        Event::ConnectionOpened { id: id(line), local, peer: host, at: first.at }
-    }));
-    events.extend(result.said.iter().map(|said| Event::Pdu {
-        connection: id(said.line),
-        sender: said.sender,
-        at: said.at,
-        bytes: said.bytes.clone(),
-    }));
-    let closed = Moment(last.at.0);
-    events.extend((0..lines).map(|line| Event::ConnectionClosed { id: id(line), at: closed }));
-    events
-}
-
-fn local_of(host: IpAddr) -> IpAddr {
-    match host {
-        IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
-        IpAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-    }
+/// Whether it was not even begun, for the host did not live to see it.
+fn is_untried(result: &CaseResult) -> bool {
+    result.verdict == Verdict::Inconclusive && result.said.is_empty()
 }
 
 fn exit_of(run: &Run, is_stale: bool) -> Exit {
     let is_wrong = |verdict| matches!(verdict, Verdict::Fail | Verdict::UnexpectedPass);
     let cases = run.results.iter().any(|result| is_wrong(result.verdict));
     let checks = run.checks.iter().any(|result| is_wrong(result.verdict));
+    let inconclusive = run.results.iter().any(|result| result.verdict == Verdict::Inconclusive);
     let is_told = |verdict| {
         matches!(
             verdict,
@@ -310,24 +288,27 @@ fn exit_of(run: &Run, is_stale: bool) -> Exit {
     match () {
         () if run.interrupted => Exit::Interrupted,
         () if run.canary_lives => Exit::Bug,
-        () if cases || checks || is_stale => Exit::Check,
+        // What could not be told is no reason to be content.
+        () if cases || checks || is_stale || inconclusive => Exit::Check,
         () if !run.results.iter().any(|result| is_told(result.verdict)) => Exit::NothingChecked,
         () => Exit::Held,
     }
 }
 
-fn write_known(path: &Path, run: &Run, clock: Clock) -> Result<(), Failure> {
-    let checks: Vec<_> = run.checks.iter().map(|result| (result.check.check().id, result.verdict)).collect();
-    let today = clock.wall_start().to_zoned(TimeZone::UTC).date();
-    let text = conform::write_list(&run.results, &checks, today.saturating_add(90.days()));
-    std::fs::write(path, text)?;
+fn write_known(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut file = OutFile::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.finish()?;
     Ok(())
 }
 
-/// Whether a case or a check is named so, by an id or a glob.
-fn exists(pattern: &str) -> bool {
-    conform::cases::all().any(|case| is_named(pattern, case.id))
-        || CheckId::ALL.iter().any(|check| is_named(pattern, check.check().id))
+/// A profile of the user's own.
+fn own_profile(file: &str) -> Result<Profile, Failure> {
+    let path = Path::new(file);
+    if !path.exists() {
+        return Err(Failure::input(format!("`{file}` is no profile: expected {} or a file", Profile::names())));
+    }
+    Profile::parse(&read_text(path)?, file, choose::exists).map_err(Failure::input)
 }
 
 fn read_text(path: &Path) -> Result<String, Failure> {
@@ -362,14 +343,17 @@ fn parse_hex(text: &str) -> Result<Stub, String> {
         _ => None,
     };
     let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
-    bytes.map(Stub).ok_or_else(|| format!("`{text}` is no hex: expected pairs of hexadecimal digits"))
+    let bytes = bytes.ok_or_else(|| format!("`{text}` is no hex: expected pairs of hexadecimal digits"))?;
+    if bytes.len() > STUB_MAX {
+        return Err(format!("a stub of {} bytes does not go into one request: expected up to {STUB_MAX}", bytes.len()));
+    }
+    Ok(Stub(bytes))
 }
 
 /// The largest list or profile that is read, in bytes.
 const LIST_MAX: u64 = 1 << 20;
-/// Ports of made-up ends of connections in captures.
-const FIRST_PORT: u16 = 49_152;
-const PORTS: u64 = 16_000;
+/// The longest stub that goes into one request, beside the headers of PDU and request.
+const STUB_MAX: usize = MAX_FRAGMENT as usize - 24;
 
 #[cfg(test)]
 mod tests {
@@ -383,5 +367,6 @@ mod tests {
         assert!(parse_interface("afa8bd80@1.0").is_err() && parse_interface("1.0").is_err());
         assert_eq!(parse_hex("04000000 0a").unwrap().0, [4, 0, 0, 0, 10]);
         assert!(parse_hex("0400000").is_err() && parse_hex("xx").is_err());
+        assert!(parse_hex(&"00".repeat(5816)).is_ok() && parse_hex(&"00".repeat(5817)).is_err());
     }
 }

@@ -1,0 +1,103 @@
+//! The command that repeats a case.
+
+use super::ConformArgs;
+
+/// A command that puts this case to the same host in the same way, whatever the shell makes of spaces and quotes.
+pub fn command(args: &ConformArgs, case: &str) -> String {
+    let target = args.target.target.to_string();
+    let mut words: Vec<String> =
+        ["kmsproof", "conform", case, "--target", &target, "--seed"].map(str::to_owned).to_vec();
+    words.push(args.seed.to_string());
+    let mut say = |flag: &str, value: Option<String>| {
+        words.push(flag.to_owned());
+        words.extend(value);
+    };
+    match args.profile_name() {
+        "windows" => {}
+        profile => say("--profile", Some(profile.to_owned())),
+    }
+    if args.target.timeout != TIMEOUT {
+        let timeout = jiff::SignedDuration::try_from(args.target.timeout).unwrap_or(jiff::SignedDuration::MAX);
+        say("--timeout", Some(format!("{timeout:#}")));
+    }
+    if let (Some(interface), Some(stub)) = (args.interface, &args.stub) {
+        let (major, minor) = interface.major_minor();
+        say("--interface", Some(format!("{}@{major}.{minor}", interface.uuid)));
+        say("--opnum", Some(args.opnum.to_string()));
+        say("--stub", Some(stub.0.iter().map(|byte| format!("{byte:02x}")).collect()));
+    }
+    let flags = [
+        (args.target.authorized, "--authorized"),
+        (args.target.disposable_host, "--disposable-host"),
+        (args.disruptive, "--disruptive"),
+        (true, "--verbose"),
+    ];
+    flags.iter().filter(|(is_said, _)| *is_said).for_each(|(_, flag)| say(flag, None));
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:,=@%+".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// What `--timeout` is when nobody says otherwise.
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        conform: ConformArgs,
+    }
+
+    fn again(arguments: &[&str]) -> String {
+        let cli = Cli::try_parse_from([&["conform"], arguments].concat()).unwrap_or_else(|error| panic!("{error}"));
+        command(&cli.conform, "rpc/bind/one")
+    }
+
+    #[test]
+    fn what_is_usual_is_not_said() {
+        assert_eq!(again(&[]), "kmsproof conform rpc/bind/one --target lab --seed 1 --verbose");
+        assert_eq!(again(&["--timeout", "5s", "--profile", "windows", "kms/*"]), again(&[]));
+    }
+
+    #[test]
+    fn whatever_changes_what_is_sent_is_said_and_says_the_same_when_it_is_read() {
+        let asked = [
+            "--target=[::1]:1688",
+            "--seed=7",
+            "--profile=my profile's.toml",
+            "--timeout=1m 30s",
+            "--interface=afa8bd80-7d8a-11c9-bef4-08002b102989@3.2",
+            "--opnum=4",
+            "--stub=0400 0a",
+            "--authorized",
+            "--disposable-host",
+            "--disruptive",
+        ];
+        let said = again(&asked);
+        assert_eq!(
+            said,
+            "kmsproof conform rpc/bind/one --target '[::1]:1688' --seed 7 --profile 'my profile'\\''s.toml' \
+             --timeout '1m 30s' --interface afa8bd80-7d8a-11c9-bef4-08002b102989@3.2 --opnum 4 --stub 04000a \
+             --authorized --disposable-host --disruptive --verbose"
+        );
+        assert_eq!(
+            again(&["--strict"]),
+            "kmsproof conform rpc/bind/one --target lab --seed 1 --profile strict --verbose"
+        );
+        let read_back =
+            again(&["--interface=afa8bd80-7d8a-11c9-bef4-08002b102989@3.2", "--stub=04000a", "--timeout=750ms"]);
+        assert!(read_back.contains("--timeout 750ms"), "{read_back}");
+    }
+}

@@ -1,0 +1,171 @@
+//! `kmsproof conform` as whoever runs it sees it: exit codes, the list of known failures, what is refused.
+
+mod support;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use support::command::{self, Ran};
+
+#[test]
+fn a_case_that_fails_is_shown_with_its_evidence_and_how_to_repeat_it() {
+    let ran = conform(&[BIND, "--target", FAULTY, "--strict", "--out", "json=-"]);
+    assert_eq!(ran.code, 100, "{}", ran.stderr);
+    let said = &ran.stderr;
+    for words in [
+        "  fail            rpc/bind/unknown-interface ",
+        "      required  ",
+        "        expected  (2,1)",
+        "      host, connection 1  <- this\n",
+        "      again: kmsproof conform rpc/bind/unknown-interface --target lab:takes-any-interface --seed 1 --profile strict --verbose\n",
+        "FAIL  exit 100: ",
+    ] {
+        assert!(said.contains(words), "{words:?} is missing:\n{said}");
+    }
+    let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let case = record["cases"].as_array().unwrap().iter().find(|case| case["id"] == BIND).unwrap();
+    assert_eq!((&case["verdict"], &case["field"]), (&"fail".into(), &"results".into()));
+    assert_eq!(case["exchange_left_off"]["before"], 0);
+    let quiet = conform(&[BIND, "--target", FAULTY, "--strict", "--quiet"]);
+    assert!(quiet.stderr.starts_with("  fail            rpc/bind/unknown-interface "), "{}", quiet.stderr);
+    assert!(!quiet.stderr.contains("again:") && !quiet.stderr.contains("FAIL"), "{}", quiet.stderr);
+    assert_eq!(conform(&[BIND, "--quiet"]).stderr, "");
+}
+
+#[test]
+fn what_is_known_to_fail_fails_no_run_and_what_passes_all_the_same_does() {
+    let list = written("known", "known.toml", &known("fail", "results", "2999-01-01"));
+    let ran = conform(&[BIND, "--target", FAULTY, "--strict", "--known-failures", &list]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ran = conform(&[BIND, "--known-failures", &list]);
+    assert_eq!(ran.code, 100, "{}", ran.stderr);
+    assert!(ran.stderr.contains("known.toml:1: it passes now: delete the entry"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("connection 1"), "what passes is no evidence:\n{}", ran.stderr);
+    let past = written("past", "known.toml", &known("fail", "results", "2020-01-01"));
+    let ran = conform(&[BIND, "--target", FAULTY, "--strict", "--known-failures", &past]);
+    assert_eq!(ran.code, 100, "{}", ran.stderr);
+    assert!(ran.stderr.contains("is past its day: nobody may rest on it since 2020-01-01"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_list_that_is_written_is_one_the_next_run_passes_with_and_keeps_what_was_known() {
+    let list = written("kept", "known.toml", &known("fail", "results", "2999-01-01"));
+    let faults = "lab:takes-any-interface,ignores-interface-version";
+    let cases = ["rpc/bind/unknown-interface", "rpc/bind/interface-version", "--strict", "--target", faults];
+    let both = [&cases[..], &["--known-failures", &list]].concat();
+    assert_eq!(conform(&[&both[..], &["--write-known-failures", &list]].concat()).code, 100);
+    let text = std::fs::read_to_string(&list).unwrap();
+    assert!(text.contains("reason = \"a host of ours\""), "{text}");
+    assert!(text.contains("case = \"rpc/bind/interface-version\"\noutcome = \"fail\"\n"), "{text}");
+    let ran = conform(&both);
+    assert_eq!(ran.code, 0, "{}{text}", ran.stderr);
+    // Whoever looks at one case alone loses nothing of the others.
+    assert_eq!(conform(&[CONTROL, "--known-failures", &list, "--write-known-failures", &list]).code, 0);
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), text);
+}
+
+#[test]
+fn no_entry_covers_a_host_that_died_and_what_comes_after_is_counted_with_its_reason() {
+    let entry = known("fail", "liveness", "2999-01-01").replace(BIND, "rpc/bind/no-transfer-syntax");
+    let list = written("died", "known.toml", &entry);
+    let cases = ["rpc/bind/no-transfer-syntax", "rpc/alter/*"];
+    let target = ["--target", "lab:dies-of-empty-context", "--timeout", "500ms", "--known-failures", &list];
+    let ran = conform(&[&cases[..], &target].concat());
+    assert_eq!(ran.code, 100, "{}", ran.stderr);
+    assert!(ran.stderr.contains("  fail            rpc/bind/no-transfer-syntax"), "{}", ran.stderr);
+    let why = " inconclusive: the host serves nobody any more, since rpc/bind/no-transfer-syntax\n";
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+}
+
+#[test]
+fn an_entry_of_what_a_whole_run_leaves_out_is_stale() {
+    let skipped = kmsproof::conform::cases::all().find(|case| case.disruptive).expect("some spoil a host");
+    let list = written("stale", "known.toml", &known("fail", "results", "2999-01-01").replace(BIND, skipped.id));
+    let ran = conform(&["--known-failures", &list]);
+    assert_eq!(ran.code, 100, "{}", ran.stderr);
+    let stale = format!("known.toml:1: nothing that was run is named `{}`: the entry is stale", skipped.id);
+    assert!(ran.stderr.contains(&stale), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains(" not run: it may leave the host worse than it was (--disruptive)\n"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn checks_are_listed_after_the_cases_and_cannot_be_chosen_alone() {
+    let all = conform(&["--list"]);
+    assert_eq!(all.code, 0, "{}", all.stderr);
+    let (cases, checks) = all.stdout.split_once("\n\nchecks, done on every PDU:\n").expect("two blocks");
+    assert!(cases.lines().any(|line| line.starts_with("rpc/bind/unknown-interface ")), "{cases}");
+    assert!(checks.lines().any(|line| line.starts_with("kms/v6/hmac ") && line.contains(" must ")), "{checks}");
+    let some = conform(&["--list", "kms/v6/*", "--level", "must"]);
+    assert!(some.stdout.contains("kms/v6/hmac ") && !some.stdout.contains("rpc/"), "{}", some.stdout);
+    let chosen = conform(&["kms/v6/hmac"]);
+    assert_eq!(chosen.code, 2);
+    let why = "kms/v6/hmac is a check, done on every answer of every case; it cannot be chosen alone";
+    assert!(chosen.stderr.contains(why), "{}", chosen.stderr);
+    assert_eq!(conform(&["no/such/case"]).code, 2);
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_told_with_its_line() {
+    let wrong = |name: &str, flag: &str, text: &str| {
+        let ran = conform(&[CONTROL, flag, &written(name, "mine.toml", text)]);
+        assert_eq!(ran.code, 104, "{}", ran.stderr);
+        ran.stderr
+    };
+    let entry = "strict = true\n[[case]]\nid = \"rpc/bind/*\"\ncost = \"shout\"\n";
+    let said = wrong("profile-cost", "--profile", entry);
+    assert!(said.contains("mine.toml:4: unknown variant `shout`, expected one of"), "{said}");
+    let said = wrong("profile-case", "--profile", &entry.replace("rpc/bind/*", "no/such").replace("shout", "fail"));
+    assert!(said.contains("mine.toml:2: no case or check is named `no/such`"), "{said}");
+    let twice = known("fail", "results", "2999-01-01").repeat(2);
+    let said = wrong("twice", "--known-failures", &twice);
+    assert!(said.contains("mine.toml:8: ") && said.contains("in line 1"), "{said}");
+    let ran = conform(&[CONTROL, "--profile", "widnows"]);
+    assert_eq!(ran.code, 104, "{}", ran.stderr);
+    assert!(ran.stderr.contains("`widnows` is no profile: expected windows, strict or a file"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_before_a_host_is_asked() {
+    let refused = |arguments: &[&str], why: &str| {
+        let ran = conform(&[&[CONTROL], arguments].concat());
+        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(why), "{arguments:?}: {}", ran.stderr);
+    };
+    refused(&["--out", "csv=x.csv"], "it writes json, events and pcapng");
+    refused(&["--out", "hgrm=x.hgrm"], "it writes json, events and pcapng");
+    refused(&["--write-known-failures", "-"], "not standard output");
+    refused(&["--write-known-failures", "x.toml", "--out", "json=x.toml"], "cannot both go to x.toml");
+    refused(&["--write-known-failures", "no/such/folder/x.toml"], "expected a file in a folder that is there");
+    let (interface, long) = ("51c82175-844e-4750-b0d8-ec255555bc06@1.0", "00".repeat(5817));
+    refused(&["--interface", interface, "--stub", &long], "expected up to 5816");
+}
+
+fn conform(arguments: &[&str]) -> Ran {
+    command::run(command::command(env!("CARGO_BIN_EXE_kmsproof"), &[&["conform"], arguments].concat()))
+}
+
+/// A list of one entry.
+fn known(outcome: &str, field: &str, expires: &str) -> String {
+    format!(
+        "[[known]]\ncase = \"{BIND}\"\noutcome = \"{outcome}\"\nfield = \"{field}\"\nreason = \"a host of ours\"\n\
+         link = \"https://example.invalid/1\"\nexpires = {expires}\n"
+    )
+}
+
+/// A file of this text, in a folder of its own.
+fn written(folder: &str, name: &str, text: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("conform-{folder}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join(name);
+    std::fs::write(&file, text).unwrap();
+    file.display().to_string()
+}
+
+const CONTROL: &str = "rpc/transport/control";
+const BIND: &str = "rpc/bind/unknown-interface";
+/// A host that accepts any interface.
+const FAULTY: &str = "lab:takes-any-interface";
