@@ -9,6 +9,7 @@ use super::accept::Grade;
 use super::case::{Case, Confidence, Level};
 use super::known::{ListError, is_named};
 use super::run::Verdict;
+use super::talk::Judged;
 
 /// What outcomes cost with hosts of a kind.
 #[derive(Debug, Clone)]
@@ -111,12 +112,13 @@ impl Profile {
         self.cost(case.id, usual)
     }
 
-    /// What it comes to when a host keeps others waiting because of what one client did: no level excuses that.
-    pub fn verdict_on_liveness(&self, case: &Case) -> Verdict {
-        match (case.confidence, case.level) {
-            (Confidence::Low, _) | (_, Level::Info) => Verdict::Recorded,
-            _ => self.cost(case.id, Cost::Fail),
-        }
+    /// What all that a case looked at comes to; none, when it looked at nothing.
+    pub fn verdict_on(&self, case: &Case, judged: &[Judged]) -> Option<Verdict> {
+        let grade = judged.iter().map(|judged| judged.grade).max()?;
+        let usual = self.verdict(case, grade);
+        // That others are kept waiting because of what one client did no level excuses.
+        let starves_others = judged.iter().any(|judged| judged.starves_others);
+        Some(if starves_others && usual != Verdict::Recorded { self.cost(case.id, Cost::Fail) } else { usual })
     }
 
     /// What it comes to when a check of this level failed.

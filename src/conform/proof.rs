@@ -10,7 +10,7 @@ use jiff::civil::date;
 
 use super::case::{Case, Confidence, Level};
 use super::run::{Options, Run, Verdict, run};
-use super::{KnownFailures, MemoryHost, Profile, Service, cases};
+use super::{Judged, KnownFailures, MemoryHost, Profile, Service, cases};
 use crate::lab::{Fault, Faults};
 use crate::proto::verify::{CheckId, Level as CheckLevel};
 use crate::wire::FileTime;
@@ -165,8 +165,8 @@ pub fn coverage(proof: &Proof) -> String {
 }
 
 fn look_for(fault: &'static Fault) -> Found {
-    let failing = failing(&put(one(fault), 1, true));
-    let fails_by_default = !self::failing(&put(one(fault), 1, false)).is_empty();
+    let run = put(one(fault), 1, true);
+    let (failing, fails_by_default) = (failing(&run), fails_under(&Profile::windows(), &run));
     let is_found = |(id, field): (&str, Option<&str>)| {
         failing.get(id).is_some_and(|fields| field.is_none_or(|field| fields.contains(field)))
     };
@@ -207,6 +207,17 @@ fn put_these(chosen: &[&'static Case], faults: Faults, seed: u64, strict: bool) 
 
 fn one(fault: &'static Fault) -> Faults {
     Faults::new(vec![fault]).expect("it is named once")
+}
+
+/// Whether a run would fail under this profile as well: a case only observes, so that nothing has to be put again.
+fn fails_under(profile: &Profile, run: &Run) -> bool {
+    let is_failure = |verdict: Option<Verdict>| verdict == Some(Verdict::Fail);
+    let cases = run.results.iter().filter(|result| result.verdict == Verdict::Fail);
+    let checks = run.checks.iter().filter(|result| result.verdict == Verdict::Fail).map(|result| result.check.check());
+    // A case that failed without anything it looked at is the ordinary exchange itself, or a death.
+    let fails = |judged: &[Judged], case: &Case| judged.is_empty() || is_failure(profile.verdict_on(case, judged));
+    cases.into_iter().any(|result| result.host_died() || fails(&result.judged, result.case))
+        || checks.into_iter().any(|check| profile.check_verdict(check.id, check.level) == Verdict::Fail)
 }
 
 /// What fails: cases with the fields that are wrong, and checks.

@@ -55,7 +55,7 @@ pub enum Verdict {
     Inconclusive,
     /// It fails as the list of known failures says.
     KnownFailure,
-    /// It is on the list of known failures, and passes, or fails otherwise.
+    /// It is on the list of known failures, and passes, or fails less than the list says.
     UnexpectedPass,
     /// It is on the list of those that come out now so and now so.
     Flapping,
@@ -120,6 +120,25 @@ impl CaseResult {
     /// Whether the host serves nobody any more since.
     pub fn host_died(&self) -> bool {
         self.why.as_deref().is_some_and(|why| why.starts_with(DIED))
+    }
+
+    /// Since this case the host serves nobody any more.
+    fn blame_for_death(&mut self, why: String) {
+        self.verdict = Verdict::Fail;
+        self.why = Some(format!("{DIED}: {why}"));
+        let mismatch = Mismatch {
+            field: "liveness",
+            expected: "an ordinary exchange on a new connection".to_owned(),
+            got: why,
+            place: None,
+        };
+        self.judged.push(Judged {
+            label: "the host afterwards".to_owned(),
+            grade: Grade::Fail,
+            mismatch: Some(mismatch),
+            said: self.said.len().checked_sub(1),
+            starves_others: true,
+        });
     }
 
     /// The first thing that was looked at and is worst.
@@ -266,52 +285,28 @@ struct Checked {
 
 impl Runner<'_> {
     fn case(&mut self, case: &'static Case) -> CaseResult {
-        if !case.any_interface && self.options.service.interface != SyntaxId::KMS {
-            return CaseResult::without(
-                case,
-                Verdict::NotApplicable,
-                "it is about KMS, and another interface is asked",
-            );
+        if let Some((verdict, why)) = self.excuse(case) {
+            return CaseResult::without(case, verdict, why);
         }
-        if case.disruptive && !self.options.disruptive {
-            return CaseResult::without(case, Verdict::Skip, "it may leave the host worse than it was (--disruptive)");
-        }
-        if let Some(unknown) = case.needs.iter().find(|need| self.unknown.contains(need)) {
-            let why = format!("it could not be found out whether the host is capable of it: {}", unknown.name());
-            return CaseResult::without(case, Verdict::Inconclusive, why);
-        }
-        let lacking = case.needs.iter().find(|need| !self.run.capabilities.contains(need));
-        if let Some(lacking) = lacking {
-            let why = format!("the host is not capable of it: {}", lacking.name());
-            return CaseResult::without(case, Verdict::NotApplicable, why);
-        }
-        let is_right = self.condition == Condition::Serves;
-        if !is_right && !case.any_interface && case.level != Level::Must {
-            let why = "the host answers no ordinary request right: see rpc/transport/control";
-            return CaseResult::without(case, Verdict::Inconclusive, why);
-        }
-        self.shared.any_response = !is_right && case.any_interface;
+        self.shared.any_response = self.condition != Condition::Serves && case.any_interface;
         // What is left to chance in a case is the same, whatever was put before it.
         self.shared.randomness = Randomness::of(self.options.seed, case.id);
         let mut talk = Talk::new(self.host, &mut self.shared);
         let stopped = (case.program)(&mut talk).err();
         let outcome = talk.finish();
-        let grade = outcome.judged.iter().map(|judged| judged.grade).max();
-        let starves = outcome.judged.iter().any(|judged| judged.starves_others);
-        let (verdict, why) = match (grade, stopped) {
-            (Some(Grade::Fail), _) if starves => (self.options.profile.verdict_on_liveness(case), None),
-            // What was seen before it had to stop counts.
-            (Some(Grade::Fail), stopped) => {
-                (self.options.profile.verdict(case, Grade::Fail), stopped.map(|stop| stop.to_string()))
-            }
-            (_, Some(Stop::NotApplicable(why))) => (Verdict::NotApplicable, Some(why)),
-            (_, Some(Stop::Foundation(why))) => (Verdict::Inconclusive, Some(why)),
-            (Some(grade), None) => (self.options.profile.verdict(case, grade), None),
+        self.note_checks(case.id, &outcome.checks);
+        let (verdict, why) = match (self.options.profile.verdict_on(case, &outcome.judged), stopped) {
             (None, None) if case.level == Level::Info => (Verdict::Recorded, None),
             // A program that looks at nothing shows nothing.
             (None, None) => (Verdict::Inconclusive, Some("nothing was looked at".to_owned())),
+            (Some(verdict), None) => (verdict, None),
+            // What was seen before it had to stop counts.
+            (Some(verdict), Some(stop)) if outcome.judged.iter().any(|judged| judged.grade == Grade::Fail) => {
+                (verdict, Some(stop.to_string()))
+            }
+            (_, Some(Stop::NotApplicable(why))) => (Verdict::NotApplicable, Some(why)),
+            (_, Some(Stop::Foundation(why))) => (Verdict::Inconclusive, Some(why)),
         };
-        self.note_checks(case.id, &outcome.checks);
         let mut result = CaseResult {
             case,
             verdict,
@@ -322,25 +317,41 @@ impl Runner<'_> {
             notes: outcome.notes,
         };
         if let Some(why) = self.got_worse() {
-            result.verdict = Verdict::Fail;
-            result.why = Some(format!("{DIED}: {why}"));
-            let mismatch = Mismatch {
-                field: "liveness",
-                expected: "an ordinary exchange on a new connection".to_owned(),
-                got: why,
-                place: None,
-            };
-            let said = result.said.len().checked_sub(1);
-            let label = "the host afterwards".to_owned();
-            let (grade, mismatch, starves_others) = (Grade::Fail, Some(mismatch), true);
-            result.judged.push(Judged { label, grade, mismatch, said, starves_others });
+            result.blame_for_death(why);
         }
+        self.weigh(result)
+    }
+
+    /// Why a case is not put to this host, if there is a reason.
+    fn excuse(&self, case: &Case) -> Option<(Verdict, String)> {
+        let is_unknown = |need: &&Capability| self.unknown.contains(need);
+        let is_lacking = |need: &&Capability| !self.run.capabilities.contains(need);
+        if !case.any_interface && self.options.service.interface != SyntaxId::KMS {
+            return Some((Verdict::NotApplicable, "it is about KMS, and another interface is asked".to_owned()));
+        }
+        if case.disruptive && !self.options.disruptive {
+            return Some((Verdict::Skip, "it may leave the host worse than it was (--disruptive)".to_owned()));
+        }
+        if let Some(unknown) = case.needs.iter().find(is_unknown) {
+            let why = format!("it could not be found out whether the host is capable of it: {}", unknown.name());
+            return Some((Verdict::Inconclusive, why));
+        }
+        if let Some(lacking) = case.needs.iter().find(is_lacking) {
+            return Some((Verdict::NotApplicable, format!("the host is not capable of it: {}", lacking.name())));
+        }
+        let is_wrong = self.condition != Condition::Serves;
+        (is_wrong && !case.any_interface && case.level != Level::Must).then(|| {
+            let why = "the host answers no ordinary request right: see rpc/transport/control";
+            (Verdict::Inconclusive, why.to_owned())
+        })
+    }
+
+    /// What a result is worth, by the list of known failures.
+    fn weigh(&self, result: CaseResult) -> CaseResult {
         let field = result.worst().and_then(|judged| judged.mismatch.as_ref()).map(|mismatch| mismatch.field);
-        let (verdict, why) =
-            self.options.known.weigh(case.id, result.verdict, field, result.host_died(), self.options.today);
-        result.verdict = verdict;
-        result.why = result.why.or(why);
-        result
+        let known = &self.options.known;
+        let (verdict, why) = known.weigh(result.case.id, result.verdict, field, result.host_died(), self.options.today);
+        CaseResult { verdict, why: why.or(result.why), ..result }
     }
 
     /// The checks' verdicts, by what the profile and the list of known failures say.
@@ -473,11 +484,11 @@ impl Runner<'_> {
     }
 }
 
-/// How often it is tried to find out about a capability.
-const PROBES: usize = 3;
 /// How the words begin that say that a host serves nobody any more.
 const DIED: &str = "afterwards the host serves nobody";
 /// What a host gets to recover in.
 const RECOVERY: std::time::Duration = std::time::Duration::from_millis(500);
 /// As many failures of one check are shown.
 const EVIDENCE_MAX: usize = 3;
+/// How often it is tried to find out about a capability.
+const PROBES: usize = 3;
