@@ -219,7 +219,7 @@ pub(super) static CASES: &[Case] = &[
             }
             let before = t.took();
             for _ in 0..RECOVERY_TRIES {
-                if t.bind().is_ok() {
+                if t.is_served_by_now() {
                     break;
                 }
                 t.rest(RECOVERY_STEP);

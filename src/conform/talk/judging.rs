@@ -79,12 +79,11 @@ impl Talk<'_> {
         }
         self.request(0);
         let seen = self.see(Patience::Answer, None);
-        let accepts = [ok(Want::Served, Then::Either)];
-        self.mind_fault(&seen, &accepts);
+        self.mind_fault(&seen, SERVED);
         if seen.reply.is_none() {
             self.checks.judge(CheckId::Answered, false, || ("a response".to_owned(), seen.to_string()));
         }
-        if let Err(mismatch) = judge(&seen, &accepts) {
+        if let Err(mismatch) = judge(&seen, SERVED) {
             self.push(label, Grade::Fail, Some(Mismatch { field: "liveness", ..mismatch }));
         } else {
             self.push(label, Grade::Ok, None);
@@ -93,17 +92,8 @@ impl Talk<'_> {
 
     /// Whether an ordinary client on a connection of its own is served meanwhile. Goes on over that connection.
     pub fn serves_others(&mut self, label: &str) {
-        let seen = self.connect().map(|()| {
-            let offered = self.offer(vec![self.context(0, &[SyntaxId::NDR32])]);
-            self.send_bind(Flags::WHOLE, &offered);
-            let seen = self.see(Patience::Answer, None);
-            if self.syntax_of(0).is_none() {
-                return seen;
-            }
-            self.request(0);
-            self.see(Patience::Answer, None)
-        });
-        let served = seen.as_ref().is_ok_and(|seen| judge(seen, &[ok(Want::Served, Then::Either)]).is_ok());
+        let seen = self.exchange();
+        let served = seen.as_ref().is_ok_and(|seen| judge(seen, SERVED).is_ok());
         let mismatch = (!served).then(|| Mismatch {
             field: "liveness",
             expected: "an ordinary exchange on another connection".to_owned(),
@@ -114,6 +104,24 @@ impl Talk<'_> {
         if let Some(judged) = self.judged.last_mut() {
             judged.starves_others = !served;
         }
+    }
+
+    /// Whether an ordinary client is served just now, which nobody minds if it is not.
+    pub fn is_served_by_now(&mut self) -> bool {
+        self.exchange().is_ok_and(|seen| judge(&seen, SERVED).is_ok())
+    }
+
+    /// An ordinary exchange on a connection of its own, as far as it comes.
+    fn exchange(&mut self) -> Result<Seen, Stop> {
+        self.connect()?;
+        let offered = self.offer(vec![self.context(0, &[SyntaxId::NDR32])]);
+        self.send_bind(Flags::WHOLE, &offered);
+        let seen = self.see(Patience::Answer, None);
+        if self.syntax_of(0).is_none() {
+            return Ok(seen);
+        }
+        self.request(0);
+        Ok(self.see(Patience::Answer, None))
     }
 
     /// An ordinary bind that is not accepted, or not even answered, breaks a rule of its own.
@@ -161,3 +169,6 @@ fn place_of(field: &'static str) -> Option<Place> {
     };
     Some(Place { layer: Layer::Rpc, field, offset })
 }
+
+/// What every client is due.
+const SERVED: &[Accept] = &[ok(Want::Served, Then::Either)];
