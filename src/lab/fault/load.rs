@@ -128,7 +128,7 @@ pub(super) static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "mistrusts-whoever-comes-next",
-        does: "Faults the request that comes after one it could not read, whosever it is, while ten or more \
+        does: "Closes the connection of whoever asks after a request it could not read, while ten or more \
                connections are open.",
         hurts: "Whoever asks right after a client that asks wrong: it shows 0xC004F074.",
         caught_by: &["load/valid-among-malformed#reply"],
