@@ -26,6 +26,9 @@ pub fn command(args: &ConformArgs, case: &str) -> String {
         say("--opnum", Some(args.opnum.to_string()));
         say("--stub", Some(stub.0.iter().map(|byte| format!("{byte:02x}")).collect()));
     }
+    if let Some(pid) = args.pid {
+        say("--pid", Some(pid.to_string()));
+    }
     let flags = [
         (args.target.authorized, "--authorized"),
         (args.target.disposable_host, "--disposable-host"),
@@ -84,13 +87,14 @@ mod tests {
             "--authorized",
             "--disposable-host",
             "--disruptive",
+            "--pid=17",
         ];
         let said = again(&asked);
         assert_eq!(
             said,
             "kmsproof conform rpc/bind/one --target '[::1]:1688' --seed 7 --profile 'my profile'\\''s.toml' \
              --timeout '1m 30s' --interface afa8bd80-7d8a-11c9-bef4-08002b102989@3.2 --opnum 4 --stub 04000a \
-             --authorized --disposable-host --disruptive --verbose"
+             --pid 17 --authorized --disposable-host --disruptive --verbose"
         );
         assert_eq!(
             again(&["--strict"]),
