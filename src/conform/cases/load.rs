@@ -69,15 +69,15 @@ pub(super) static CASES: &[Case] = &[
                     // What becomes of it is other cases' to judge.
                     t.see(Patience::Silence, None);
                     t.close();
-                    t.bind()?;
+                    if !t.serves_others(&format!("whoever comes after client {}, round {}", number + 1, round + 1)) {
+                        return Ok(());
+                    }
                     *line = t.line();
                 }
             }
             Ok(())
         },
-    )
-    // Stacks that give each client a process of its own take their time over the next: of these Samba is one.
-    .of_kms(),
+    ),
     Case::new(
         "load/halves-of-pdus",
         Level::Must,
@@ -314,8 +314,8 @@ fn send_malformed(t: &mut Talk<'_>, kind: usize) {
         1 => frame[22..24].copy_from_slice(&0x7fff_u16.to_le_bytes()),
         // A context that was never agreed on.
         2 => frame[20..22].copy_from_slice(&999_u16.to_le_bytes()),
-        // A body that is noise.
-        3 => frame[CALL_HEADER_LEN..].fill(0xa5),
+        // A body that is noise. Of another interface it may be one that has a meaning.
+        3 if t.service().stub.is_none() => frame[CALL_HEADER_LEN..].fill(0xa5),
         // Half a request, and nothing after it.
         _ => {
             let half = frame.len() / 2;

@@ -91,7 +91,7 @@ impl Talk<'_> {
     }
 
     /// Whether an ordinary client on a connection of its own is served meanwhile. Goes on over that connection.
-    pub fn serves_others(&mut self, label: &str) {
+    pub fn serves_others(&mut self, label: &str) -> bool {
         let seen = self.exchange();
         let served = seen.as_ref().is_ok_and(|seen| judge(seen, SERVED).is_ok());
         let mismatch = (!served).then(|| Mismatch {
@@ -104,6 +104,7 @@ impl Talk<'_> {
         if let Some(judged) = self.judged.last_mut() {
             judged.starves_others = !served;
         }
+        served
     }
 
     /// Whether an ordinary client is served just now, which nobody minds if it is not.

@@ -131,7 +131,7 @@ pub(super) static FAULTS: &[Fault] = &[
         does: "Closes the connection of whoever asks after a request it could not read, while ten or more \
                connections are open.",
         hurts: "Whoever asks right after a client that asks wrong: it shows 0xC004F074.",
-        caught_by: &["load/valid-among-malformed#reply"],
+        caught_by: &["load/valid-among-malformed#liveness"],
         install: Install::Pdus(|tamper, _| {
             let mut is_angry = false;
             tamper.on_way_in_of(Ptype::REQUEST, move |incoming| {
