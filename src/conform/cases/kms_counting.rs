@@ -154,7 +154,8 @@ pub(super) static CASES: &[Case] = &[
                     // Whoever came before asked for more.
                     return Err(Stop::NotApplicable(format!("the host counts {} already", told.count)));
                 }
-                t.holds("count", told.count <= most, || (format!("at most {most}"), told.count.to_string()));
+                // A table that somebody else made larger before, and that is not full, looks the same.
+                t.should_hold("count", told.count <= most, || (format!("at most {most}"), told.count.to_string()));
             }
             Ok(())
         },
