@@ -19,6 +19,7 @@ use kmsproof::wire::ndr::{self, RequestStub, ResponseStub, response_padding};
 use kmsproof::wire::rpc::{
     Assembler, Auth, Bind, BindAck, BindNak, Body, ContextElement, ContextResult, Fault, FaultStatus, Flags, Pdu,
     RejectReason, Request, Response, ResultCode, SyntaxId, TransferSyntax, fragments,
+    in_other_order,
 };
 use kmsproof::wire::{FileTime, Guid, Hresult, Reader};
 use proptest::collection::vec;
@@ -42,6 +43,32 @@ proptest! {
             prop_assert_eq!(decoded.as_ref(), Ok(&pdu));
             fuzz_bodies::pdu(frame);
         }
+    }
+
+    #[test]
+    fn the_other_byte_order_of_a_pdu_is_the_other_sender_s(parts in any_pdu()) {
+        let pdu = parts.pdu();
+        let (little, big) = (pdu.encode().unwrap(), big_endian(&pdu));
+        prop_assert_eq!(in_other_order(&little).as_ref(), Some(&big));
+        prop_assert_eq!(in_other_order(&big), Some(little));
+    }
+
+    #[test]
+    fn the_other_byte_order_of_a_stub_is_the_other_sender_s(
+        payload in proptest::option::of(vec(any::<u8>(), 1..400)),
+        code in any::<u32>(),
+        syntax in select(&TransferSyntax::ALL[..]),
+    ) {
+        let code = Hresult(if payload.is_some() { 0 } else { code });
+        let stub = match payload.as_deref() {
+            Some(payload) => ResponseStub::Answer { referent: 0x0002_0000, payload, code },
+            None => ResponseStub::Refusal { code },
+        };
+        let mut little = Vec::new();
+        stub.write(syntax, &mut little);
+        let big = big_endian_response(payload.as_deref(), 0x0002_0000, code, syntax);
+        prop_assert_eq!(&ndr::response_in_other_order(&little, syntax, false), &big);
+        prop_assert_eq!(ndr::response_in_other_order(&big, syntax, true), little);
     }
 
     #[test]

@@ -205,7 +205,14 @@ fn fits(seen: &Seen, accept: &Accept) -> Result<Grade, Near> {
     let rpc = |field, offset| Some(Place { layer: Layer::Rpc, field, offset });
     let view = PduView(frame);
     let ptype = view.ptype().unwrap_or(Ptype(0xff));
-    let Ok(pdu) = Pdu::decode(frame) else { return whole(0, "reply") };
+    let pdu = match Pdu::decode(frame) {
+        Ok(pdu) => pdu,
+        // What says another length than it has was to be an answer all the same.
+        Err(error) if error.field == "frag_length" && !matches!(accept.reply, Want::Silence) => {
+            return wrong(1, "frag_length", error.expected.to_string(), error.got.to_string(), rpc("frag_length", 8));
+        }
+        Err(_) => return whole(0, "reply"),
+    };
     match (accept.reply, &pdu.body) {
         (Want::Silence, _) => return whole(0, "reply"),
         (Want::Served | Want::Answered | Want::Refused(_), Body::Response(_)) => match (&seen.answer, accept.reply) {
@@ -327,6 +334,10 @@ impl fmt::Display for Seen {
             (Some(answer), _) => write!(f, "{answer}")?,
             (None, None) => f.write_str("no answer")?,
             (None, Some(frame)) => match Pdu::decode(frame).map(|pdu| (pdu.flags, pdu.body)) {
+                Err(error) if error.field == "frag_length" => {
+                    let ptype = PduView(frame).ptype().unwrap_or(Ptype(0xff));
+                    write!(f, "a {ptype} of {} bytes that says it has {}", frame.len(), error.got)?;
+                }
                 Err(_) => write!(f, "{} bytes that are no PDU", frame.len())?,
                 Ok((flags, Body::Fault(fault))) => {
                     write!(f, "a fault 0x{:08X} ({flags}) for context {}", fault.status.0, fault.context_id)?;

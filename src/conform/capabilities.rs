@@ -3,11 +3,11 @@
 use jiff::SignedDuration;
 
 use super::accept::Answered;
-use super::host::{Closing, Patience};
+use super::host::Patience;
 use super::{Capability, Talk};
 use crate::proto::Ask;
 use crate::wire::Guid;
-use crate::wire::rpc::{Flags, ResultCode, SyntaxId, TransferSyntax};
+use crate::wire::rpc::{Flags, ResultCode, SyntaxId, TRANSFER_SYNTAXES_NOT_SUPPORTED, TransferSyntax};
 
 /// Whether a host is capable of it; none, when nothing came that would say so.
 pub(super) fn has(capability: Capability, talk: &mut Talk<'_>) -> Option<bool> {
@@ -37,10 +37,11 @@ fn offers_features(talk: &mut Talk<'_>) -> Option<bool> {
     let features = talk.context(1, &[SyntaxId::bind_time_features(3)]);
     let offered = talk.offer(vec![plain, features]);
     talk.send_bind(Flags::WHOLE, &offered);
-    let seen = talk.see(Patience::Answer, None);
-    seen.reply.as_ref()?;
-    let granted = |result: &crate::wire::rpc::ContextResult| result.result == ResultCode::NEGOTIATE_ACK;
-    Some(seen.closing == Closing::Open && talk.ack().is_some_and(|ack| ack.results.get(1).is_some_and(granted)))
+    talk.see(Patience::Answer, None).reply?;
+    // Whoever does not know them takes them for a syntax it does not speak. Whatever else is said is an answer to them.
+    let unknown = (ResultCode::PROVIDER_REJECTION, TRANSFER_SYNTAXES_NOT_SUPPORTED);
+    let result = talk.ack().and_then(|ack| ack.results.get(1));
+    Some(result.is_none_or(|result| (result.result, result.reason) != unknown))
 }
 
 /// Whether a host refuses a client whose clock is ten hours off.

@@ -56,6 +56,11 @@ impl Case {
         }
     }
 
+    /// The same, which asks for what it asks for since this revision.
+    pub const fn revision(self, revision: u32) -> Case {
+        Case { revision, ..self }
+    }
+
     /// A case about KMS itself.
     pub const fn of_kms(self) -> Case {
         Case { any_interface: false, ..self }

@@ -18,10 +18,10 @@ use crate::proto::answers::{self, Opening, Step};
 use crate::proto::verify::{self, CheckId, Checks, History, Place};
 use crate::proto::{Answer, Ask, Failure, FailureKind, Moment, Phase, Reply, ReplyBody, ReplyTimes, Sender};
 use crate::wire::kms::{ActivationRequest, ProtocolVersion, WorkstationName};
-use crate::wire::ndr::RequestStub;
+use crate::wire::ndr::{self, RequestStub};
 use crate::wire::rpc::{
     Assembler, Bind, BindAck, Body, ContextElement, Flags, FrameBuffer, MAX_FRAGMENT, Pdu, PduView, Ptype, Request,
-    SyntaxId, TransferSyntax,
+    SyntaxId, TransferSyntax, in_other_order,
 };
 use crate::wire::{FileTime, Guid, Hresult, Layer};
 
@@ -140,6 +140,8 @@ struct Conversation {
 /// Something that awaits an answer.
 struct Waiting {
     call_id: u32,
+    /// Whether its integers were big endian: then those of its answer may be.
+    big_endian: bool,
     kind: Kind,
 }
 
@@ -446,7 +448,7 @@ impl Talk<'_> {
         // What is no answer's business awaits none; before a bind it is one.
         let is_unanswered = !is_first && matches!(view.ptype(), Some(Ptype::CO_CANCEL | Ptype::ORPHANED));
         if !is_more && !is_unanswered {
-            conversation.waiting.push(Waiting { call_id, kind });
+            conversation.waiting.push(Waiting { call_id, big_endian: view.is_big_endian(), kind });
         }
         call_id
     }

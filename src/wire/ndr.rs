@@ -113,6 +113,27 @@ impl<'a> ResponseStub<'a> {
     }
 }
 
+/// The stub of a response with its integers in the other byte order; what it carries are bytes, which have none.
+/// `big_endian` is the order it comes in. What cannot be read is left as it is.
+pub fn response_in_other_order(stub: &[u8], syntax: TransferSyntax, big_endian: bool) -> Vec<u8> {
+    let mut other = stub.to_vec();
+    let word = word_len(syntax);
+    let Some(size) = stub.first_chunk::<4>() else { return other };
+    let size = if big_endian { u32::from_be_bytes(*size) } else { u32::from_le_bytes(*size) };
+    let is_null = stub.get(word..2 * word).is_none_or(|referent| referent.iter().all(|byte| *byte == 0));
+    let code = match is_null {
+        true => 2 * word,
+        false => (payload_offset(syntax).saturating_add(size as usize)).next_multiple_of(4),
+    };
+    let counted = if is_null { 2 * word..2 * word } else { 2 * word..3 * word };
+    for place in [0..4, word..2 * word, counted, code..code.saturating_add(4)] {
+        if let Some(integer) = other.get_mut(place) {
+            integer.reverse();
+        }
+    }
+    other
+}
+
 /// Where a response stub with `payload_len` bytes of data has bytes that carry nothing: the gap
 /// NDR64 leaves after the size, and what aligns the return code. Both are zero from a tidy host.
 pub fn response_padding(syntax: TransferSyntax, payload_len: usize) -> [std::ops::Range<usize>; 2] {

@@ -16,9 +16,15 @@ mod rpc_auth;
 mod rpc_bind;
 mod rpc_bind_features;
 mod rpc_calls;
+mod rpc_contexts;
 mod rpc_fragment;
+mod rpc_fragment_sizes;
+mod rpc_groups;
 mod rpc_header;
+mod rpc_near;
+mod rpc_objects;
 mod rpc_request;
+mod rpc_segments;
 mod rpc_tools;
 mod rpc_transport;
 
@@ -48,14 +54,20 @@ pub static CONTROL: Case = Case::new(
 
 static FILES: &[&[Case]] = &[
     rpc_transport::CASES,
+    rpc_segments::CASES,
     rpc_header::CASES,
     rpc_bind::CASES,
+    rpc_near::CASES,
+    rpc_contexts::CASES,
     rpc_bind_features::CASES,
     rpc_association::CASES,
+    rpc_groups::CASES,
     rpc_alter::CASES,
     rpc_request::CASES,
     rpc_calls::CASES,
     rpc_fragment::CASES,
+    rpc_fragment_sizes::CASES,
+    rpc_objects::CASES,
     rpc_auth::CASES,
     ndr::CASES,
     kms_request::CASES,

@@ -1,8 +1,9 @@
 //! Altering what a bind agreed on (C706 section 12.6.4.1; MS-RPCE 3.3.1.5.6).
 
+use super::rpc_tools::{ACCEPTED, ACCEPTED_NEXT, SERVED_NEXT, flagged, plain, strange, unspoken};
 use crate::conform::accept::{Accept, Seen, Then, Want, fault, loose, ok};
 use crate::conform::{Capability, Case, Confidence, Level, NO_SYNTAX, Talk};
-use crate::wire::rpc::{BindAck, Body, ContextElement, FaultStatus, Pdu, Ptype, SyntaxId};
+use crate::wire::rpc::{BindAck, Body, ContextElement, FaultStatus, Flags, Pdu, Ptype, SyntaxId};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -148,6 +149,74 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     ),
+    Case::new(
+        "rpc/alter/one-after-another",
+        Level::Must,
+        "several alter_contexts on one connection",
+        "A connection takes one alter_context after another, between calls too and with any number, and serves calls in \
+         every context that was accepted.",
+        "C706 section 12.6.4.1; MS-RPCE 3.3.1.5.6",
+        |t| {
+            let ack = t.bind()?;
+            let mut open = vec![0];
+            for id in [1, 9, 0x107, 255, 0xffff, 1, 0] {
+                let offered = t.offer(vec![t.context(id, &[SyntaxId::NDR32])]);
+                t.send_alter(&offered);
+                let seen = t.expect_next(&format!("an alter_context with {id}"), ACCEPTED_NEXT);
+                unchanged(t, &ack, &seen);
+                open.push(id);
+                for id in open.iter().rev() {
+                    if !t.is_over() && t.syntax_of(*id).is_some() {
+                        t.request(*id);
+                        t.expect_next(&format!("a request in context {id} then"), SERVED_NEXT);
+                    }
+                }
+            }
+            Ok(())
+        },
+    ),
+    Case::new(
+        "rpc/alter/several-contexts",
+        Level::Must,
+        "an alter_context with several contexts",
+        "An alter_context has one result for each of its contexts, in their order: the good one is accepted beside those \
+         that are refused, and these serve no call.",
+        "C706 section 12.6.4.1; MS-RPCE 2.2.2.4",
+        |t| {
+            t.bind()?;
+            let contexts = vec![strange(5), unspoken(t, 6), plain(t, 7), strange(8)];
+            let offered = t.offer(contexts);
+            t.send_alter(&offered);
+            let accepts = [ok(Want::Ack(&[(2, 1), (2, 2), (0, 0), (2, 1)]), Then::Either)];
+            t.expect_next("the alter_context", &accepts);
+            for (id, accepts) in [(7, SERVED_NEXT), (5, REFUSED_CALL), (6, REFUSED_CALL), (8, REFUSED_CALL), (0, SERVED_NEXT)] {
+                if !t.is_over() {
+                    t.request(id);
+                    t.expect_next(&format!("a request in context {id} then"), accepts);
+                }
+            }
+            Ok(())
+        },
+    ),
+    Case::new(
+        "rpc/alter/multiplexing",
+        Level::Win,
+        "an alter_context that asks for several calls at once",
+        "An alter_context_resp has the flags first and last alone, though the alter_context asks for several calls at \
+         once as the bind did.",
+        "Samba raw protocol tests (conc_mpx); Windows",
+        |t| {
+            t.bind_multiplexed()?;
+            let offered = t.offer(vec![t.context(1, &[SyntaxId::NDR32])]);
+            let call_id = t.next_call_id();
+            let flags = Flags::WHOLE.with(Flags::CONC_MPX);
+            t.send_pdu(&Pdu { flags, ..Pdu::whole(call_id, Body::AlterContext(offered)) });
+            let seen = t.expect("the alter_context", ACCEPTED);
+            flagged(t, &seen, Ptype::ALTER_CONTEXT_RESPONSE, Flags::WHOLE);
+            Ok(())
+        },
+    )
+    .confidence(Confidence::Medium),
 ];
 
 /// The answer to an alter_context leaves alone what the bind settled.
@@ -162,6 +231,8 @@ fn unchanged(t: &mut Talk<'_>, ack: &BindAck, seen: &Seen) {
     t.field("assoc_group", ack.assoc_group, response.assoc_group);
 }
 
+/// A call in a context that is none.
+const REFUSED_CALL: &[Accept] = &[ok(Want::AnyFault, Then::Either), loose(Want::Silence, Then::Closed)];
 const PROTOCOL_ERROR: &[u32] = &[FaultStatus::PROTOCOL_ERROR.0];
 const REFUSED: &[Accept] =
     &[ok(fault(PROTOCOL_ERROR).executed(false).context(0).want(), Then::Closed), loose(Want::Silence, Then::Closed)];

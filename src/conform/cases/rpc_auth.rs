@@ -69,6 +69,92 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     ),
+    Case::new(
+        "rpc/auth/odd-trailers",
+        Level::Rec,
+        "trailers of every kind on a connection that was bound without",
+        "A request with an authentication trailer of any type, with more padding than it has bytes, or with a length and \
+         no trailer, is answered or its connection closed, and does no other client any harm.",
+        "robustness; MS-RPCE 2.2.2.11",
+        |t| {
+            for (label, change) in TRAILERS {
+                t.bind()?;
+                t.request_with(0, |frame| change(frame));
+                t.expect(label, ANSWERED_OR_CLOSED);
+                t.close();
+            }
+            t.serves_others("another client then");
+            Ok(())
+        },
+    ),
+    Case::new(
+        "rpc/auth/known-types",
+        Level::Rec,
+        "binds with the kinds of authentication that there are",
+        "A bind with a trailer of a type that Windows has, and with a token that is none of it, is answered or its \
+         connection closed, and does no other client any harm.",
+        "robustness; MS-RPCE 2.2.1.1.7",
+        |t| {
+            for auth_type in KNOWN_TYPES {
+                for level in [1, 2, 6] {
+                    t.connect()?;
+                    let call_id = t.next_call_id();
+                    let auth = Some(trailer(auth_type, level));
+                    let pdu = Pdu { auth, ..Pdu::whole(call_id, Body::Bind(t.offer(vec![plain(t, 0)]))) };
+                    t.send_opaque(&pdu.encode().expect("it fits a PDU"));
+                    t.expect(&format!("type {auth_type}, level {level}"), REFUSED_OR_TAKEN);
+                    t.close();
+                }
+            }
+            t.serves_others("another client then");
+            Ok(())
+        },
+    ),
+];
+
+type Trailer = (&'static str, fn(&mut Vec<u8>));
+
+/// What is done to an ordinary request.
+const TRAILERS: &[Trailer] = &[
+    ("a trailer of type 9", |frame| append(frame, 9, 0, 8)),
+    ("a trailer of type 10", |frame| append(frame, 10, 0, 8)),
+    ("a trailer of type 16", |frame| append(frame, 16, 0, 16)),
+    ("a trailer of type 68", |frame| append(frame, 68, 0, 8)),
+    ("more padding than there are bytes", |frame| append(frame, 10, 255, 16)),
+    ("a token of a byte", |frame| append(frame, 10, 0, 1)),
+    ("a length and no trailer", |frame| frame[10..12].copy_from_slice(&[8, 0])),
+    ("a length of all there is", |frame| {
+        let length = frame.len() as u16;
+        frame[10..12].copy_from_slice(&length.to_le_bytes());
+    }),
+    ("the greatest length", |frame| frame[10..12].copy_from_slice(&[0xff; 2])),
+];
+
+/// Appends a trailer with a token of so many bytes.
+fn append(frame: &mut Vec<u8>, auth_type: u8, pad: u8, token: usize) {
+    frame.resize(frame.len().next_multiple_of(4), 0);
+    frame.extend_from_slice(&[auth_type, 5, pad, 0, 1, 0, 0, 0]);
+    frame.resize(frame.len() + token, 0x5a);
+    let length = frame.len() as u16;
+    frame[8..10].copy_from_slice(&length.to_le_bytes());
+    frame[10..12].copy_from_slice(&(token as u16).to_le_bytes());
+}
+
+/// Negotiate, NTLM, Kerberos and Netlogon.
+const KNOWN_TYPES: [u8; 4] = [9, 10, 16, 68];
+/// Who has no use for a trailer may well pass over it.
+const ANSWERED_OR_CLOSED: &[Accept] = &[
+    ok(Want::AnyFault, Then::Either),
+    ok(Want::Silence, Then::Closed),
+    loose(Want::Served, Then::Either),
+    loose(Want::Nak(&[0, 4, 8]), Then::Closed),
+];
+/// Who has that kind may go on with it.
+const REFUSED_OR_TAKEN: &[Accept] = &[
+    ok(Want::Nak(&[0, 1, 2, 4, 8, 9]), Then::Closed),
+    ok(Want::Silence, Then::Closed),
+    ok(Want::Ack(&[(0, 0)]), Then::Either),
+    ok(Want::AnyFault, Then::Either),
 ];
 
 /// A bind with an authentication trailer of this type and level, which is to be refused for these reasons.

@@ -1,5 +1,6 @@
 //! Calls after one another, at once, and cancelled (C706 sections 12.6.4.2, 12.6.4.8 and 12.6.4.12).
 
+use super::rpc_tools::{ACCEPTED_NEXT, echoes, plain};
 use crate::conform::accept::{Accept, Seen, Then, Want, fault, judge, loose, ok};
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
@@ -51,6 +52,32 @@ pub(super) static CASES: &[Case] = &[
                     "{most} calls were answered; a thousand are too many for this host unless it is disposable"
                 ))),
             }
+        },
+    ),
+    Case::new(
+        "rpc/request/any-call-id",
+        Level::Win,
+        "call ids in any order",
+        "A call id is a client's own: calls and alter_contexts are answered under theirs though it falls, is that of the \
+         one before, or goes from the last number to the first.",
+        "C706 section 12.6.3.6; seen live on Samba 4.17",
+        |t| {
+            t.bind()?;
+            for (number, id) in IDS.into_iter().enumerate() {
+                if t.is_over() {
+                    break;
+                }
+                t.request_with(0, |frame| frame[12..16].copy_from_slice(&id.to_le_bytes()));
+                let seen = t.expect_next(&format!("call {number}, with call id 0x{id:08x}"), ANSWERED);
+                echoes(t, &seen, id);
+                if number % 3 == 2 && !t.is_over() {
+                    let offered = t.offer(vec![plain(t, 1)]);
+                    t.send_pdu(&Pdu::whole(id, Body::AlterContext(offered)));
+                    let seen = t.expect_next(&format!("an alter_context with call id 0x{id:08x}"), ACCEPTED_NEXT);
+                    echoes(t, &seen, id);
+                }
+            }
+            Ok(())
         },
     ),
     Case::new(
@@ -190,6 +217,10 @@ fn call_id(seen: &Seen) -> Option<u32> {
     view.call_id().filter(|_| view.ptype() == Some(Ptype::RESPONSE))
 }
 
+/// Again, less, the ends of the range, and what a signed number makes negative.
+const IDS: [u32; 15] =
+    [7, 7, 6, 1, 0, 0, u32::MAX, u32::MAX, 0, 0x8000_0000, 0x7fff_ffff, 0x8000_0000, 0x0001_0000, 0xffff, 2];
+const ANSWERED: &[Accept] = &[ok(Want::Served, Then::Either)];
 /// No case goes on for much longer.
 const TIME_MAX: std::time::Duration = std::time::Duration::from_secs(15);
 const SERVED: &[Accept] = &[ok(Want::Served, Then::Open)];

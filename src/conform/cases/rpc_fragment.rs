@@ -141,6 +141,28 @@ pub(super) static CASES: &[Case] = &[
     )
     .confidence(Confidence::Medium),
     Case::new(
+        "rpc/fragment/whole-call-between",
+        Level::Win,
+        "a whole call while another is not finished",
+        "A call in one piece while another is not finished is answered with a protocol error, and the connection closed: \
+         of the call that is not finished, or of the new one where several at once were agreed on.",
+        "Samba raw protocol tests (mix); Samba server code",
+        |t| {
+            t.bind()?;
+            other_call(t, Flags::WHOLE, true)?;
+            t.bind()?;
+            let call = Call::of(t);
+            call.send(t, Flags::FIRST, &call.stub[..call.stub.len() / 2]);
+            call.send(t, Flags::WHOLE, &call.stub);
+            t.expect("a whole call of the same call id", ENDED);
+            if t.bind_multiplexed().is_ok() {
+                other_call(t, Flags::WHOLE, false)?;
+            }
+            Ok(())
+        },
+    )
+    .confidence(Confidence::Medium),
+    Case::new(
         "rpc/fragment/other-context",
         Level::Win,
         "later fragments that name another context and operation",

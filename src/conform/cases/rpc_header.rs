@@ -5,7 +5,9 @@ use crate::conform::accept::{Then, Want, loose, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
-use crate::wire::rpc::{Body, Fault, FaultStatus, Flags, Pdu, PduView, Ptype, Response, SyntaxId, TransferSyntax};
+use crate::wire::rpc::{
+    Body, Fault, FaultStatus, Flags, Pdu, PduView, Ptype, Response, SyntaxId, TransferSyntax, in_other_order,
+};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -47,27 +49,47 @@ pub(super) static CASES: &[Case] = &[
         "rpc/header/big-endian",
         Level::Must,
         "a client whose integers are big endian",
-        "A bind and a request in big-endian integers are answered: the receiver makes it right.",
+        "A bind, an alter_context and a request in big-endian integers are answered, in either byte order: the receiver \
+         makes it right.",
         "C706 section 14.1; Samba torture tests (bind.bigendian); seen live on Samba 4.17",
         |t| {
             t.connect()?;
             let call_id = t.next_call_id();
             let interface = t.service().interface;
             expect_first(t, "a bind", &big_endian_bind(call_id, interface), ACCEPTED);
-            let Some((stub, ask)) = big_endian_stub(t) else {
-                t.note("the arguments of a call of this interface are known in little endian only: no call is made");
-                return Ok(());
-            };
             if t.syntax_of(0).is_none() || t.is_over() {
                 return Ok(());
             }
             let call_id = t.next_call_id();
+            let alter = Pdu::whole(call_id, Body::AlterContext(t.offer(vec![plain(t, 0x102)])));
+            let alter = big_endian(alter.encode().expect("one context fits a PDU"));
+            t.send_frame(&alter, None);
+            t.expect("an alter_context", ACCEPTED);
+            let mut frame = t.request_frame(0).0;
+            frame[22..24].copy_from_slice(&[0xff; 2]);
+            t.send_frame(&big_endian(frame), None);
+            t.expect("a request for no operation", &[ok(Want::AnyFault, Then::Open)]);
+            let Some((stub, ask)) = big_endian_stub(t) else {
+                t.note("the arguments of a call of this interface are known in little endian only: no call is made");
+                return Ok(());
+            };
+            if t.is_over() {
+                return Ok(());
+            }
+            let call_id = t.next_call_id();
             let frame = big_endian_request(call_id, t.service().opnum, &stub);
-            t.send_frame(&frame, ask);
+            t.send_frame(&frame, ask.clone());
             t.expect("a request", &[ok(Want::Served, Then::Open)]);
+            let (call_id, half) = (t.next_call_id(), stub.len() / 2 & !7);
+            for (flags, piece) in [(Flags::FIRST, &stub[..half]), (Flags::LAST, &stub[half..])] {
+                let frame = big_endian(t.frame_of(call_id, flags, 0, piece));
+                t.send_frame(&frame, ask.clone());
+            }
+            t.expect("a request in two fragments", &[ok(Want::Served, Then::Open)]);
             Ok(())
         },
-    ),
+    )
+    .revision(2),
     Case::new(
         "rpc/header/odd-drep",
         Level::Win,
@@ -232,6 +254,11 @@ fn big_endian_bind(call_id: u32, interface: SyntaxId) -> Vec<u8> {
         frame.extend_from_slice(&syntax.version.to_be_bytes());
     }
     frame
+}
+
+/// The same PDU as a big-endian client has it.
+fn big_endian(frame: Vec<u8>) -> Vec<u8> {
+    in_other_order(&frame).unwrap_or(frame)
 }
 
 /// As it is printed.

@@ -1,8 +1,9 @@
 //! What cases about DCE/RPC have in common.
 
 use crate::conform::accept::{Accept, Seen, Then, Want, fault, loose, ok};
+use crate::conform::host::Patience;
 use crate::conform::{NO_SYNTAX, Stop, Talk};
-use crate::wire::rpc::{Bind, Body, ContextElement, Flags, Pdu, PduView, Ptype, SyntaxId};
+use crate::wire::rpc::{Bind, Body, ContextElement, Flags, Pdu, PduView, Ptype, SyntaxId, TransferSyntax};
 
 /// An ordinary bind, as it goes out.
 pub fn bind_frame(t: &mut Talk<'_>) -> Vec<u8> {
@@ -50,6 +51,25 @@ pub fn expect_first(t: &mut Talk<'_>, label: &str, frame: &[u8], accepts: &[Acce
     t.expect(label, accepts)
 }
 
+/// The syntaxes that a host speaks: NDR32, and NDR64 where it takes that.
+pub fn syntaxes(t: &mut Talk<'_>) -> Result<Vec<TransferSyntax>, Stop> {
+    t.connect()?;
+    let offered = t.offer(vec![t.context(0, &[SyntaxId::NDR64])]);
+    t.send_bind(Flags::WHOLE, &offered);
+    t.see(Patience::Answer, None);
+    let is_spoken = |syntax: &TransferSyntax| *syntax == TransferSyntax::Ndr32 || t.syntax_of(0) == Some(*syntax);
+    Ok(TransferSyntax::ALL.into_iter().filter(is_spoken).collect())
+}
+
+/// Binds a context of this number and syntax on a new connection. Says whether calls can be made in it.
+pub fn bind_as(t: &mut Talk<'_>, label: &str, id: u16, syntax: TransferSyntax) -> Result<bool, Stop> {
+    t.connect()?;
+    let offered = t.offer(vec![t.context(id, &[syntax.id()])]);
+    t.send_bind(Flags::WHOLE, &offered);
+    t.expect_next(label, ACCEPTED_NEXT);
+    Ok(t.syntax_of(id).is_some() && !t.is_over())
+}
+
 /// The results of an acknowledgement: result, reason and the syntax named. None, when it is none.
 pub fn results(seen: &Seen) -> Vec<(u16, u16, SyntaxId)> {
     let Some(Ok(pdu)) = seen.reply.as_deref().map(Pdu::decode) else { return Vec::new() };
@@ -85,6 +105,10 @@ pub fn echoes(t: &mut Talk<'_>, seen: &Seen, call_id: u32) {
     }
 }
 
+/// One context, accepted, whatever comes then.
+pub const ACCEPTED_NEXT: &[Accept] = &[ok(Want::Ack(&[(0, 0)]), Then::Either)];
+/// A call that is served, whatever comes then.
+pub const SERVED_NEXT: &[Accept] = &[ok(Want::Served, Then::Either)];
 /// One context, accepted.
 pub const ACCEPTED: &[Accept] = &[ok(Want::Ack(&[(0, 0)]), Then::Open)];
 /// What a host that cannot read a bind, or has no bind yet, does: reason 4 is a protocol error, whatever its name.

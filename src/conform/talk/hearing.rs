@@ -19,8 +19,8 @@ impl Talk<'_> {
         }
         // What is no PDU at all is an answer too, of a kind.
         if reply.is_none() && !self.conversation().frames.pending().is_empty() {
-            let bytes = self.conversation().frames.pending().to_vec();
-            self.conversation().frames = FrameBuffer::default();
+            let bytes = self.take_pending();
+            self.mind_length(&bytes);
             self.say_heard(&bytes, None);
             reply = Some(bytes);
         }
@@ -29,7 +29,33 @@ impl Talk<'_> {
             (None, Some(patience)) => self.closing(patience),
             (None, None) => Closing::Open,
         };
+        // What follows a PDU and begins none is the rest of it: its length is wrong.
+        let is_rest = self.conversation().frames.pending().first().is_some_and(|first| *first != RPC_VERSION);
+        if let (true, Some(whole)) = (is_rest, reply.as_mut()) {
+            let rest = self.take_pending();
+            self.say_heard(&rest, None);
+            whole.extend_from_slice(&rest);
+            let whole = whole.clone();
+            self.mind_length(&whole);
+            answer = None;
+        }
         Seen { reply, answer, closing }
+    }
+
+    /// What came and is no whole PDU.
+    fn take_pending(&mut self) -> Vec<u8> {
+        let bytes = self.conversation().frames.pending().to_vec();
+        self.conversation().frames = FrameBuffer::default();
+        bytes
+    }
+
+    /// Whether a PDU says how long it is, which only what begins like one can.
+    fn mind_length(&mut self, bytes: &[u8]) {
+        if bytes.first() == Some(&RPC_VERSION) {
+            let mut checks = Checks::default();
+            verify::check_frag_length(&mut checks, PduView(bytes));
+            self.absorb(checks);
+        }
     }
 
     /// What becomes of the connection.
@@ -105,7 +131,10 @@ impl Talk<'_> {
             self.say_heard(frame, None);
             return (None, true);
         };
-        let Waiting { call_id, mut kind } = conversation.waiting.remove(place);
+        let Waiting { call_id, big_endian, mut kind } = conversation.waiting.remove(place);
+        // Who was asked in big endian may answer so: the receiver makes it right.
+        let turned = if big_endian && view.is_big_endian() { in_other_order(frame) } else { None };
+        let said = turned.as_deref().unwrap_or(frame);
         let mut answer = None;
         let mut syntax_said = None;
         let mut is_whole = true;
@@ -117,7 +146,7 @@ impl Talk<'_> {
                 };
                 let opening = Opening { call_id, flags: *flags, offered, step };
                 // What it refuses is the case's to judge.
-                let read = answers::read_ack(&mut checks, frame, opening);
+                let read = answers::read_ack(&mut checks, said, opening);
                 match &read {
                     Err(FailureKind::Unexpected { expected, got })
                         if matches!(*got, Ptype::BIND_ACK | Ptype::ALTER_CONTEXT_RESPONSE) =>
@@ -138,9 +167,13 @@ impl Talk<'_> {
             }
             Kind::Call { context, syntax, ask, assembler, at } => {
                 syntax_said = Some(*syntax);
-                match answers::read_reply(&mut checks, assembler, frame, call_id, *context) {
+                match answers::read_reply(&mut checks, assembler, said, call_id, *context) {
                     Ok(None) => is_whole = false,
-                    Ok(Some(body @ ReplyBody::Stub(_))) => {
+                    Ok(Some(ReplyBody::Stub(mut stub))) => {
+                        if turned.is_some() {
+                            stub = ndr::response_in_other_order(&stub, *syntax, true);
+                        }
+                        let body = ReplyBody::Stub(stub);
                         let times = ReplyTimes { sent: *at, received };
                         let reply =
                             Reply { call_id, syntax: *syntax, body, times, checks: std::mem::take(&mut checks) };
@@ -154,10 +187,10 @@ impl Talk<'_> {
                     Ok(Some(ReplyBody::Fault(_))) | Err(_) => {}
                 }
             }
-            Kind::Other => answers::read_other(&mut checks, frame, call_id),
+            Kind::Other => answers::read_other(&mut checks, said, call_id),
         }
         if !is_whole {
-            self.conversations[self.current].waiting.insert(place, Waiting { call_id, kind });
+            self.conversations[self.current].waiting.insert(place, Waiting { call_id, big_endian, kind });
         }
         self.absorb(checks);
         self.say_heard(frame, syntax_said);
@@ -177,6 +210,7 @@ impl Talk<'_> {
             // What begins like a PDU may be one that was still on its way.
             let is_whole = self.conversation().end == Some(Closing::Fin);
             if rest.first().is_some_and(|first| is_whole || *first != RPC_VERSION) {
+                self.mind_length(&rest);
                 self.checks.judge(CheckId::WellFormed, false, || {
                     ("PDUs as long as they say".to_owned(), format!("{} bytes that are no whole PDU", rest.len()))
                 });

@@ -32,6 +32,13 @@ pub(super) const ADVICE: &[Advice] = &[
         remedy: "Send the data representation 10 00 00 00 and write every integer little endian.",
     },
     Advice {
+        id: "rpc/header/frag-length",
+        mended_by: &[Author],
+        cause: "The length was counted before the PDU was complete, counts the stub alone, or the last bytes are not \
+                sent.",
+        remedy: "Set frag_length to the bytes of the whole PDU, header included, and send exactly as many.",
+    },
+    Advice {
         id: "rpc/header/auth-length",
         mended_by: &[Author],
         cause: "The host answers as if the connection were authenticated, or never sets the field.",

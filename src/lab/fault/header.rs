@@ -3,7 +3,7 @@
 
 use super::{Fault, Install};
 use crate::lab::tamper::{
-    ALLOC_HINT_AT, AUTH_LENGTH_AT, CANCEL_COUNT_AT, CONTEXT_AT, DREP_AT, Fate, Fields, Incoming, Outgoing, STATUS_AT,
+    ALLOC_HINT_AT, AUTH_LENGTH_AT, CANCEL_COUNT_AT, CONTEXT_AT, DREP_AT, FRAG_LENGTH_AT, Fate, Fields, Incoming, Outgoing, STATUS_AT,
     STUB_AT, Tamper,
 };
 use crate::wire::rpc::{self, BindNak, Body, FaultStatus, Flags, Pdu, PduView, Ptype, RejectReason};
@@ -290,12 +290,47 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "says-answers-are-longer",
         does: "Says in its responses that they are a byte longer than they are.",
         hurts: "Every client: it waits for a byte that never comes.",
-        caught_by: &["rpc/transport/control"],
+        caught_by: &["rpc/transport/control#frag_length", "rpc/header/frag-length"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::RESPONSE, |out| {
                 out.frame.push(0);
                 out.fit();
                 out.frame.pop();
+            });
+        }),
+    },
+    Fault {
+        name: "says-answers-are-shorter",
+        does: "Says in its responses that they are a byte shorter than they are.",
+        hurts: "Every client: it reads an answer that is cut off, and what comes next begins in the middle.",
+        caught_by: &["rpc/transport/control#frag_length", "rpc/header/frag-length"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::RESPONSE, |out| {
+                let length = out.frame.len() as u16 - 1;
+                out.put(FRAG_LENGTH_AT, &length.to_le_bytes());
+            });
+        }),
+    },
+    Fault {
+        name: "keeps-last-byte",
+        does: "Never sends the last byte of a fault.",
+        hurts: "Clients whose call went wrong: they wait for the byte until their own time is up.",
+        caught_by: &["rpc/request/unknown-operation#frag_length", "rpc/header/frag-length"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::FAULT, |out| {
+                out.frame.pop();
+            });
+        }),
+    },
+    Fault {
+        name: "says-acks-are-longer",
+        does: "Says in its bind_acks that they are four bytes longer than they are.",
+        hurts: "Every client: it waits for bytes that never come.",
+        caught_by: &["rpc/bind/ndr32#frag_length", "rpc/header/frag-length"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::BIND_ACK, |out| {
+                let length = out.frame.len() as u16 + 4;
+                out.put(FRAG_LENGTH_AT, &length.to_le_bytes());
             });
         }),
     },

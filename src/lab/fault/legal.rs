@@ -5,11 +5,24 @@ use std::time::Duration;
 use super::{Fault, Install};
 use crate::lab::tamper::{ALLOC_HINT_AT, CONTEXT_AT, Fields, STUB_AT, Tamper};
 use crate::wire::kms::EpidText;
-use crate::wire::rpc::{ContextResult, Ptype, ResultCode, SyntaxId};
+use crate::wire::ndr::response_in_other_order;
+use crate::wire::rpc::{ContextResult, PduView, Ptype, ResultCode, SyntaxId, TransferSyntax, in_other_order};
 
 pub(super) static VARIATIONS: &[Fault] = &[
     legal("answers-slowly", "Takes a tenth of a second for each answer.", |tamper| {
         tamper.on_way_out_of(Ptype::RESPONSE, |out| out.wait += Duration::from_millis(100));
+    }),
+    legal("answers-in-kind", "Answers a client whose integers are big endian in big endian.", |tamper| {
+        tamper.on_way_out(|out| {
+            let asked_so = PduView(out.asked).is_big_endian();
+            if let Some(mut other) = in_other_order(&out.frame).filter(|_| asked_so) {
+                if out.ptype() == Some(Ptype::RESPONSE) {
+                    let stub = response_in_other_order(&other[STUB_AT..], TransferSyntax::Ndr32, false);
+                    other.splice(STUB_AT.., stub);
+                }
+                out.frame = other;
+            }
+        });
     }),
     legal("accepts-slowly", "Takes a third of a second to acknowledge a bind.", |tamper| {
         tamper.on_way_out_of(Ptype::BIND_ACK, |out| out.wait += Duration::from_millis(300));

@@ -279,6 +279,7 @@ pub fn checks_done(version: ProtocolVersion) -> CheckSet {
     let of_all = [
         Id::HeaderVersion,
         Id::HeaderDrep,
+        Id::HeaderFragLength,
         Id::HeaderAuthLength,
         Id::HeaderCallId,
         Id::HeaderFlags,

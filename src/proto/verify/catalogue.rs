@@ -79,6 +79,8 @@ checks! {
     HeaderVersion = "rpc/header/version", Must, "C706 section 12.6.3.1";
     /// Every PDU has the data representation little endian, ASCII, IEEE.
     HeaderDrep = "rpc/header/drep", Must, "C706 section 14.1; Samba raw protocol tests";
+    /// Every PDU is as long as it says.
+    HeaderFragLength = "rpc/header/frag-length", Must, "C706 section 12.6.3.1";
     /// No PDU carries an authentication trailer: KMS is not authenticated.
     HeaderAuthLength = "rpc/header/auth-length", Must, "protocol description, section 1";
     /// Every answer echoes the call id of what it answers.

@@ -13,7 +13,7 @@ pub use catalogue::{Check, CheckId, Level};
 pub use checks::{CheckSet, Checks, Finding, Place};
 pub use history::History;
 pub use repeats::Repeats;
-pub use rpc::record_failure;
+pub use rpc::{check_frag_length, record_failure};
 
 pub(super) use kms::{check_response, open_unjudged};
 pub(super) use ndr::check_stub;

@@ -10,6 +10,7 @@ mod call;
 mod fragment;
 mod frame;
 mod header;
+mod order;
 mod pdu;
 mod syntax;
 
@@ -20,6 +21,7 @@ pub use call::{Fault, FaultStatus, Request, Response};
 pub use fragment::{Assembler, FragmentError, fragments};
 pub use frame::FrameBuffer;
 pub use header::{Flags, HEADER_LEN, PduView, Ptype};
+pub use order::in_other_order;
 pub use pdu::{Auth, Body, Pdu, PduTooLong};
 pub use syntax::{SyntaxId, TransferSyntax};
 

@@ -29,6 +29,12 @@ pub(super) const SAID: &[Said<&str>] = &[
         remedy: "資料表示法送出 10 00 00 00，所有整數都以 little endian 寫入。",
     },
     Said {
+        of: "rpc/header/frag-length",
+        meaning: "每個 PDU 的長度都與它所標示的相同。",
+        cause: "主機在 PDU 完成之前就計算長度、只計算 stub 的長度，或沒有送出最後幾個位元組。",
+        remedy: "將 frag_length 設為整個 PDU (含標頭) 的位元組數，並送出同樣多的位元組。",
+    },
+    Said {
         of: "rpc/header/auth-length",
         meaning: "PDU 都不帶驗證用的尾段：KMS 不做驗證。",
         cause: "主機把連線當成經過驗證的連線來回應，或從未設定此欄位。",
