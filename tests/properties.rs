@@ -18,8 +18,7 @@ use kmsproof::wire::kms::{
 use kmsproof::wire::ndr::{self, RequestStub, ResponseStub, response_padding};
 use kmsproof::wire::rpc::{
     Assembler, Auth, Bind, BindAck, BindNak, Body, ContextElement, ContextResult, Fault, FaultStatus, Flags, Pdu,
-    RejectReason, Request, Response, ResultCode, SyntaxId, TransferSyntax, fragments,
-    in_other_order,
+    RejectReason, Request, Response, ResultCode, SyntaxId, TransferSyntax, fragments, in_other_order,
 };
 use kmsproof::wire::{FileTime, Guid, Hresult, Reader};
 use proptest::collection::vec;

@@ -103,7 +103,8 @@ pub(super) static CASES: &[Case] = &[
 fn beside(t: &mut Talk<'_>, asked: u16, order: &[SyntaxId], known: &mut Option<bool>) -> Result<(), Stop> {
     t.connect()?;
     let asking = SyntaxId::bind_time_features(asked);
-    let syntaxes: Vec<_> = order.iter().map(|syntax| if *syntax == SyntaxId::NONE { asking } else { *syntax }).collect();
+    let syntaxes: Vec<_> =
+        order.iter().map(|syntax| if *syntax == SyntaxId::NONE { asking } else { *syntax }).collect();
     let contexts = syntaxes.iter().zip(0..).map(|(syntax, id)| t.context(id, &[*syntax])).collect();
     let offered = t.offer(contexts);
     t.send_bind(Flags::WHOLE, &offered);

@@ -124,8 +124,11 @@ fn operations(t: &mut Talk<'_>, context: u16, syntax: TransferSyntax) -> Result<
         return Ok(());
     }
     let out_of_range = fault(&[FaultStatus::OP_RANGE_ERROR.0]).executed(false).context(context);
-    let accepts =
-        [ok(out_of_range.want(), Then::Either), loose(Want::AnyFault, Then::Either), loose(Want::Silence, Then::Closed)];
+    let accepts = [
+        ok(out_of_range.want(), Then::Either),
+        loose(Want::AnyFault, Then::Either),
+        loose(Want::Silence, Then::Closed),
+    ];
     for opnum in OPERATIONS {
         t.request_with(context, |frame| frame[22..24].copy_from_slice(&opnum.to_le_bytes()));
         t.expect_next(&format!("operation {opnum} in context {context} in {}", syntax.id()), &accepts);

@@ -50,7 +50,8 @@ pub(super) static CASES: &[Case] = &[
                         t.expect_next(&format!("{count} fragments in {}", syntax.id()), SERVED_NEXT);
                     }
                 }
-                for (label, cuts) in [("first", &[0, 64][..]), ("last", &[64, ALL]), ("first and the last", &[0, ALL])] {
+                for (label, cuts) in [("first", &[0, 64][..]), ("last", &[64, ALL]), ("first and the last", &[0, ALL])]
+                {
                     if !t.is_over() && t.syntax_of(0).is_some() {
                         let (stub, ask) = t.stub(syntax);
                         cut(t, (stub, ask), cuts, |_, hint| hint);

@@ -1,6 +1,6 @@
 //! Names that are nearly right: an interface and a syntax are what they are in every bit (MS-RPCE 2.2.2.4).
 
-use super::rpc_tools::{plain, SERVED_NEXT};
+use super::rpc_tools::{SERVED_NEXT, plain};
 use crate::conform::accept::{Accept, Then, Want, ok};
 use crate::conform::{Case, Level, Stop, Talk};
 use crate::wire::Guid;

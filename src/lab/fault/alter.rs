@@ -2,7 +2,7 @@
 
 use super::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields, Incoming};
-use crate::wire::rpc::{Bind, BindAck, Body, ContextResult, Pdu, Ptype, ResultCode, SyntaxId};
+use crate::wire::rpc::{Bind, BindAck, Body, ContextResult, Flags, Pdu, PduView, Ptype, ResultCode, SyntaxId};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -193,6 +193,60 @@ pub(super) static FAULTS: &[Fault] = &[
                 });
                 if is_empty {
                     respond(alter, vec![result(2, 2, SyntaxId::NONE)]);
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "alters-once",
+        does: "Closes the connection at the third alter_context.",
+        hurts: "Clients that add one service after another: they lose those they had.",
+        caught_by: &["rpc/alter/one-after-another#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
+                alter.scene.note += 1;
+                if alter.scene.note == 3 {
+                    alter.fate = Fate::Closes(End::Finish);
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "alters-before-calls-only",
+        does: "Closes the connection at an alter_context after the first call.",
+        hurts: "Windows clients of 64 bits that go on in NDR64: they are cut off after their first call.",
+        caught_by: &["rpc/alter/one-after-another#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
+                if alter.scene.requests > 1 {
+                    alter.fate = Fate::Closes(End::Finish);
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "alters-one-context",
+        does: "Looks at the first context of an alter_context alone, and refuses the others.",
+        hurts: "Clients that add several contexts at once: the one they need is refused.",
+        caught_by: &["rpc/alter/several-contexts#results"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
+                change(alter, |offered| {
+                    offered.contexts.iter_mut().skip(1).for_each(|context| context.transfer = vec![SyntaxId::NONE]);
+                });
+            });
+        }),
+    },
+    Fault {
+        name: "multiplexes-in-alter-when-asked",
+        does: "Sets conc_mpx on an alter_context_resp when the alter_context has it.",
+        hurts: "Nobody yet: Windows never has it there.",
+        caught_by: &["rpc/alter/multiplexing#pfc_flags"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
+                if PduView(out.asked).flags().is_some_and(|flags| flags.has(Flags::CONC_MPX)) {
+                    let flags = out.flags().with(Flags::CONC_MPX);
+                    out.set_flags(flags);
                 }
             });
         }),

@@ -200,6 +200,27 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "holds-two-in-a-group",
+        does: "Refuses a bind that names an association group while three connections are open.",
+        hurts: "Clients with many calls at once: their third connection is refused.",
+        caught_by: &["rpc/association/three-in-a-group#reply"],
+        install: Install::Pdus(|tamper, _| {
+            on_binds(tamper, |incoming| {
+                let joins = offer(&incoming.frame).is_some_and(|bind| bind.assoc_group != 0);
+                if joins && incoming.scene.others >= 2 {
+                    super::header::refuse(incoming, RejectReason::NOT_SPECIFIED);
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "has-four-groups",
+        does: "Has four numbers for association groups, and gives them in turn.",
+        hurts: "Clients of a busy host: they come into a group of somebody else's.",
+        caught_by: &["rpc/association/many-groups#assoc_group"],
+        install: Install::Pdus(|tamper, _| tamper.shape(|config| config.assoc_group = config.assoc_group % 4 + 1)),
+    },
+    Fault {
         name: "accepts-second-bind",
         does: "Accepts a second bind on a connection.",
         hurts: "Clients that are out of step: the contexts they had are gone or are not, and nobody knows.",

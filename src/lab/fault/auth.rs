@@ -59,6 +59,32 @@ pub(super) static FAULTS: &[Fault] = &[
             });
         }),
     },
+    Fault {
+        name: "waits-for-odd-trailers",
+        does: "Says nothing to a request whose authentication trailer cannot be right, and waits.",
+        hurts: "A client with a broken request: it waits until its own time is up.",
+        caught_by: &["rpc/auth/odd-trailers#closing"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::REQUEST, |request| {
+                if usize::from(request.half(AUTH_LENGTH_AT)) + TRAILER_HEADER_LEN > request.frame.len() {
+                    request.fate = Fate::Vanishes;
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "dies-of-logons",
+        does: "Is gone when a bind asks for authentication of a type that Windows has.",
+        hurts: "Everybody: one bind of anybody on the network ends the service.",
+        caught_by: &["rpc/auth/known-types#liveness"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::BIND, |bind| {
+                if bind.half(AUTH_LENGTH_AT) != 0 && matches!(bind.frame.get(PLAIN_BIND_LEN), Some(9 | 10 | 16 | 68)) {
+                    bind.fate = Fate::Kills;
+                }
+            });
+        }),
+    },
 ];
 
 /// Whether a bind is long enough for its trailer, one context with one syntax before it.

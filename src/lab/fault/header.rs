@@ -3,8 +3,8 @@
 
 use super::{Fault, Install};
 use crate::lab::tamper::{
-    ALLOC_HINT_AT, AUTH_LENGTH_AT, CANCEL_COUNT_AT, CONTEXT_AT, DREP_AT, FRAG_LENGTH_AT, Fate, Fields, Incoming, Outgoing, STATUS_AT,
-    STUB_AT, Tamper,
+    ALLOC_HINT_AT, AUTH_LENGTH_AT, CANCEL_COUNT_AT, CONTEXT_AT, DREP_AT, FRAG_LENGTH_AT, Fate, Fields, Incoming,
+    Outgoing, STATUS_AT, STUB_AT, Tamper,
 };
 use crate::wire::rpc::{self, BindNak, Body, FaultStatus, Flags, Pdu, PduView, Ptype, RejectReason};
 
@@ -113,7 +113,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "echoes-data-representation",
         does: "Labels its answers with the data representation of the request, and writes little endian all the same.",
         hurts: "Clients on big-endian machines: they cannot read even how long the answer is.",
-        caught_by: &["rpc/header/big-endian#reply"],
+        caught_by: &["rpc/header/big-endian#frag_length"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out(|out| {
                 if let Some(drep) = PduView(out.asked).drep() {
@@ -290,7 +290,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "says-answers-are-longer",
         does: "Says in its responses that they are a byte longer than they are.",
         hurts: "Every client: it waits for a byte that never comes.",
-        caught_by: &["rpc/transport/control#frag_length", "rpc/header/frag-length"],
+        caught_by: &["rpc/transport/control", "rpc/header/frag-length"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::RESPONSE, |out| {
                 out.frame.push(0);
@@ -303,7 +303,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "says-answers-are-shorter",
         does: "Says in its responses that they are a byte shorter than they are.",
         hurts: "Every client: it reads an answer that is cut off, and what comes next begins in the middle.",
-        caught_by: &["rpc/transport/control#frag_length", "rpc/header/frag-length"],
+        caught_by: &["rpc/transport/control", "rpc/header/frag-length"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::RESPONSE, |out| {
                 let length = out.frame.len() as u16 - 1;
@@ -324,13 +324,15 @@ pub(super) static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "says-acks-are-longer",
-        does: "Says in its bind_acks that they are four bytes longer than they are.",
-        hurts: "Every client: it waits for bytes that never come.",
-        caught_by: &["rpc/bind/ndr32#frag_length", "rpc/header/frag-length"],
+        does: "Says in a bind_ack with more than one result that it is four bytes longer than it is.",
+        hurts: "Clients that offer two syntaxes, as Windows does: they wait for bytes that never come.",
+        caught_by: &["rpc/bind/result-order#frag_length", "rpc/header/frag-length"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::BIND_ACK, |out| {
-                let length = out.frame.len() as u16 + 4;
-                out.put(FRAG_LENGTH_AT, &length.to_le_bytes());
+                if has_more_results(&out.frame) {
+                    let length = out.frame.len() as u16 + 4;
+                    out.put(FRAG_LENGTH_AT, &length.to_le_bytes());
+                }
             });
         }),
     },

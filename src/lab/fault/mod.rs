@@ -18,6 +18,7 @@ mod bind;
 mod body;
 mod calls;
 mod codes;
+mod contexts;
 mod counting;
 mod envelope;
 mod fragment;
@@ -29,6 +30,7 @@ mod load;
 mod lots;
 mod malformed;
 mod ndr;
+mod pieces;
 mod policy;
 mod products;
 mod request;
@@ -276,6 +278,8 @@ static THEMES: &[&[Fault]] = &[
     transport::FAULTS,
     header::FAULTS,
     bind::FAULTS,
+    contexts::FAULTS,
+    pieces::FAULTS,
     association::FAULTS,
 ];
 

@@ -163,9 +163,7 @@ pub fn check_response_pdu(checks: &mut Checks, frame: PduView<'_>, response: &Re
     let got = response.context_id;
     // Windows names a context by the low eight bits of its number (Samba raw protocol tests).
     let right = got == context_id || got == context_id & 0xff;
-    checks.judge_at(CheckId::ResponseContext, right, at("p_cont_id", 20), || {
-        (context_id.to_string(), got.to_string())
-    });
+    checks.judge_at(CheckId::ResponseContext, right, at("p_cont_id", 20), || (context_id.to_string(), got.to_string()));
     check_cancel_count(checks, frame);
     let (hint, len) = (response.alloc_hint, response.stub.len());
     // Of a fragment the hint may count what is still to come.

@@ -144,8 +144,13 @@ mod tests {
 
     #[test]
     fn a_fault_reads_the_same_in_either_order() {
-        let fault =
-            Fault { alloc_hint: 32, context_id: 0x102, cancel_count: 0, status: FaultStatus::PROTOCOL_ERROR, stub: &[] };
+        let fault = Fault {
+            alloc_hint: 32,
+            context_id: 0x102,
+            cancel_count: 0,
+            status: FaultStatus::PROTOCOL_ERROR,
+            stub: &[],
+        };
         let pdu = Pdu::whole(0x0102_0304, Body::Fault(fault));
         let frame = pdu.encode().unwrap();
         let other = in_other_order(&frame).unwrap();
