@@ -144,6 +144,52 @@ fn what_cannot_be_done_is_refused_before_a_host_is_asked() {
     refused(&["--interface", interface, "--stub", &long], "expected up to 5816");
 }
 
+#[test]
+fn side_by_side_cases_come_to_what_they_come_to_alone() {
+    let verdicts = |jobs: &str, target: &str| {
+        let cases = ["rpc/bind/*", "ndr/*", "kms/request/*", "kms/policy/same-client", "--strict"];
+        let ran = conform(&[&cases[..], &["--target", target, "--jobs", jobs, "--out", "json=-"]].concat());
+        let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let cases = record["cases"].as_array().unwrap();
+        let told: Vec<_> =
+            cases.iter().map(|case| format!("{} {} {}", case["id"], case["verdict"], case["field"])).collect();
+        (ran.code, told)
+    };
+    for (target, code) in [("lab", 0), ("lab:takes-any-interface,answers-with-a-code", 100)] {
+        let alone = verdicts("1", target);
+        assert_eq!(alone.0, code, "{target}");
+        assert_eq!(verdicts("6", target), alone, "{target}");
+    }
+    let ran = conform(&[CONTROL, "--jobs", "0"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("expected 1 to 32"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_host_that_dies_of_one_of_several_cases_is_found_out() {
+    let ran = conform(&[
+        "rpc/*",
+        "--target",
+        "lab:dies-of-empty-context",
+        "--timeout",
+        "500ms",
+        "--jobs",
+        "6",
+        "--out",
+        "json=-",
+    ]);
+    assert_eq!(ran.code, 100, "{}", ran.stderr);
+    let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let cases = record["cases"].as_array().unwrap();
+    let died: Vec<_> = cases.iter().filter(|case| case["field"] == "liveness").collect();
+    assert_eq!(died.len(), 1, "{}", ran.stderr);
+    let (id, why) = (died[0]["id"].as_str().unwrap(), died[0]["why"].as_str().unwrap());
+    let culprit = "rpc/bind/no-transfer-syntax";
+    assert!(id == culprit || (why.contains(culprit) && why.contains("--jobs 1 tells them apart")), "{id}: {why}");
+    let since = format!("since {id} or a case beside it");
+    assert!(ran.stderr.contains(&since), "{}", ran.stderr);
+}
+
 fn conform(arguments: &[&str]) -> Ran {
     command::run(command::command(env!("CARGO_BIN_EXE_kmsproof"), &[&["conform"], arguments].concat()))
 }

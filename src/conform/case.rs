@@ -27,6 +27,8 @@ pub struct Case {
     pub disruptive: bool,
     /// Whether it is about DCE/RPC alone: then it can be put to any interface.
     pub any_interface: bool,
+    /// Whether it takes up so much of a host, or breaks so much off, that others would suffer beside it.
+    pub crowds: bool,
     /// The program.
     pub program: fn(&mut Talk<'_>) -> Result<(), Stop>,
 }
@@ -52,6 +54,7 @@ impl Case {
             needs: &[],
             disruptive: false,
             any_interface: true,
+            crowds: false,
             program,
         }
     }
@@ -71,11 +74,26 @@ impl Case {
         Case { confidence, ..self }
     }
 
+    /// The same, when others would suffer beside it.
+    pub const fn crowds(self) -> Case {
+        Case { crowds: true, ..self }
+    }
+
+    /// Whether it can be put to a host at the same time as others: what it looks at they do not change, nor it what
+    /// they look at. Whoever counts clients, measures or leaves something behind is alone.
+    pub fn is_independent(&self) -> bool {
+        let is_of = |clause: &&str| self.id.starts_with(*clause);
+        !self.disruptive && !self.crowds && INDEPENDENT.iter().any(is_of)
+    }
+
     /// The same, run only when it is asked for.
     pub const fn disruptive(self) -> Case {
         Case { disruptive: true, ..self }
     }
 }
+
+/// Clauses whose cases look at nothing but their own conversation.
+const INDEPENDENT: [&str; 3] = ["rpc/", "ndr/", "kms/request/"];
 
 /// How binding a requirement is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]

@@ -1,6 +1,7 @@
 //! The cases, one file a group of clauses. A new case goes to the list of its file; a new file, to
 //! the list below.
 
+mod addresses;
 mod kms_counting;
 mod kms_envelope;
 mod kms_fields;
@@ -63,6 +64,7 @@ static FILES: &[&[Case]] = &[
     kms_fields::CASES,
     kms_counting::CASES,
     kms_policy::CASES,
+    addresses::CASES,
     load::CASES,
     // What these leave behind is nobody else's business.
     kms_limits::CASES,

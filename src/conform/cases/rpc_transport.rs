@@ -194,7 +194,8 @@ pub(super) static CASES: &[Case] = &[
             t.serves_others("another client, after a request");
             Ok(())
         },
-    ),
+    )
+    .crowds(),
     Case::new(
         "rpc/transport/idle-connections",
         Level::Rec,
@@ -212,7 +213,8 @@ pub(super) static CASES: &[Case] = &[
             t.serves_others("one more client");
             Ok(())
         },
-    ),
+    )
+    .crowds(),
 ];
 
 fn in_pieces(t: &mut Talk<'_>, frame: &[u8], ask: Option<Ask>, size: usize) {

@@ -159,6 +159,7 @@ impl Faults {
     pub(super) fn install(&self, conduct: &mut Conduct, door: &mut Door, tamper: &mut Tamper, seed: u64) {
         for fault in &self.0 {
             let lots = Lots::new(seed, fault.name);
+            tamper.next_fault();
             match fault.install {
                 Install::Answers(install) => install(conduct, lots),
                 Install::Connections(install) => install(door, lots),
