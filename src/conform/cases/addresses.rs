@@ -1,6 +1,6 @@
 //! What a host is at each of its addresses.
 
-use super::kms_tools::SERVED;
+use super::kms_tools::{SERVED, client};
 use crate::conform::host::Patience;
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::kms::ActivationResponse;
@@ -16,6 +16,8 @@ pub(super) static CASES: &[Case] = &[Case::new(
         if t.addresses() < 2 {
             return Err(Stop::NotApplicable("the host was named by one address".to_owned()));
         }
+        // Of one machine alone even two counts would be the same.
+        client(t, "another machine", OTHER_MACHINE)?;
         let mut first: Option<ActivationResponse> = None;
         let mut reached = 0;
         for number in 0..t.addresses() {
@@ -54,3 +56,5 @@ fn told_here(t: &mut Talk<'_>, address: &str) -> Result<Option<ActivationRespons
     t.judge(address, &seen, SERVED);
     Ok(t.told().and_then(|answer| answer.response.clone()))
 }
+
+const OTHER_MACHINE: u32 = 1;
