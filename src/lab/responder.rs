@@ -117,7 +117,8 @@ impl LabHost {
 
     /// Counts a synthetic client as if it had asked.
     pub fn count(&mut self, application: Application, id: ClientId, n_policy: u32, now: FileTime) -> u32 {
-        self.rules.count(&Caller { application: application.guid(), cmid: id.guid(), n_policy, name: None }, now)
+        let caller = Caller { application: application.guid(), cmid: id.guid(), n_policy, name: None, request: None };
+        self.rules.count(&caller, now)
     }
 
     /// Whether it lets one more connection in while `open` are.

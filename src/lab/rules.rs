@@ -39,6 +39,8 @@ pub struct Caller<'a> {
     pub n_policy: u32,
     /// The machine's name, where it gave one.
     pub name: Option<&'a WorkstationName>,
+    /// The request, where there was one.
+    pub request: Option<&'a ActivationRequest>,
 }
 
 /// One question a request is held to.
@@ -110,6 +112,7 @@ impl Rules {
             cmid: request.cmid,
             n_policy: request.n_policy,
             name: Some(&request.workstation),
+            request: Some(request),
         };
         let count = self.count(&caller, now);
         self.conduct.granted(&asked, Grant { count })
