@@ -64,6 +64,11 @@ impl Case {
         Case { any_interface: false, ..self }
     }
 
+    /// The same, which asks for something else than it did at first.
+    pub const fn revision(self, revision: u32) -> Case {
+        Case { revision, ..self }
+    }
+
     /// The same, for hosts of these capabilities.
     pub const fn needs(self, needs: &'static [Capability]) -> Case {
         Case { needs, ..self }

@@ -41,6 +41,8 @@ pub struct Caller<'a> {
     pub name: Option<&'a WorkstationName>,
     /// At which of the host's addresses it asked, from 0.
     pub address: usize,
+    /// The request, where there was one.
+    pub request: Option<&'a ActivationRequest>,
 }
 
 /// One question a request is held to.
@@ -115,6 +117,7 @@ impl Rules {
             n_policy: request.n_policy,
             name: Some(&request.workstation),
             address: self.address,
+            request: Some(request),
         };
         let count = self.count(&caller, now);
         self.conduct.granted(&asked, Grant { count })

@@ -2,15 +2,19 @@
 //! the list below.
 
 mod addresses;
+mod kms_conversation;
 mod kms_counting;
 mod kms_envelope;
 mod kms_fields;
+mod kms_identity;
 mod kms_limits;
 mod kms_policy;
 mod kms_request;
 mod kms_tools;
 mod load;
 mod ndr;
+mod ndr64;
+mod ndr_tools;
 mod rpc_alter;
 mod rpc_association;
 mod rpc_auth;
@@ -59,9 +63,12 @@ static FILES: &[&[Case]] = &[
     rpc_fragment::CASES,
     rpc_auth::CASES,
     ndr::CASES,
+    ndr64::CASES,
     kms_request::CASES,
+    kms_conversation::CASES,
     kms_envelope::CASES,
     kms_fields::CASES,
+    kms_identity::CASES,
     kms_counting::CASES,
     kms_policy::CASES,
     addresses::CASES,

@@ -16,12 +16,15 @@ mod association;
 mod auth;
 mod bind;
 mod body;
+mod by_version;
 mod calls;
 mod codes;
+mod conversation;
 mod counting;
 mod envelope;
 mod fragment;
 mod header;
+mod identity;
 mod intervals;
 mod lease;
 mod legal;
@@ -29,6 +32,7 @@ mod load;
 mod lots;
 mod malformed;
 mod ndr;
+mod ndr64;
 mod policy;
 mod products;
 mod request;
@@ -256,11 +260,14 @@ impl fmt::Display for UnknownFault {
 /// One theme, one file, one list.
 static THEMES: &[&[Fault]] = &[
     counting::FAULTS,
+    identity::FAULTS,
     time::FAULTS,
     products::FAULTS,
     versions::FAULTS,
+    by_version::FAULTS,
     lease::FAULTS,
     codes::FAULTS,
+    conversation::FAULTS,
     intervals::FAULTS,
     load::FAULTS,
     envelope::FAULTS,
@@ -274,6 +281,7 @@ static THEMES: &[&[Fault]] = &[
     fragment::FAULTS,
     auth::FAULTS,
     ndr::FAULTS,
+    ndr64::FAULTS,
     transport::FAULTS,
     header::FAULTS,
     bind::FAULTS,
