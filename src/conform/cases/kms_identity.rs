@@ -73,7 +73,12 @@ pub(super) static CASES: &[Case] = &[
         "Windows 7 resource kit on the cache of 2N ids kept for thirty days; protocol description, section 6",
         |t| {
             // Office first: of its machines a host has seen fewer, so that one more shows.
-            for (name, number) in [(OFFICE_2010, MACHINE), (WINDOWS, 1)] {
+            for (name, number, other) in [(OFFICE_2010, MACHINE, similar_ids()[0]), (WINDOWS, 1, cmid(t, 0))] {
+                // Where two are counted, whoever is counted elsewhere as well is told another count.
+                let mut request = ask_for(t, number, product(name)).request().clone();
+                request.cmid = other;
+                let ask = Ask::new(request, t.iv());
+                put_ask(t, &format!("another machine with {name}"), &ask, SERVED_OR_UNSERVED)?;
                 let ask = ask_for(t, number, product(name));
                 let seen = put_ask(t, name, &ask, SERVED_OR_UNSERVED)?;
                 let Some(first) = told(t) else {
