@@ -62,9 +62,9 @@ pub(super) fn side_by_side(
                 let (sender, next, halts) = (sender.clone(), &next, &halts);
                 scope.spawn(move || {
                     let mut lane = lane.open();
-                    while let (false, Some(case)) =
-                        (halts.load(Ordering::SeqCst), cases.get(next.fetch_add(1, Ordering::SeqCst)))
-                    {
+                    // Whoever stops takes none: what nobody took is put to the host afterwards.
+                    while !halts.load(Ordering::SeqCst) {
+                        let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) else { break };
                         let (result, checks) = lane.put(case, profile);
                         let death = lane.got_worse();
                         let is_late = if death.is_some() {
@@ -122,5 +122,99 @@ impl Aftermath {
             }
             _ => told(result),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::conform::host::{Host, Line};
+    use crate::conform::{KnownFailures, MemoryHost, Options, Run, Service, cases, run};
+    use crate::lab::Faults;
+    use crate::proto::Moment;
+    use crate::wire::FileTime;
+
+    /// A host that is honest to whoever is alone with it, and has a fault when others talk to it.
+    struct TwoFaced {
+        alone: MemoryHost,
+        beside: &'static str,
+    }
+
+    impl Host for TwoFaced {
+        fn connect(&mut self) -> Result<Box<dyn Line>, String> {
+            self.alone.connect()
+        }
+
+        fn another(&self) -> Option<Box<dyn Host + Send>> {
+            Some(Box::new(with(self.beside)))
+        }
+
+        fn port(&self) -> u16 {
+            self.alone.port()
+        }
+
+        fn wall(&self) -> FileTime {
+            self.alone.wall()
+        }
+
+        fn moment(&mut self) -> Moment {
+            self.alone.moment()
+        }
+
+        fn rest(&mut self, time: std::time::Duration) {
+            self.alone.rest(time);
+        }
+    }
+
+    fn with(faults: &str) -> MemoryHost {
+        let faults = if faults.is_empty() { Faults::default() } else { faults.parse().unwrap() };
+        MemoryHost::new(faults, 1, FileTime(134_396_615_660_000_000))
+    }
+
+    fn put(alone: &str, beside: &'static str) -> Run {
+        let mut host = TwoFaced { alone: with(alone), beside };
+        let is_chosen = |case: &&Case| case.id.starts_with("rpc/bind/") || case.id == "kms/policy/same-client";
+        let chosen: Vec<_> = cases::all().filter(is_chosen).collect();
+        let (known, today) = (KnownFailures::default(), date(2026, 1, 1));
+        let (profile, service) = (Profile::strict(), Service::KMS);
+        let options = Options { profile, known, today, disruptive: false, jobs: 3, seed: 1, service };
+        let run = run(&mut host, &chosen, &options, &mut |_| true);
+        // Whichever of them was done first.
+        assert!(run.results.iter().map(|result| result.case.id).eq(chosen.iter().map(|case| case.id)));
+        run
+    }
+
+    fn of<'r>(run: &'r Run, id: &str) -> &'r CaseResult {
+        run.results.iter().find(|result| result.case.id == id).unwrap()
+    }
+
+    #[test]
+    fn what_holds_alone_and_not_beside_others_is_told_as_that() {
+        let run = put("", "takes-any-interface");
+        let told = of(&run, "rpc/bind/unknown-interface");
+        assert_eq!(told.verdict, Verdict::Inconclusive);
+        let why = told.why.as_deref().unwrap();
+        assert!(why.starts_with("it holds alone, and does not beside other cases: "), "{why}");
+        assert_eq!(of(&run, "rpc/bind/ndr32").verdict, Verdict::Pass);
+        // Whoever counts was alone all along.
+        assert_eq!(of(&run, "kms/policy/same-client").verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_host_that_got_worse_beside_others_and_is_there_is_asked_again() {
+        let run = put("", "dies-of-empty-context");
+        let holds = |result: &&CaseResult| matches!(result.verdict, Verdict::Pass | Verdict::Recorded);
+        let others = run.results.iter().filter(|result| !holds(result));
+        let others: Vec<_> = others.map(|result| (result.case.id, result.verdict, &result.why)).collect();
+        assert!(others.is_empty(), "{others:?}");
+        assert_eq!(of(&run, "rpc/bind/no-transfer-syntax").verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_case_that_fails_alone_as_well_fails() {
+        let run = put("takes-any-interface", "takes-any-interface");
+        assert_eq!(of(&run, "rpc/bind/unknown-interface").verdict, Verdict::Fail);
     }
 }
