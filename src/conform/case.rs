@@ -27,8 +27,8 @@ pub struct Case {
     pub disruptive: bool,
     /// Whether it is about DCE/RPC alone: then it can be put to any interface.
     pub any_interface: bool,
-    /// Whether it takes up so much of a host, or breaks so much off, that others would suffer beside it.
-    pub crowds: bool,
+    /// Whether it is put to a host while no other is: others would suffer beside it, or change what it looks at.
+    pub alone: bool,
     /// The program.
     pub program: fn(&mut Talk<'_>) -> Result<(), Stop>,
 }
@@ -54,7 +54,7 @@ impl Case {
             needs: &[],
             disruptive: false,
             any_interface: true,
-            crowds: false,
+            alone: false,
             program,
         }
     }
@@ -79,16 +79,16 @@ impl Case {
         Case { confidence, ..self }
     }
 
-    /// The same, when others would suffer beside it.
-    pub const fn crowds(self) -> Case {
-        Case { crowds: true, ..self }
+    /// The same, put to a host while no other is.
+    pub const fn alone(self) -> Case {
+        Case { alone: true, ..self }
     }
 
     /// Whether it can be put to a host at the same time as others: what it looks at they do not change, nor it what
     /// they look at. Whoever counts clients, measures or leaves something behind is alone.
     pub fn is_independent(&self) -> bool {
         let is_of = |clause: &&str| self.id.starts_with(*clause);
-        !self.disruptive && !self.crowds && INDEPENDENT.iter().any(is_of)
+        !self.disruptive && !self.alone && INDEPENDENT.iter().any(is_of)
     }
 
     /// The same, run only when it is asked for.

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::kms_tools::{SERVED, cmid};
+use super::kms_tools::{SERVED, ahead, cmid};
 use super::ndr_tools::{is_silent, send_in};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::host::Patience;
@@ -107,16 +107,12 @@ const REFUSED: &[Refused] = &[
     ("a product nobody knows", ProtocolVersion::V6, |request| request.kms_counted_id = Guid::from_u128(7)),
     ("such a product in version 5", ProtocolVersion::V5, |request| request.kms_counted_id = Guid::from_u128(7)),
     ("such a product in version 4", ProtocolVersion::V4, |request| request.kms_counted_id = Guid::from_u128(7)),
-    ("a clock ten hours ahead", ProtocolVersion::V6, ten_hours_ahead),
-    ("such a clock in version 5", ProtocolVersion::V5, ten_hours_ahead),
-    ("such a clock in version 4", ProtocolVersion::V4, ten_hours_ahead),
+    ("a clock ten hours ahead", ProtocolVersion::V6, |request| ahead(request, 10)),
+    ("such a clock in version 5", ProtocolVersion::V5, |request| ahead(request, 10)),
+    ("such a clock in version 4", ProtocolVersion::V4, |request| ahead(request, 10)),
     ("a version that does not exist", ProtocolVersion { major: 7, minor: 0 }, |_| {}),
     ("a minor version that does not exist", ProtocolVersion { major: 6, minor: 1 }, |_| {}),
 ];
-
-fn ten_hours_ahead(request: &mut ActivationRequest) {
-    request.client_time = request.client_time.saturating_add(SignedDuration::from_hours(10));
-}
 
 /// What it is refused with, and whether at all, is other cases' to judge.
 const OPEN: &[Accept] = &[

@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
 use super::kms_counting::{at_least, other_product};
 use super::kms_tools::{
-    SERVED_OR_UNSERVED, WINDOWS, ask_for, client, cmid, granted, product, put_ask, served_versions, told,
+    SERVED_OR_UNSERVED, WINDOWS, ahead, ask_for, client, cmid, granted, is_as_before, product, put_ask,
+    served_versions, told,
 };
 use crate::client::identity::{ClientId, Group, Index};
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
@@ -178,16 +177,6 @@ const CHANGES: &[Change] = &[
 
 fn named(name: &str) -> WorkstationName {
     WorkstationName::new(name).expect("it is short")
-}
-
-fn ahead(request: &mut ActivationRequest, hours: i64) {
-    request.client_time = request.client_time.saturating_add(SignedDuration::from_hours(hours));
-}
-
-/// A host that has other clients may have counted one of them meanwhile.
-fn is_as_before(t: &mut Talk<'_>, before: u32, count: u32) {
-    let holds = count == before || (t.is_paced() && count > before);
-    t.holds("count", holds, || (before.to_string(), count.to_string()));
 }
 
 /// Ids of synthetic machines, like all of ours, in pairs that are the same but for a byte or two: at the end of the

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::kms_tools::{SERVED, goes_on, put_ask, put_changed, put_in_each, served_versions};
+use super::kms_tools::{SERVED, ahead, goes_on, put_ask, put_changed, put_in_each, served_versions};
 use crate::catalog::{self, Application, Channel};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::{Capability, Case, Confidence, Level, Talk};
@@ -182,9 +182,7 @@ pub(super) static CASES: &[Case] = &[
         |t| {
             let versions = served_versions(t)?;
             for (words, hours) in [("ten hours ahead", 10), ("ten hours behind", -10)] {
-                put_in_each(t, &versions, words, WRONG_CLOCK_OR_SERVED, |request| {
-                    request.client_time = request.client_time.saturating_add(SignedDuration::from_hours(hours));
-                })?;
+                put_in_each(t, &versions, words, WRONG_CLOCK_OR_SERVED, |request| ahead(request, hours))?;
             }
             goes_on(t);
             Ok(())

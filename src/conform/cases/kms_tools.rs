@@ -1,5 +1,7 @@
 //! What cases about KMS bodies have in common: who asks, how it is put, and what is told.
 
+use jiff::SignedDuration;
+
 use crate::catalog::{self, Product};
 use crate::conform::accept::{Accept, Answered, Seen, Then, Want, loose, ok};
 use crate::conform::host::{Closing, Patience};
@@ -116,6 +118,17 @@ pub(super) fn put_in_each(
         put_ask(t, &format!("{label}, in version {version}"), &ask, accepts)?;
     }
     Ok(())
+}
+
+/// The client's clock is so many hours ahead.
+pub(super) fn ahead(request: &mut ActivationRequest, hours: i64) {
+    request.client_time = request.client_time.saturating_add(SignedDuration::from_hours(hours));
+}
+
+/// Whether the count is what it was. A host that has other clients may have counted one of them meanwhile.
+pub(super) fn is_as_before(t: &mut Talk<'_>, before: u32, count: u32) {
+    let holds = count == before || (t.is_paced() && count > before);
+    t.holds("count", holds, || (before.to_string(), count.to_string()));
 }
 
 /// What the last answer said.

@@ -1,15 +1,12 @@
 //! Calls in NDR64, which every Windows client since Vista makes: the same rules as in NDR32, and answers that do not
 //! depend on the syntax (protocol description, sections 1.2, 1.4 and 1.5).
 
-use jiff::SignedDuration;
-
-use super::kms_tools::SERVED;
+use super::kms_tools::{SERVED, ahead, is_as_before};
 use super::ndr_tools::{differing, empty, huge, is_silent, send_in, short, size_decides, trailing};
 use crate::catalog::Application;
 use crate::conform::accept::{Then, Want, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
-use crate::proto::Ask;
 use crate::wire::Guid;
 use crate::wire::kms::{ActivationRequest, LicenseStatus, ProtocolVersion};
 use crate::wire::rpc::{Flags, SyntaxId, TransferSyntax};
@@ -90,12 +87,7 @@ pub(super) static CASES: &[Case] = &[
         "protocol description, section 1.2: later calls of a Windows client are in NDR64",
         |t| {
             t.bind_in(TransferSyntax::Ndr64)?;
-            for number in 0..CALLS {
-                let ask = t.ask(ProtocolVersion::ALL[number % 3], |_| {});
-                if !is_served(t, 0, &format!("call {} of {CALLS}", number + 1), &ask) {
-                    break;
-                }
-            }
+            calls(t, |_, _| 0);
             Ok(())
         },
     )
@@ -113,14 +105,11 @@ pub(super) static CASES: &[Case] = &[
                 t.bind_in(syntax)?;
                 lines.push(t.line());
             }
-            for number in 0..CALLS {
+            calls(t, |t, number| {
                 // Now this one comes first, now that.
                 t.on(lines[(number + number / lines.len()) % lines.len()]);
-                let ask = t.ask(ProtocolVersion::ALL[number % 3], |_| {});
-                if !is_served(t, 0, &format!("call {} of {CALLS}", number + 1), &ask) {
-                    break;
-                }
-            }
+                0
+            });
             Ok(())
         },
     )
@@ -171,15 +160,15 @@ pub(super) static CASES: &[Case] = &[
                 t.holds("code", in_64.answer.as_ref() == Some(due), || (format!("{label}: {due}"), in_64.to_string()));
                 let [first, again] = &told[..] else { continue };
                 t.field("epid", first.epid.as_str(), again.epid.as_str());
-                // A host that has other clients may have counted one of them meanwhile.
-                let is_as_before = first.count == again.count || (t.is_paced() && first.count < again.count);
-                t.holds("count", is_as_before, || (first.count.to_string(), again.count.to_string()));
+                is_as_before(t, first.count, again.count);
             }
             Ok(())
         },
     )
     .of_kms()
-    .needs(&[Capability::Ndr64]),
+    .needs(&[Capability::Ndr64])
+    // Whoever counts another machine meanwhile changes the count.
+    .alone(),
 ];
 
 /// As a current Windows client begins: three contexts in its bind, one more in an alter_context.
@@ -201,21 +190,22 @@ fn as_windows_asks(t: &mut Talk<'_>) -> Result<(), Stop> {
     if t.syntax_of(0).is_none() {
         return Ok(());
     }
-    for number in 0..CALLS {
-        // NDR32 first, as Windows has it; then one after the other, and twice the same.
-        let context = [0, 1, 1, 0][number % 4];
-        let ask = t.ask(ProtocolVersion::ALL[number % 3], |_| {});
-        if !is_served(t, context, &format!("call {} of {CALLS}, in context {context}", number + 1), &ask) {
-            break;
-        }
-    }
+    // NDR32 first, as Windows has it; then one after the other, and twice the same.
+    calls(t, |_, number| [0, 1, 1, 0][number % 4]);
     Ok(())
 }
 
-/// Whether there is reason to go on.
-fn is_served(t: &mut Talk<'_>, context: u16, label: &str, ask: &Ask) -> bool {
-    send_in(t, context, ask);
-    !is_silent(&t.expect_next(label, SERVED)) && !t.is_over()
+/// Calls in one version after the other, each where `place` goes for it and in the context that it says.
+fn calls(t: &mut Talk<'_>, mut place: impl FnMut(&mut Talk<'_>, usize) -> u16) {
+    for number in 0..CALLS {
+        let context = place(t, number);
+        let ask = t.ask(ProtocolVersion::ALL[number % 3], |_| {});
+        send_in(t, context, &ask);
+        let seen = t.expect_next(&format!("call {} of {CALLS}, in context {context}", number + 1), SERVED);
+        if is_silent(&seen) || t.is_over() {
+            break;
+        }
+    }
 }
 
 /// A question, in a version, and what makes it one.
@@ -243,10 +233,6 @@ const QUESTIONS: &[Question] = &[
     ("version 6.1", ProtocolVersion { major: 6, minor: 1 }, |_| {}),
     ("an ordinary request afterwards", ProtocolVersion::V6, |_| {}),
 ];
-
-fn ahead(request: &mut ActivationRequest, hours: i64) {
-    request.client_time = request.client_time.saturating_add(SignedDuration::from_hours(hours));
-}
 
 /// Defects that show once in so many calls are to show.
 const CALLS: usize = 24;

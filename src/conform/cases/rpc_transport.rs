@@ -195,7 +195,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
-    .crowds(),
+    .alone(),
     Case::new(
         "rpc/transport/idle-connections",
         Level::Rec,
@@ -214,7 +214,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
-    .crowds(),
+    .alone(),
 ];
 
 fn in_pieces(t: &mut Talk<'_>, frame: &[u8], ask: Option<Ask>, size: usize) {
