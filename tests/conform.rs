@@ -3,7 +3,12 @@
 mod support;
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use kmsproof::conform::{KnownFailures, Options, Profile, Service, Verdict, cases, run};
+use kmsproof::engine::{Clock, TcpHost};
+use kmsproof::lab::{Faults, HostIdentity, LabHost, LabListener};
 use serde_json::Value;
 use support::command::{self, Ran};
 
@@ -142,6 +147,88 @@ fn what_cannot_be_done_is_refused_before_a_host_is_asked() {
     refused(&["--write-known-failures", "no/such/folder/x.toml"], "expected a file in a folder that is there");
     let (interface, long) = ("51c82175-844e-4750-b0d8-ec255555bc06@1.0", "00".repeat(5817));
     refused(&["--interface", interface, "--stub", &long], "expected up to 5816");
+}
+
+#[test]
+fn a_host_of_two_addresses_is_asked_at_both() {
+    let told = |faults: &str| {
+        let faults: Faults = if faults.is_empty() { Faults::default() } else { faults.parse().unwrap() };
+        let host = Arc::new(Mutex::new(LabHost::new(HostIdentity::default(), 1).with_faults(faults)));
+        let clock = Clock::start();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let anywhere = ["127.0.0.1:0".parse().unwrap(); 2];
+        let listener =
+            runtime.block_on(LabListener::bind_all(&anywhere, host, Arc::new(move || clock.wall()))).unwrap();
+        let addresses = listener.addresses().to_vec();
+        assert_ne!(addresses[0].port(), addresses[1].port());
+        runtime.spawn(listener.serve());
+        let mut host = TcpHost::new(addresses, clock, Duration::from_secs(5), None);
+        let chosen: Vec<_> = cases::all().filter(|case| case.id == "kms/policy/every-address").collect();
+        let (profile, known, today) = (Profile::windows(), KnownFailures::default(), jiff::civil::date(2026, 1, 1));
+        let options = Options { profile, known, today, disruptive: false, jobs: 1, seed: 1, service: Service::KMS };
+        let run = run(&mut host, &chosen, &options, &mut |_| true);
+        // Each names its own port, not the other's.
+        let wrong = run.checks.iter().filter(|check| check.failed > 0).map(|check| check.check.check().id);
+        (run.results[0].verdict, wrong.collect::<Vec<_>>())
+    };
+    assert_eq!(told(""), (Verdict::Pass, Vec::new()));
+    assert_eq!(told("counts-each-address-apart").0, Verdict::Fail);
+    assert_eq!(told("closes-at-other-addresses").0, Verdict::Fail);
+}
+
+#[test]
+fn a_host_that_closes_idle_connections_is_blamed_for_nothing() {
+    // In memory no time goes by between two requests: only here does it close any.
+    let cases = ["kms/policy/still-counted", "rpc/transport/*", "--verbose"];
+    let ran = conform(&[&cases[..], &["--target", "lab:closes-idle-connections"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("after a bind the connection is closed"), "it closes none:\n{}", ran.stderr);
+}
+
+#[test]
+fn side_by_side_cases_come_to_what_they_come_to_alone() {
+    let verdicts = |jobs: &str, target: &str| {
+        let cases = ["rpc/bind/*", "ndr/*", "kms/request/*", "kms/policy/same-client", "--strict"];
+        let ran = conform(&[&cases[..], &["--target", target, "--jobs", jobs, "--out", "json=-"]].concat());
+        let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let cases = record["cases"].as_array().unwrap();
+        let told: Vec<_> =
+            cases.iter().map(|case| format!("{} {} {}", case["id"], case["verdict"], case["field"])).collect();
+        (ran.code, told)
+    };
+    for (target, code) in [("lab", 0), ("lab:takes-any-interface,answers-with-a-code", 100)] {
+        let alone = verdicts("1", target);
+        assert_eq!(alone.0, code, "{target}");
+        assert_eq!(verdicts("6", target), alone, "{target}");
+    }
+    let ran = conform(&[CONTROL, "--jobs", "0"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("expected 1 to 32"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_host_that_dies_of_one_of_several_cases_is_found_out() {
+    let ran = conform(&[
+        "rpc/*",
+        "--target",
+        "lab:dies-of-empty-context",
+        "--timeout",
+        "500ms",
+        "--jobs",
+        "6",
+        "--out",
+        "json=-",
+    ]);
+    assert_eq!(ran.code, 100, "{}", ran.stderr);
+    let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let cases = record["cases"].as_array().unwrap();
+    let died: Vec<_> = cases.iter().filter(|case| case["field"] == "liveness").collect();
+    assert_eq!(died.len(), 1, "{}", ran.stderr);
+    let (id, why) = (died[0]["id"].as_str().unwrap(), died[0]["why"].as_str().unwrap());
+    let culprit = "rpc/bind/no-transfer-syntax";
+    assert!(id == culprit || (why.contains(culprit) && why.contains("--jobs 1 tells them apart")), "{id}: {why}");
+    let since = format!("since {id} or a case beside it");
+    assert!(ran.stderr.contains(&since), "{}", ran.stderr);
 }
 
 fn conform(arguments: &[&str]) -> Ran {

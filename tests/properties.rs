@@ -48,8 +48,9 @@ proptest! {
     fn the_other_byte_order_of_a_pdu_is_the_other_sender_s(parts in any_pdu()) {
         let pdu = parts.pdu();
         let (little, big) = (pdu.encode().unwrap(), big_endian(&pdu));
-        prop_assert_eq!(in_other_order(&little).as_ref(), Some(&big));
-        prop_assert_eq!(in_other_order(&big), Some(little));
+        let (to_big, to_little) = (in_other_order(&little), in_other_order(&big));
+        prop_assert_eq!(to_big, Some(big));
+        prop_assert_eq!(to_little, Some(little));
     }
 
     #[test]

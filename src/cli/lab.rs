@@ -21,9 +21,15 @@ use crate::wire::Hresult;
 /// Serve the lab host on loopback, for kmsproof's own synthetic clients only
 #[derive(Debug, Args)]
 pub struct LabArgs {
-    /// Where to listen: a loopback address and a port (0: the system chooses)
-    #[arg(long, default_value = "127.0.0.1:1688", value_name = "ADDRESS:PORT", env = "KMSPROOF_LISTEN")]
-    listen: SocketAddr,
+    /// Where to listen: a loopback address and a port (0: the system chooses); more than one may be named
+    #[arg(
+        long,
+        default_value = "127.0.0.1:1688",
+        value_name = "ADDRESS:PORT",
+        value_delimiter = ',',
+        env = "KMSPROOF_LISTEN"
+    )]
+    listen: Vec<SocketAddr>,
     /// Break a rule on purpose; more than one may be named
     #[arg(long, value_name = "FAULT", value_delimiter = ',', value_parser = Fault::named, env = "KMSPROOF_FAULT")]
     fault: Vec<&'static Fault>,
@@ -128,13 +134,15 @@ async fn serve(args: &LabArgs, faults: Faults) -> Result<Exit, Failure> {
     let clock = Clock::start();
     let with = if faults.is_empty() { String::new() } else { format!(" with faults: {},", faults.names()) };
     let host = Arc::new(Mutex::new(LabHost::new(HostIdentity::default(), args.seed).with_faults(faults)));
-    let listener =
-        LabListener::bind(args.listen, host, Arc::new(move || clock.wall())).await.map_err(|error| match error {
+    let listener = LabListener::bind_all(&args.listen, host, Arc::new(move || clock.wall())).await.map_err(
+        |error| match error {
             crate::lab::BindError::NotLoopback(_) => Failure::usage(error),
             crate::lab::BindError::Io(..) => Failure::setup(error),
-        })?;
-    let address = listener.address();
-    say(format_args!("lab host on {address},{with} for kmsproof's synthetic clients only; Ctrl-C ends it\n"));
+        },
+    )?;
+    let addresses: Vec<_> = listener.addresses().iter().map(ToString::to_string).collect();
+    let addresses = addresses.join(" and ");
+    say(format_args!("lab host on {addresses},{with} for kmsproof's synthetic clients only; Ctrl-C ends it\n"));
     let observer: Observer = if args.quiet { Arc::new(|_| {}) } else { Arc::new(tell) };
     tokio::select! {
         () = listener.ndr64(!args.ndr32_only).observed_by(observer).serve() => {}

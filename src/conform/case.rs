@@ -27,6 +27,8 @@ pub struct Case {
     pub disruptive: bool,
     /// Whether it is about DCE/RPC alone: then it can be put to any interface.
     pub any_interface: bool,
+    /// Whether it is put to a host while no other is: others would suffer beside it, or change what it looks at.
+    pub alone: bool,
     /// The program.
     pub program: fn(&mut Talk<'_>) -> Result<(), Stop>,
 }
@@ -52,18 +54,19 @@ impl Case {
             needs: &[],
             disruptive: false,
             any_interface: true,
+            alone: false,
             program,
         }
-    }
-
-    /// The same, which asks for what it asks for since this revision.
-    pub const fn revision(self, revision: u32) -> Case {
-        Case { revision, ..self }
     }
 
     /// A case about KMS itself.
     pub const fn of_kms(self) -> Case {
         Case { any_interface: false, ..self }
+    }
+
+    /// The same, which asks for something else than it did at first.
+    pub const fn revision(self, revision: u32) -> Case {
+        Case { revision, ..self }
     }
 
     /// The same, for hosts of these capabilities.
@@ -76,11 +79,26 @@ impl Case {
         Case { confidence, ..self }
     }
 
+    /// The same, put to a host while no other is.
+    pub const fn alone(self) -> Case {
+        Case { alone: true, ..self }
+    }
+
+    /// Whether it can be put to a host at the same time as others: what it looks at they do not change, nor it what
+    /// they look at. Whoever counts clients, measures or leaves something behind is alone.
+    pub fn is_independent(&self) -> bool {
+        let is_of = |clause: &&str| self.id.starts_with(*clause);
+        !self.disruptive && !self.alone && INDEPENDENT.iter().any(is_of)
+    }
+
     /// The same, run only when it is asked for.
     pub const fn disruptive(self) -> Case {
         Case { disruptive: true, ..self }
     }
 }
+
+/// Clauses whose cases look at nothing but their own conversation.
+const INDEPENDENT: [&str; 3] = ["rpc/", "ndr/", "kms/request/"];
 
 /// How binding a requirement is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]

@@ -10,7 +10,27 @@ pub trait Host {
     /// Opens a connection; the words say why there is none.
     fn connect(&mut self) -> Result<Box<dyn Line>, String>;
 
-    /// The port connected to, which a host's secondary address names.
+    /// At how many addresses it was said to be.
+    fn addresses(&self) -> usize {
+        1
+    }
+
+    /// Opens a connection to its address of that number, from 0; the words say why there is none.
+    fn connect_to(&mut self, _address: usize) -> Result<Box<dyn Line>, String> {
+        self.connect()
+    }
+
+    /// Its address of that number, in words.
+    fn address(&self, number: usize) -> String {
+        format!("address {}", number + 1)
+    }
+
+    /// The same host once more, for somebody who talks to it at the same time; none, when it has no more than one.
+    fn another(&self) -> Option<Box<dyn Host + Send>> {
+        None
+    }
+
+    /// The port connected to last, which a host's secondary address names.
     fn port(&self) -> u16;
 
     /// What our own clock shows.

@@ -39,12 +39,20 @@ impl MemoryHost {
 
 impl Host for MemoryHost {
     fn connect(&mut self) -> Result<Box<dyn Line>, String> {
+        self.connect_to(0)
+    }
+
+    fn addresses(&self) -> usize {
+        ADDRESSES
+    }
+
+    fn connect_to(&mut self, address: usize) -> Result<Box<dyn Line>, String> {
         let open = self.open.load(Ordering::Relaxed);
         let admitted = self.host.lock().map_err(|error| error.to_string())?.admits(open);
         self.groups += 1;
         let config = HostConfig { port: self.port(), assoc_group: FIRST_GROUP + self.groups, ..HostConfig::default() };
         let mut line = MemoryLine {
-            session: Session::new(&self.host, config, open),
+            session: Session::new(&self.host, config, address, open),
             host: Arc::clone(&self.host),
             open: Arc::clone(&self.open),
             coming: VecDeque::new(),
@@ -180,5 +188,7 @@ impl Drop for MemoryLine {
     }
 }
 
+/// Enough to be asked at more than one.
+const ADDRESSES: usize = 2;
 /// Any number but 0 serves.
 const FIRST_GROUP: u32 = 0x6b6d_0000;

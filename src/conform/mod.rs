@@ -11,11 +11,13 @@
 //! `lab/fault/`. Nothing in here knows a socket: a [`host::Host`] is one, or the lab host in memory.
 
 pub mod accept;
+mod beside;
 mod capabilities;
 mod case;
 pub mod cases;
 pub mod host;
 mod known;
+mod lane;
 mod listing;
 mod memory;
 mod profile;

@@ -201,7 +201,7 @@ fn put_these(chosen: &[&'static Case], faults: Faults, seed: u64, strict: bool) 
     let mut host = MemoryHost::new(faults, seed, NOW);
     let profile = if strict { Profile::strict() } else { Profile::windows() };
     let (known, today) = (KnownFailures::default(), date(2026, 1, 1));
-    let options = Options { profile, known, today, disruptive: true, seed, service: Service::KMS };
+    let options = Options { profile, known, today, disruptive: true, jobs: 1, seed, service: Service::KMS };
     run(&mut host, chosen, &options, &mut |_| true)
 }
 

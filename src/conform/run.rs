@@ -1,22 +1,20 @@
 //! Putting cases to a host: an ordinary exchange first, after every case and last, so that whatever
 //! breaks a host is told of at the case that did it.
 
-use std::collections::BTreeMap;
-
 use super::accept::{Grade, Mismatch, Then, Want, ok};
+use super::beside::{self, Again};
 use super::case::{Capability, Case, Level};
 use super::host::{Host, Patience};
 use super::known::KnownFailures;
+use super::lane::{CheckCount, Condition, Lane};
 use super::profile::Profile;
-use super::talk::{Judged, Said, Service, Shared, Stop, Talk};
+use super::talk::{Judged, Said, Service};
 use super::{capabilities, cases};
 
 use jiff::civil::Date;
 
-use crate::client::Randomness;
-use crate::proto::verify::{CheckId, Checks, Finding, History};
-use crate::wire::kms::ProtocolVersion;
-use crate::wire::rpc::{PduView, Ptype, SyntaxId};
+use crate::proto::verify::{CheckId, Finding};
+use crate::wire::rpc::SyntaxId;
 
 /// How cases are put to a host.
 #[derive(Debug, Clone)]
@@ -29,6 +27,8 @@ pub struct Options {
     pub today: Date,
     /// Whether cases run that may leave the host worse than it was.
     pub disruptive: bool,
+    /// How many independent cases are put to the host at the same time.
+    pub jobs: usize,
     /// What randoms follow from.
     pub seed: u64,
     /// What is asked for in ordinary calls.
@@ -192,134 +192,134 @@ pub fn run(
     options: &Options,
     told: &mut dyn FnMut(&CaseResult) -> bool,
 ) -> Run {
-    let mut runner = Runner {
-        host,
-        options,
-        shared: Shared {
-            service: options.service.clone(),
-            history: History::default(),
-            randomness: Randomness::new(options.seed),
-            version: ProtocolVersion::V6,
-            any_response: false,
-            paces: Vec::new(),
-        },
-        run: Run {
-            capabilities: Vec::new(),
-            results: Vec::new(),
-            checks: Vec::new(),
-            interrupted: false,
-            canary_lives: false,
-        },
-        unknown: Vec::new(),
-        condition: Condition::Serves,
-        checks: BTreeMap::new(),
+    let run = Run {
+        capabilities: Vec::new(),
+        results: Vec::new(),
+        checks: Vec::new(),
+        interrupted: false,
+        canary_lives: false,
     };
-    let mut gone: Option<String> = None;
-    let mut is_on = true;
-    runner.find_version();
-    let mut is_told = false;
-    match runner.condition.clone() {
-        Condition::Serves => {}
-        // It is blamed once, whether it was to be asked this or not.
-        Condition::AnswersWrongly(why) | Condition::IsSilent(why) => {
-            let mut result = CaseResult::without(&cases::CONTROL, Verdict::Fail, why.clone());
-            result.said = runner.last_said();
-            is_on &= told(&result);
-            runner.run.results.push(result);
-            is_told = true;
-        }
+    let lane = Lane::new(host, options.service.clone(), options.seed);
+    let mut runner = Runner { lane, options, told, run, unknown: Vec::new(), gone: None, is_on: true };
+    runner.begin();
+    let is_told = !runner.run.results.is_empty();
+    let to_put: Vec<_> = chosen.iter().copied().filter(|case| !is_told || case.id != cases::CONTROL.id).collect();
+    for again in runner.side_by_side(&to_put) {
+        runner.alone(again);
     }
-    match &runner.condition {
-        Condition::IsSilent(why) => gone = Some(format!("an ordinary exchange does not work: {why}")),
-        _ => {
-            runner.run.canary_lives = runner.canary_lives();
-            runner.find_capabilities();
-        }
-    }
-    for case in chosen.iter().copied().filter(|case| !is_told || case.id != cases::CONTROL.id) {
-        let result = match &gone {
-            _ if !is_on => CaseResult::without(case, Verdict::Skip, "the run was interrupted"),
-            Some(why) => CaseResult::without(case, Verdict::Inconclusive, why.clone()),
-            None => runner.case(case),
-        };
-        if gone.is_none() && result.host_died() {
-            gone = Some(format!("the host serves nobody any more, since {}", case.id));
-        }
-        is_on &= told(&result);
-        runner.run.results.push(result);
-    }
-    runner.run.interrupted = !is_on;
+    let place = |result: &CaseResult| chosen.iter().position(|case| case.id == result.case.id);
+    runner.run.results.sort_by_key(place);
+    runner.run.interrupted = !runner.is_on;
     runner.finish()
 }
 
-/// What comes of an ordinary exchange.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Condition {
-    /// It is answered right.
-    Serves,
-    /// It is answered, and not right.
-    AnswersWrongly(String),
-    /// It is not answered.
-    IsSilent(String),
-}
-
 struct Runner<'r> {
-    host: &'r mut dyn Host,
+    lane: Lane<'r>,
     options: &'r Options,
-    shared: Shared,
+    told: &'r mut dyn FnMut(&CaseResult) -> bool,
     run: Run,
     /// Capabilities of which it could not be found out whether the host has them.
     unknown: Vec<Capability>,
-    /// What came of an ordinary exchange before anything else was done to the host.
-    condition: Condition,
-    checks: BTreeMap<CheckId, Checked>,
-}
-
-/// What a check came to so far.
-#[derive(Default)]
-struct Checked {
-    passed: u64,
-    failed: u64,
-    evidence: Vec<(&'static str, Finding)>,
+    /// Why nothing can be put to the host any more.
+    gone: Option<String>,
+    /// Whether whoever hears of the results wants more of them.
+    is_on: bool,
 }
 
 impl Runner<'_> {
+    /// Finds out what the host is like before anything is done to it.
+    fn begin(&mut self) {
+        self.lane.find_version();
+        // It is blamed once, whether it was to be asked this or not.
+        if let Condition::AnswersWrongly(why) | Condition::IsSilent(why) = self.lane.first.clone() {
+            let mut result = CaseResult::without(&cases::CONTROL, Verdict::Fail, why);
+            result.said = self.last_said();
+            self.conclude(result);
+        }
+        if let Condition::IsSilent(why) = &self.lane.first {
+            self.gone = Some(format!("an ordinary exchange does not work: {why}"));
+        } else {
+            self.run.canary_lives = self.canary_lives();
+            self.find_capabilities();
+        }
+    }
+
+    /// Puts cases side by side that have to do with nothing but themselves, and says what has to be put alone.
+    fn side_by_side(&mut self, cases: &[&'static Case]) -> Vec<Again> {
+        let alone = |case: &&'static Case| Again { case, beside: None, is_suspect: false };
+        let is_beside = |case: &&&'static Case| case.is_independent() && self.excuse(case).is_none();
+        let beside: Vec<_> = cases.iter().filter(is_beside).copied().collect();
+        let jobs = if self.gone.is_some() || !self.is_on { 1 } else { self.options.jobs.min(beside.len()) };
+        let mut lanes = if jobs > 1 { self.lane.others(jobs) } else { Vec::new() };
+        if lanes.len() < 2 {
+            return cases.iter().map(alone).collect();
+        }
+        let mut aftermath = beside::side_by_side(&mut lanes, &beside, &self.options.profile, &mut |result| {
+            let result = weighed(self.options, result);
+            self.is_on &= (self.told)(&result);
+            self.run.results.push(result);
+            self.is_on
+        });
+        self.lane.checks.absorb(std::mem::take(&mut aftermath.checks));
+        if let (true, Some(why)) = (aftermath.got_worse && self.is_on, self.lane.got_worse()) {
+            self.blame_one_of(&mut aftermath.again, &why);
+        }
+        let mut rest = aftermath.again;
+        rest.extend(cases.iter().filter(|case| !beside.iter().any(|other| other.id == case.id)).map(alone));
+        rest.sort_by_key(|again| cases.iter().position(|case| case.id == again.case.id));
+        rest
+    }
+
+    /// The host is dead since cases were put to it side by side. The one at which it was noticed is told of, and which
+    /// others it may have been.
+    fn blame_one_of(&mut self, again: &mut Vec<Again>, why: &str) {
+        let noticed = again.remove(0).case;
+        let others: Vec<_> = again.iter().filter(|other| other.is_suspect).map(|other| other.case.id).collect();
+        let mut result = CaseResult::without(noticed, Verdict::Fail, why);
+        result.blame_for_death(match others.is_empty() {
+            true => why.to_owned(),
+            false => format!("{why}; under way at the same time: {} (--jobs 1 tells them apart)", others.join(", ")),
+        });
+        self.gone = Some(format!("the host serves nobody any more, since {} or a case beside it", noticed.id));
+        self.conclude(result);
+    }
+
+    /// Puts a case to the host while no other is.
+    fn alone(&mut self, again: Again) {
+        let case = again.case;
+        let mut result = match &self.gone {
+            _ if !self.is_on => CaseResult::without(case, Verdict::Skip, "the run was interrupted"),
+            Some(why) => CaseResult::without(case, Verdict::Inconclusive, why.clone()),
+            None => self.case(case),
+        };
+        let held = matches!(result.verdict, Verdict::Pass | Verdict::NonStrict | Verdict::Recorded);
+        if let Some(beside) = again.beside.filter(|beside| held && beside.verdict == Verdict::Fail) {
+            let worst = beside.worst().and_then(|judged| judged.mismatch.as_ref());
+            let what = worst.map(|mismatch| format!(": {} expected, {} seen", mismatch.expected, mismatch.got));
+            let why = format!("it holds alone, and does not beside other cases{}", what.unwrap_or_default());
+            result = CaseResult { verdict: Verdict::Inconclusive, why: Some(why), ..beside };
+        }
+        if self.gone.is_none() && result.host_died() {
+            self.gone = Some(format!("the host serves nobody any more, since {}", case.id));
+        }
+        self.conclude(result);
+    }
+
+    fn conclude(&mut self, result: CaseResult) {
+        self.is_on &= (self.told)(&result);
+        self.run.results.push(result);
+    }
+
     fn case(&mut self, case: &'static Case) -> CaseResult {
         if let Some((verdict, why)) = self.excuse(case) {
             return CaseResult::without(case, verdict, why);
         }
-        self.shared.any_response = self.condition != Condition::Serves && case.any_interface;
-        // What is left to chance in a case is the same, whatever was put before it.
-        self.shared.randomness = Randomness::of(self.options.seed, case.id);
-        let mut talk = Talk::new(self.host, &mut self.shared);
-        let stopped = (case.program)(&mut talk).err();
-        let outcome = talk.finish();
-        self.note_checks(case.id, &outcome.checks);
-        let (verdict, why) = match (self.options.profile.verdict_on(case, &outcome.judged), stopped) {
-            (None, None) if case.level == Level::Info => (Verdict::Recorded, None),
-            // A program that looks at nothing shows nothing.
-            (None, None) => (Verdict::Inconclusive, Some("nothing was looked at".to_owned())),
-            (Some(verdict), None) => (verdict, None),
-            // What was seen before it had to stop counts.
-            (Some(verdict), Some(stop)) if outcome.judged.iter().any(|judged| judged.grade == Grade::Fail) => {
-                (verdict, Some(stop.to_string()))
-            }
-            (_, Some(Stop::NotApplicable(why))) => (Verdict::NotApplicable, Some(why)),
-            (_, Some(Stop::Foundation(why))) => (Verdict::Inconclusive, Some(why)),
-        };
-        let mut result = CaseResult {
-            case,
-            verdict,
-            why,
-            judged: outcome.judged,
-            said: outcome.said,
-            findings: outcome.checks.findings,
-            notes: outcome.notes,
-        };
-        if let Some(why) = self.got_worse() {
+        let (mut result, checks) = self.lane.put(case, &self.options.profile);
+        self.lane.checks.note(case.id, &checks);
+        if let Some(why) = self.lane.got_worse() {
             result.blame_for_death(why);
         }
-        self.weigh(result)
+        weighed(self.options, result)
     }
 
     /// Why a case is not put to this host, if there is a reason.
@@ -339,25 +339,17 @@ impl Runner<'_> {
         if let Some(lacking) = case.needs.iter().find(is_lacking) {
             return Some((Verdict::NotApplicable, format!("the host is not capable of it: {}", lacking.name())));
         }
-        let is_wrong = self.condition != Condition::Serves;
+        let is_wrong = self.lane.first != Condition::Serves;
         (is_wrong && !case.any_interface && case.level != Level::Must).then(|| {
             let why = "the host answers no ordinary request right: see rpc/transport/control";
             (Verdict::Inconclusive, why.to_owned())
         })
     }
 
-    /// What a result is worth, by the list of known failures.
-    fn weigh(&self, result: CaseResult) -> CaseResult {
-        let field = result.worst().and_then(|judged| judged.mismatch.as_ref()).map(|mismatch| mismatch.field);
-        let known = &self.options.known;
-        let (verdict, why) = known.weigh(result.case.id, result.verdict, field, result.host_died(), self.options.today);
-        CaseResult { verdict, why: why.or(result.why), ..result }
-    }
-
     /// The checks' verdicts, by what the profile and the list of known failures say.
     fn finish(self) -> Run {
-        let Runner { options, mut run, checks, .. } = self;
-        for (check, Checked { passed, failed, evidence }) in checks {
+        let Runner { lane, options, mut run, .. } = self;
+        for (check, CheckCount { passed, failed, evidence }) in lane.checks.0 {
             let (entry, holds) = (check.check(), failed == 0);
             let verdict = if holds { Verdict::Pass } else { options.profile.check_verdict(entry.id, entry.level) };
             let field = evidence.first().and_then(|(_, finding)| finding.place.map(|place| place.field));
@@ -367,92 +359,8 @@ impl Runner<'_> {
         run
     }
 
-    fn note_checks(&mut self, case: &'static str, checks: &Checks) {
-        for check in checks.done.iter() {
-            let result = self.checks.entry(check).or_default();
-            if checks.failed.has(check) {
-                result.failed += 1;
-                let found = checks.findings.iter().find(|finding| finding.check == check);
-                if let Some(finding) = found.filter(|_| result.evidence.len() < EVIDENCE_MAX) {
-                    result.evidence.push((case, finding.clone()));
-                }
-            } else {
-                result.passed += 1;
-            }
-        }
-    }
-
-    /// Why a host serves nobody any more, if it is so. It is asked twice: a host may take a moment to get over what
-    /// was done to it.
-    fn got_worse(&mut self) -> Option<String> {
-        let is_worse = |now: &Condition, first: &Condition| match now {
-            Condition::Serves => false,
-            // As it was from the beginning.
-            Condition::AnswersWrongly(_) => !matches!(first, Condition::AnswersWrongly(_)),
-            Condition::IsSilent(_) => true,
-        };
-        let first = self.condition.clone();
-        if !is_worse(&self.sanity(), &first) {
-            return None;
-        }
-        self.host.rest(RECOVERY);
-        match self.sanity() {
-            now if !is_worse(&now, &first) => None,
-            Condition::AnswersWrongly(why) | Condition::IsSilent(why) => Some(why),
-            Condition::Serves => None,
-        }
-    }
-
-    /// Ordinary requests are of the newest version that the host answers right.
-    fn find_version(&mut self) {
-        self.condition = self.sanity();
-        if matches!(self.condition, Condition::IsSilent(_)) {
-            // It may have been busy for a moment.
-            self.host.rest(RECOVERY);
-            self.condition = self.sanity();
-        }
-        if !matches!(self.condition, Condition::AnswersWrongly(_)) || self.options.service.interface != SyntaxId::KMS {
-            return;
-        }
-        for version in [ProtocolVersion::V5, ProtocolVersion::V4] {
-            self.shared.version = version;
-            if self.sanity() == Condition::Serves {
-                self.condition = Condition::Serves;
-                return;
-            }
-        }
-        self.shared.version = ProtocolVersion::V6;
-    }
-
-    /// An ordinary exchange on a new connection.
-    fn sanity(&mut self) -> Condition {
-        self.shared.any_response = false;
-        let mut talk = Talk::new(self.host, &mut self.shared);
-        let condition = match talk.bind() {
-            Err(stop) => Condition::IsSilent(stop.to_string()),
-            Ok(_) => {
-                talk.request(0);
-                let seen = talk.see(Patience::Answer, None);
-                let is_response =
-                    seen.reply.as_deref().is_some_and(|frame| PduView(frame).ptype() == Some(Ptype::RESPONSE));
-                match super::accept::judge(&seen, &[ok(Want::Served, Then::Either)]) {
-                    Ok(_) => Condition::Serves,
-                    Err(_) if is_response => Condition::AnswersWrongly(seen.to_string()),
-                    Err(_) => Condition::IsSilent(seen.to_string()),
-                }
-            }
-        };
-        let took = talk.took();
-        let outcome = talk.finish();
-        if condition == Condition::Serves {
-            self.shared.paces.push(took);
-        }
-        self.note_checks(cases::CONTROL.id, &outcome.checks);
-        condition
-    }
-
     fn last_said(&mut self) -> Vec<Said> {
-        let mut talk = Talk::new(self.host, &mut self.shared);
+        let mut talk = self.lane.talk();
         if talk.bind().is_ok() {
             talk.request(0);
             talk.see(Patience::Answer, None);
@@ -462,7 +370,7 @@ impl Runner<'_> {
 
     /// A case that requires what is wrong has to fail; else nothing that passes means anything.
     fn canary_lives(&mut self) -> bool {
-        let mut talk = Talk::new(self.host, &mut self.shared);
+        let mut talk = self.lane.talk();
         if talk.bind().is_err() {
             return false;
         }
@@ -474,7 +382,7 @@ impl Runner<'_> {
     /// Probes each capability, more than once where no answer came: what a lost connection leaves open is not "no".
     fn find_capabilities(&mut self) {
         for capability in Capability::ALL {
-            let mut talk = || capabilities::has(capability, &mut Talk::new(self.host, &mut self.shared));
+            let mut talk = || capabilities::has(capability, &mut self.lane.talk());
             match (0..PROBES).find_map(|_| talk()) {
                 Some(true) => self.run.capabilities.push(capability),
                 Some(false) => {}
@@ -484,11 +392,15 @@ impl Runner<'_> {
     }
 }
 
+/// What a result is worth, by the list of known failures.
+fn weighed(options: &Options, result: CaseResult) -> CaseResult {
+    let field = result.worst().and_then(|judged| judged.mismatch.as_ref()).map(|mismatch| mismatch.field);
+    let known = &options.known;
+    let (verdict, why) = known.weigh(result.case.id, result.verdict, field, result.host_died(), options.today);
+    CaseResult { verdict, why: why.or(result.why), ..result }
+}
+
 /// How the words begin that say that a host serves nobody any more.
 const DIED: &str = "afterwards the host serves nobody";
-/// What a host gets to recover in.
-const RECOVERY: std::time::Duration = std::time::Duration::from_millis(500);
-/// As many failures of one check are shown.
-const EVIDENCE_MAX: usize = 3;
 /// How often it is tried to find out about a capability.
 const PROBES: usize = 3;

@@ -125,6 +125,8 @@ pub struct Talk<'h> {
 
 struct Conversation {
     line: Box<dyn Line>,
+    /// The port connected to.
+    port: u16,
     frames: FrameBuffer,
     end: Option<Closing>,
     next_call_id: u32,
@@ -187,9 +189,33 @@ impl Talk<'_> {
     /// Opens a connection, and goes on over it.
     pub fn connect(&mut self) -> Result<(), Stop> {
         let line = self.host.connect().map_err(Stop::Foundation)?;
+        self.go_on_over(line);
+        Ok(())
+    }
+
+    /// At how many addresses the host was said to be.
+    pub fn addresses(&self) -> usize {
+        self.host.addresses()
+    }
+
+    /// Its address of that number, from 0, in words.
+    pub fn address(&self, number: usize) -> String {
+        self.host.address(number)
+    }
+
+    /// Opens a connection to the host's address of that number, from 0, and goes on over it.
+    pub fn connect_to(&mut self, address: usize) -> Result<(), Stop> {
+        let line = self.host.connect_to(address).map_err(Stop::Foundation)?;
+        self.go_on_over(line);
+        Ok(())
+    }
+
+    fn go_on_over(&mut self, line: Box<dyn Line>) {
         let since = self.tick();
+        let port = self.host.port();
         self.conversations.push(Conversation {
             line,
+            port,
             frames: FrameBuffer::default(),
             end: None,
             next_call_id: FIRST_CALL_ID + CALL_IDS_A_LINE * self.conversations.len() as u32,
@@ -201,7 +227,6 @@ impl Talk<'_> {
         });
         self.begun.get_or_insert(since);
         self.current = self.conversations.len() - 1;
-        Ok(())
     }
 
     /// Opens a connection and binds it the ordinary way: one context, 0, with NDR32.
@@ -212,6 +237,11 @@ impl Talk<'_> {
     /// The same with this syntax.
     pub fn bind_in(&mut self, syntax: TransferSyntax) -> Result<BindAck, Stop> {
         self.connect()?;
+        self.bind_here(syntax)
+    }
+
+    /// Binds the connection there is the ordinary way, with this syntax.
+    pub fn bind_here(&mut self, syntax: TransferSyntax) -> Result<BindAck, Stop> {
         let offered = self.offer(vec![self.context(0, &[syntax.id()])]);
         self.send_bind(Flags::WHOLE, &offered);
         let seen = self.see(Patience::Answer, None);
@@ -310,7 +340,7 @@ impl Talk<'_> {
 
     /// The port connected to.
     pub fn port(&self) -> u16 {
-        self.host.port()
+        self.conversations.get(self.current).map_or_else(|| self.host.port(), |conversation| conversation.port)
     }
 
     /// What our own clock shows.

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
@@ -13,11 +14,16 @@ use crate::wire::FileTime;
 #[derive(Debug)]
 pub struct TcpHost {
     addresses: Vec<SocketAddr>,
+    /// Which of them all cases talk to: the first that was there.
+    at: Option<usize>,
+    /// Which of them was connected to last.
+    last: usize,
     clock: Clock,
     timeout: Duration,
     /// The least time between two requests.
     gap: Option<Duration>,
-    last_request: Option<Instant>,
+    /// When the next request may go out, whoever of us makes it.
+    next_request: Arc<Mutex<Option<Instant>>>,
     /// The longest a host took to accept a connection so far.
     round_trip: Duration,
     /// Which process it is, if that is known.
@@ -28,7 +34,17 @@ impl TcpHost {
     /// A host at the first of these addresses that accepts connections, which is given so long for an answer, and
     /// is asked no more often than once in `gap`.
     pub fn new(addresses: Vec<SocketAddr>, clock: Clock, timeout: Duration, gap: Option<Duration>) -> TcpHost {
-        TcpHost { addresses, clock, timeout, gap, last_request: None, round_trip: Duration::ZERO, pid: None }
+        TcpHost {
+            addresses,
+            at: None,
+            last: 0,
+            clock,
+            timeout,
+            gap,
+            next_request: Arc::default(),
+            round_trip: Duration::ZERO,
+            pid: None,
+        }
     }
 
     /// The same, when it is known which process of this machine it is.
@@ -49,34 +65,52 @@ pub fn process(pid: u32) -> Option<Process> {
 
 impl Host for TcpHost {
     fn connect(&mut self) -> Result<Box<dyn Line>, String> {
+        if let Some(at) = self.at {
+            return self.connect_to(at);
+        }
         let mut why = "it has no address".to_owned();
-        for (at, address) in self.addresses.iter().enumerate() {
-            let begun = Instant::now();
-            match TcpStream::connect_timeout(address, self.timeout).and_then(|stream| {
-                stream.set_nodelay(true)?;
-                stream.set_write_timeout(Some(self.timeout))?;
-                Ok(stream)
-            }) {
-                Ok(stream) => {
-                    self.round_trip = self.round_trip.max(begun.elapsed()).min(ROUND_TRIP_MAX);
-                    let line = TcpLine {
-                        stream: Some(stream),
-                        timeout: self.timeout,
-                        round_trip: self.round_trip,
-                        broken: false,
-                    };
-                    // All cases talk to the one that is there.
-                    self.addresses = vec![self.addresses[at]];
-                    return Ok(Box::new(line));
+        for at in 0..self.addresses.len() {
+            match self.connect_to(at) {
+                Ok(line) => {
+                    self.at = Some(at);
+                    return Ok(line);
                 }
-                Err(error) => why = format!("no connection to {address}: {error}"),
+                Err(error) => why = error,
             }
         }
         Err(why)
     }
 
+    fn addresses(&self) -> usize {
+        self.addresses.len()
+    }
+
+    fn address(&self, number: usize) -> String {
+        self.addresses.get(number).map_or_else(String::new, SocketAddr::to_string)
+    }
+
+    fn connect_to(&mut self, number: usize) -> Result<Box<dyn Line>, String> {
+        let address = self.addresses.get(number).ok_or_else(|| "it has no such address".to_owned())?;
+        self.last = number;
+        let begun = Instant::now();
+        let opened = TcpStream::connect_timeout(address, self.timeout).and_then(|stream| {
+            stream.set_nodelay(true)?;
+            stream.set_write_timeout(Some(self.timeout))?;
+            Ok(stream)
+        });
+        let stream = opened.map_err(|error| format!("no connection to {address}: {error}"))?;
+        self.round_trip = self.round_trip.max(begun.elapsed()).min(ROUND_TRIP_MAX);
+        let (timeout, round_trip) = (self.timeout, self.round_trip);
+        Ok(Box::new(TcpLine { stream: Some(stream), timeout, round_trip, broken: false }))
+    }
+
+    fn another(&self) -> Option<Box<dyn Host + Send>> {
+        let (addresses, next_request) = (self.addresses.clone(), Arc::clone(&self.next_request));
+        Some(Box::new(TcpHost { addresses, next_request, ..*self }))
+    }
+
     fn port(&self) -> u16 {
-        self.addresses.first().map_or(0, SocketAddr::port)
+        self.addresses.get(self.last).map_or(0, SocketAddr::port)
     }
 
     fn wall(&self) -> FileTime {
@@ -88,10 +122,15 @@ impl Host for TcpHost {
     }
 
     fn pace(&mut self) {
-        if let (Some(gap), Some(last)) = (self.gap, self.last_request) {
-            std::thread::sleep(gap.saturating_sub(last.elapsed()));
-        }
-        self.last_request = Some(Instant::now());
+        let Some(gap) = self.gap else { return };
+        let now = Instant::now();
+        let turn = {
+            let mut next = self.next_request.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = next.map_or(now, |next| next.max(now));
+            *next = Some(turn + gap);
+            turn
+        };
+        std::thread::sleep(turn - now);
     }
 
     fn rest(&mut self, time: Duration) {

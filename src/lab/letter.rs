@@ -108,6 +108,10 @@ impl<'a> Letter<'a> {
             _ => V5_PROOF_LEN,
         };
         let at = self.plaintext.len().saturating_sub(proof_len) + offset;
+        // Another fault may have left less of it than there was.
+        if self.plaintext.len() < at + len {
+            self.plaintext.resize(at + len, 0);
+        }
         &mut self.plaintext[at..at + len]
     }
 

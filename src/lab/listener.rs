@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,22 +35,23 @@ pub type Observer = Arc<dyn Fn(&Served<'_>) + Send + Sync>;
 /// What the host goes by for the time: any clock, a shifted one too.
 pub type HostClock = Arc<dyn Fn() -> FileTime + Send + Sync>;
 
-/// A lab host bound to an address, ready to serve.
+/// A lab host bound to its addresses, ready to serve.
 pub struct LabListener {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     desk: Desk,
 }
 
-/// A lab host that is down: its port is kept, and refuses connections.
+/// A lab host that is down: its ports are kept, and refuse connections.
 pub struct ClosedLab {
-    /// Bound and not listening, so that nobody else gets the port meanwhile.
-    socket: TcpSocket,
+    /// Bound and not listening, so that nobody else gets the ports meanwhile.
+    sockets: Vec<TcpSocket>,
     desk: Desk,
 }
 
 /// What it takes to serve, whichever socket there is.
 struct Desk {
-    address: SocketAddr,
+    /// One, or more.
+    addresses: Vec<SocketAddr>,
     host: Arc<Mutex<LabHost>>,
     ndr64: bool,
     clock: HostClock,
@@ -78,14 +80,27 @@ impl LabListener {
         host: Arc<Mutex<LabHost>>,
         clock: HostClock,
     ) -> Result<LabListener, BindError> {
-        if !address.ip().is_loopback() {
-            return Err(BindError::NotLoopback(address));
+        LabListener::bind_all(&[address], host, clock).await
+    }
+
+    /// The same of several addresses, at least one, at each of which it is the same host.
+    pub async fn bind_all(
+        asked: &[SocketAddr],
+        host: Arc<Mutex<LabHost>>,
+        clock: HostClock,
+    ) -> Result<LabListener, BindError> {
+        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+        for address in asked.iter().copied() {
+            if !address.ip().is_loopback() {
+                return Err(BindError::NotLoopback(address));
+            }
+            let failed = |error| BindError::Io(address, error);
+            let listener = listen(socket_at(address).map_err(failed)?).map_err(failed)?;
+            addresses.push(listener.local_addr().map_err(failed)?);
+            listeners.push(listener);
         }
-        let failed = |error| BindError::Io(address, error);
-        let listener = listen(socket_at(address).map_err(failed)?).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let desk = Desk { address, host, ndr64: true, clock, observer: Arc::new(|_| {}), turn: Arc::default() };
-        Ok(LabListener { listener, desk })
+        let desk = Desk { addresses, host, ndr64: true, clock, observer: Arc::new(|_| {}), turn: Arc::default() };
+        Ok(LabListener { listeners, desk })
     }
 
     /// Whether the host speaks NDR64; it does unless told otherwise.
@@ -102,9 +117,14 @@ impl LabListener {
         self
     }
 
-    /// Where it listens.
+    /// Where it listens first.
     pub fn address(&self) -> SocketAddr {
-        self.desk.address
+        self.desk.addresses[0]
+    }
+
+    /// Everywhere it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.desk.addresses
     }
 
     /// Serves until it is dropped. At most 4,096 connections at a time; more wait.
@@ -118,11 +138,12 @@ impl LabListener {
     /// When somebody else takes the port in that moment.
     pub async fn close_after(self, end: impl Future<Output = ()>) -> std::io::Result<ClosedLab> {
         let desk = self.serve_until(end).await;
-        Ok(ClosedLab { socket: socket_at(desk.address)?, desk })
+        let sockets = desk.addresses.iter().copied().map(socket_at).collect::<Result<_, _>>()?;
+        Ok(ClosedLab { sockets, desk })
     }
 
     async fn serve_until(self, end: impl Future<Output = ()>) -> Desk {
-        let LabListener { listener, desk } = self;
+        let LabListener { listeners, desk } = self;
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let groups = AtomicU32::new(FIRST_ASSOC_GROUP);
         let mut connections = tokio::task::JoinSet::new();
@@ -130,7 +151,7 @@ impl LabListener {
         loop {
             let accepted = async {
                 let place = Arc::clone(&room).acquire_owned().await.expect("nobody closes it");
-                (place, listener.accept().await)
+                (place, next_client(&listeners).await)
             };
             let (place, accepted) = tokio::select! {
                 biased;
@@ -138,7 +159,7 @@ impl LabListener {
                 accepted = accepted => accepted,
             };
             while connections.try_join_next().is_some() {}
-            let Ok((stream, peer)) = accepted else {
+            let Ok((address, stream, peer)) = accepted else {
                 // Out of file descriptors, or a client gone before it was accepted: others are not to suffer.
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
@@ -150,7 +171,7 @@ impl LabListener {
                 continue;
             }
             let config = HostConfig {
-                port: desk.address.port(),
+                port: desk.addresses[address].port(),
                 ndr64: desk.ndr64,
                 // 0 asks for a new group; no host calls one that.
                 assoc_group: groups.fetch_add(1, Ordering::Relaxed).max(1),
@@ -162,7 +183,7 @@ impl LabListener {
             connections.spawn(async move {
                 let _place = place;
                 // A connection that breaks is its client's affair.
-                let leaving = Leaving { host: &host, session: Session::new(&host, config, open) };
+                let leaving = Leaving { host: &host, session: Session::new(&host, config, address, open) };
                 let _ = serve_connection(stream, peer, leaving, (&host, &turn), &clock, &observer).await;
             });
         }
@@ -172,12 +193,13 @@ impl LabListener {
 }
 
 impl ClosedLab {
-    /// Listens again, on the same port.
+    /// Listens again, on the same ports.
     ///
     /// # Errors
     /// The system's.
     pub fn open(self) -> std::io::Result<LabListener> {
-        Ok(LabListener { listener: listen(self.socket)?, desk: self.desk })
+        let listeners = self.sockets.into_iter().map(listen).collect::<Result<_, _>>()?;
+        Ok(LabListener { listeners, desk: self.desk })
     }
 }
 
@@ -193,6 +215,19 @@ fn socket_at(address: SocketAddr) -> std::io::Result<TcpSocket> {
 
 fn listen(socket: TcpSocket) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
+}
+
+/// The next client at any of the addresses, and at which.
+async fn next_client(listeners: &[TcpListener]) -> std::io::Result<(usize, TcpStream, SocketAddr)> {
+    std::future::poll_fn(|context| {
+        for (address, listener) in listeners.iter().enumerate() {
+            if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                return Poll::Ready(accepted.map(|(stream, peer)| (address, stream, peer)));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// A connection that the host hears the end of, whatever ends it.
@@ -217,9 +252,10 @@ async fn serve_connection(
 ) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let session = &mut leaving.session;
+    let idle_max = lock(host).tamper().idle_max;
     let mut buffer = vec![0; 8192];
     loop {
-        let Ok(read) = tokio::time::timeout(IDLE_MAX, stream.read(&mut buffer)).await else { return Ok(()) };
+        let Ok(read) = tokio::time::timeout(idle_max, stream.read(&mut buffer)).await else { return Ok(()) };
         let read = read.inspect_err(|_| session.handle_reset(host))?;
         if read == 0 {
             return Ok(());
@@ -234,7 +270,7 @@ async fn serve_connection(
                         return Ok(());
                     }
                     // A client that does not read must not keep its place for ever.
-                    let written = tokio::time::timeout(IDLE_MAX, stream.write_all(&bytes)).await;
+                    let written = tokio::time::timeout(idle_max, stream.write_all(&bytes)).await;
                     let Ok(written) = written else { return Ok(()) };
                     written?;
                 }
@@ -274,8 +310,6 @@ pub const CONNECTIONS_MAX: usize = 4096;
 /// Connections that may wait to be accepted, as many as Linux allows by itself: one that finds no room is reset when
 /// it speaks, and a host that is merely slow would be blamed.
 const BACKLOG: u32 = 4096;
-/// How long a connection may be silent.
-const IDLE_MAX: Duration = Duration::from_secs(60);
 /// How long a closing connection is read on.
 const DRAIN_MAX: Duration = Duration::from_millis(500);
 /// How soon after its request a client that sends nothing more is seen to.

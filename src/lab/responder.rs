@@ -117,7 +117,14 @@ impl LabHost {
 
     /// Counts a synthetic client as if it had asked.
     pub fn count(&mut self, application: Application, id: ClientId, n_policy: u32, now: FileTime) -> u32 {
-        self.rules.count(&Caller { application: application.guid(), cmid: id.guid(), n_policy, name: None }, now)
+        let (application, cmid) = (application.guid(), id.guid());
+        let caller = Caller { application, cmid, n_policy, name: None, address: 0, request: None };
+        self.rules.count(&caller, now)
+    }
+
+    /// Whoever asks next asks at its address of this number, from 0.
+    pub(super) fn is_asked_at(&mut self, address: usize) {
+        self.rules.address = address;
     }
 
     /// Whether it lets one more connection in while `open` are.

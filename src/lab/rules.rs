@@ -39,6 +39,10 @@ pub struct Caller<'a> {
     pub n_policy: u32,
     /// The machine's name, where it gave one.
     pub name: Option<&'a WorkstationName>,
+    /// At which of the host's addresses it asked, from 0.
+    pub address: usize,
+    /// The request, where there was one.
+    pub request: Option<&'a ActivationRequest>,
 }
 
 /// One question a request is held to.
@@ -78,6 +82,8 @@ impl Rule {
 pub struct Rules {
     tables: HashMap<Guid, ClientTable>,
     life: u64,
+    /// At which of the host's addresses whoever comes next asks.
+    pub(super) address: usize,
     conduct: Conduct,
 }
 
@@ -110,6 +116,8 @@ impl Rules {
             cmid: request.cmid,
             n_policy: request.n_policy,
             name: Some(&request.workstation),
+            address: self.address,
+            request: Some(request),
         };
         let count = self.count(&caller, now);
         self.conduct.granted(&asked, Grant { count })

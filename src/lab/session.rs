@@ -48,11 +48,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// A connection that was just let in; `others` are open already.
-    pub fn new(host: &Mutex<LabHost>, config: HostConfig, others: usize) -> Session {
+    /// A connection that was just let in at the host's address of that number, from 0; `others` are open already.
+    pub fn new(host: &Mutex<LabHost>, config: HostConfig, address: usize, others: usize) -> Session {
         let mut host = lock(host);
         let config = host.tamper().shaped(config);
-        let scene = Scene { number: host.next_connection(), others, ..Scene::default() };
+        let scene = Scene::new(host.next_connection(), address, others);
         Session {
             association: HostAssociation::new(config),
             scene,
@@ -189,6 +189,7 @@ impl Session {
         while let Some(call) = self.association.poll_call() {
             let (request, answer, manner, spacing) = {
                 let mut host = lock(host);
+                host.is_asked_at(self.scene.address);
                 let (request, answer) = host.respond(&call.payload, now);
                 (request, answer, host.manner(), host.spacing())
             };
@@ -233,21 +234,30 @@ impl Session {
         frames.push(bytes);
         while let (false, Ok(Some(frame))) = (self.over, frames.next_frame()) {
             let mut host = lock(host);
-            let Outgoing { frame, wait, pieces, end, .. } = host.tamper().goes_out(asked, frame, &mut self.scene);
+            let Outgoing { frame, wait, pieces, joins, end, .. } =
+                host.tamper().goes_out(asked, frame, &mut self.scene);
             drop(host);
             if !wait.is_zero() {
                 self.actions.push_back(Action::Wait(wait));
             }
-            let pieces = if pieces == 0 { frame.len().max(1) } else { pieces };
-            for (number, piece) in frame.chunks(pieces).enumerate() {
-                if number > 0 {
-                    self.actions.push_back(Action::Wait(BETWEEN_PIECES));
-                }
-                self.actions.push_back(Action::Send(piece.to_vec()));
+            match self.actions.back_mut() {
+                Some(Action::Send(before)) if joins => before.extend_from_slice(&frame),
+                _ => self.send_in_pieces(&frame, pieces),
             }
             if let Some(end) = end {
                 self.end(end);
             }
+        }
+    }
+
+    /// A PDU in pieces of so many bytes, each by itself; 0 for one piece.
+    fn send_in_pieces(&mut self, frame: &[u8], pieces: usize) {
+        let pieces = if pieces == 0 { frame.len().max(1) } else { pieces };
+        for (number, piece) in frame.chunks(pieces).enumerate() {
+            if number > 0 {
+                self.actions.push_back(Action::Wait(BETWEEN_PIECES));
+            }
+            self.actions.push_back(Action::Send(piece.to_vec()));
         }
     }
 

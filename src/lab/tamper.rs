@@ -10,21 +10,30 @@ use crate::proto::HostConfig;
 use crate::wire::rpc::{BindAck, Body, Fault as FaultBody, FaultStatus, Flags, Pdu, PduView, Ptype};
 
 /// What stands between a host and its wire; with an honest host, nothing.
-#[derive(Default)]
 pub struct Tamper {
     shapes: Vec<Shape>,
     segments: Vec<Seg>,
     incoming: Vec<In>,
     outgoing: Vec<Out>,
     leaving: Vec<Leave>,
+    /// The fault whose functions are hung up just now.
+    fault: usize,
     kept: Kept,
+    /// How long a connection may be silent.
+    pub idle_max: Duration,
 }
 
 type Shape = Box<dyn FnMut(&mut HostConfig) + Send>;
-type Seg = Box<dyn FnMut(&mut Segment<'_>) + Send>;
+type Seg = Of<dyn FnMut(&mut Segment<'_>) + Send>;
 type Leave = Box<dyn FnMut(&mut Leaving<'_>) + Send>;
-type In = Box<dyn FnMut(&mut Incoming<'_>) + Send>;
-type Out = Box<dyn FnMut(&mut Outgoing<'_>) + Send>;
+type In = Of<dyn FnMut(&mut Incoming<'_>) + Send>;
+type Out = Of<dyn FnMut(&mut Outgoing<'_>) + Send>;
+
+/// A function, and the fault it is of.
+struct Of<F: ?Sized> {
+    fault: usize,
+    change: Box<F>,
+}
 
 /// What a host holds on to that it has no use for any more; with an honest host, nothing.
 #[derive(Debug, Default)]
@@ -33,6 +42,21 @@ pub struct Kept {
     pub files: Vec<std::fs::File>,
     /// Memory.
     pub bytes: Vec<u8>,
+}
+
+impl Default for Tamper {
+    fn default() -> Tamper {
+        Tamper {
+            shapes: Vec::new(),
+            segments: Vec::new(),
+            incoming: Vec::new(),
+            outgoing: Vec::new(),
+            leaving: Vec::new(),
+            fault: 0,
+            kept: Kept::default(),
+            idle_max: IDLE_MAX,
+        }
+    }
 }
 
 /// One connection, as far as it has come.
@@ -48,14 +72,36 @@ pub struct Scene {
     pub requests: u64,
     /// Whether a bind was accepted.
     pub bound: bool,
-    /// Whatever a fault wants to remember of it: one fault at a time looks at it.
+    /// Whatever the fault wants to remember of it whose function looks at it; another fault finds its own note here.
     pub note: u64,
+    /// What each fault remembers of it.
+    notes: Vec<u64>,
+    /// At which of the host's addresses it was made, from 0.
+    pub address: usize,
     /// Whether more came together with the PDU that is looked at.
     pub behind: bool,
     /// Whether it stays open where an honest host closes it.
     pub stays_open: bool,
     /// Whether answers that did not go out yet are dropped when the client sends nothing more.
     pub drops_on_half_close: bool,
+}
+
+impl Scene {
+    /// Of a connection just made at the host's address of that number: so many were before it, and so many are open.
+    pub(super) fn new(number: u64, address: usize, others: usize) -> Scene {
+        Scene { number, address, others, ..Scene::default() }
+    }
+
+    fn open_notes_of(&mut self, fault: usize) {
+        self.note = self.notes.get(fault).copied().unwrap_or_default();
+    }
+
+    fn close_notes_of(&mut self, fault: usize) {
+        if self.notes.len() <= fault {
+            self.notes.resize(fault + 1, 0);
+        }
+        self.notes[fault] = self.note;
+    }
 }
 
 /// Bytes as they came in, in one piece.
@@ -135,12 +181,19 @@ pub struct Outgoing<'a> {
     pub wait: Duration,
     /// In pieces of so many bytes; 0 for one piece.
     pub pieces: usize,
+    /// Whether it goes out in one piece with what goes out just before it.
+    pub joins: bool,
     /// What happens to the connection after it.
     pub end: Option<End>,
 }
 
 /// Where faults hang their functions.
 impl Tamper {
+    /// What is hung up from now on is another fault's.
+    pub(super) fn next_fault(&mut self) {
+        self.fault += 1;
+    }
+
     /// What a new connection is like.
     pub fn shape(&mut self, shape: impl FnMut(&mut HostConfig) + Send + 'static) {
         self.shapes.push(Box::new(shape));
@@ -148,7 +201,7 @@ impl Tamper {
 
     /// What becomes of bytes as they come in, before they are cut into PDUs.
     pub fn on_segment(&mut self, change: impl FnMut(&mut Segment<'_>) + Send + 'static) {
-        self.segments.push(Box::new(change));
+        self.segments.push(Of { fault: self.fault, change: Box::new(change) });
     }
 
     /// What becomes of the host when a connection ends.
@@ -158,12 +211,12 @@ impl Tamper {
 
     /// What becomes of each PDU that comes in.
     pub fn on_way_in(&mut self, change: impl FnMut(&mut Incoming<'_>) + Send + 'static) {
-        self.incoming.push(Box::new(change));
+        self.incoming.push(Of { fault: self.fault, change: Box::new(change) });
     }
 
     /// What becomes of each PDU that goes out.
     pub fn on_way_out(&mut self, change: impl FnMut(&mut Outgoing<'_>) + Send + 'static) {
-        self.outgoing.push(Box::new(change));
+        self.outgoing.push(Of { fault: self.fault, change: Box::new(change) });
     }
 
     /// What becomes of each PDU of a kind that goes out.
@@ -198,9 +251,11 @@ impl Tamper {
 
     pub(super) fn segment<'a>(&mut self, bytes: &[u8], pending: &'a [u8], scene: &'a mut Scene) -> Segment<'a> {
         let mut segment = Segment { bytes: bytes.to_vec(), pending, scene, fate: Fate::Passes };
-        for change in &mut self.segments {
+        for Of { fault, change } in &mut self.segments {
             if segment.fate == Fate::Passes {
+                segment.scene.open_notes_of(*fault);
                 change(&mut segment);
+                segment.scene.close_notes_of(*fault);
             }
         }
         segment
@@ -219,17 +274,24 @@ impl Tamper {
 
     pub(super) fn came_in<'a>(&mut self, frame: &[u8], scene: &'a mut Scene) -> Incoming<'a> {
         let mut incoming = Incoming { frame: frame.to_vec(), scene, fate: Fate::Passes };
-        for change in &mut self.incoming {
+        for Of { fault, change } in &mut self.incoming {
             if incoming.fate == Fate::Passes {
+                incoming.scene.open_notes_of(*fault);
                 change(&mut incoming);
+                incoming.scene.close_notes_of(*fault);
             }
         }
         incoming
     }
 
     pub(super) fn goes_out<'a>(&mut self, asked: &'a [u8], frame: &[u8], scene: &'a mut Scene) -> Outgoing<'a> {
-        let mut out = Outgoing { asked, frame: frame.to_vec(), scene, wait: Duration::ZERO, pieces: 0, end: None };
-        self.outgoing.iter_mut().for_each(|change| change(&mut out));
+        let mut out =
+            Outgoing { asked, frame: frame.to_vec(), scene, wait: Duration::ZERO, pieces: 0, joins: false, end: None };
+        for Of { fault, change } in &mut self.outgoing {
+            out.scene.open_notes_of(*fault);
+            change(&mut out);
+            out.scene.close_notes_of(*fault);
+        }
         out
     }
 }
@@ -358,6 +420,8 @@ impl fmt::Debug for Tamper {
     }
 }
 
+/// How long a connection of an honest host may be silent.
+const IDLE_MAX: Duration = Duration::from_secs(60);
 /// Where the flags stand in a PDU.
 pub const FLAGS_AT: usize = 3;
 /// Where the data representation stands.

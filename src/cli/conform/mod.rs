@@ -67,6 +67,10 @@ pub struct ConformArgs {
     /// Say what cases there are, and put them to nobody
     #[arg(long)]
     list: bool,
+    /// Put so many independent cases to the host at the same time; those that count clients, measure or may spoil
+    /// something are put to it one after the other all the same
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = parse_jobs, env = "KMSPROOF_JOBS")]
+    jobs: usize,
     /// Everything left to chance follows from this number
     #[arg(long, default_value_t = 1, value_name = "N", env = "KMSPROOF_SEED")]
     seed: u64,
@@ -80,6 +84,9 @@ pub struct ConformArgs {
     #[arg(short, long, env = "KMSPROOF_QUIET", value_parser = BoolishValueParser::new())]
     quiet: bool,
 }
+
+/// More connections at the same time tell of a host's limits, and cases of their own do that.
+const JOBS_MAX: usize = 32;
 
 /// The stub of a call.
 #[derive(Debug, Clone)]
@@ -166,7 +173,7 @@ impl ConformArgs {
             _ => Service::KMS,
         };
         let today = jiff::Timestamp::now().to_zoned(TimeZone::UTC).date();
-        Ok(Options { profile, known, today, disruptive: self.disruptive, seed: self.seed, service })
+        Ok(Options { profile, known, today, disruptive: self.disruptive, jobs: self.jobs, seed: self.seed, service })
     }
 
     fn put(
@@ -324,6 +331,11 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 fn parse_level(text: &str) -> Result<Level, String> {
     let named = Level::ALL.into_iter().find(|level| level.name() == text);
     named.ok_or_else(|| format!("`{text}` is no level: expected must, should, win, rec or info"))
+}
+
+fn parse_jobs(text: &str) -> Result<usize, String> {
+    let jobs = text.parse().ok().filter(|jobs| (1..=JOBS_MAX).contains(jobs));
+    jobs.ok_or_else(|| format!("`{text}` cases at the same time cannot be: expected 1 to {JOBS_MAX}"))
 }
 
 fn parse_interface(text: &str) -> Result<SyntaxId, String> {

@@ -6,7 +6,7 @@ use super::kms_tools::{
 use crate::conform::accept::Answered;
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::proto::Ask;
-use crate::wire::kms::{ActivationResponse, ProtocolVersion, WorkstationName};
+use crate::wire::kms::{ActivationRequest, ActivationResponse, LicenseStatus, ProtocolVersion, WorkstationName};
 use crate::wire::{Guid, Hresult};
 
 pub(super) static CASES: &[Case] = &[
@@ -14,13 +14,20 @@ pub(super) static CASES: &[Case] = &[
         "kms/policy/new-client",
         Level::Win,
         "machines the host has not seen",
-        "The count is at least the number of machines that have asked, up to twice the N policy, and each new one adds \
-         no more than one.",
+        "The count is at least the number of machines that have asked, virtual and licensed ones among them, up to twice \
+         the N policy, and each new one adds no more than one.",
         "Windows 7 resource kit on the cache of 2N ids kept for thirty days; protocol description, section 6",
         |t| {
             let mut before = None;
             for number in 0..CROWD {
-                let Some(told) = client(t, &format!("machine {}", number + 1), number)? else { return Ok(()) };
+                let (words, kind) = &KINDS[number as usize % KINDS.len()];
+                let id = cmid(t, number);
+                let ask = t.ask(t.version(), |request| {
+                    request.cmid = id;
+                    kind(request);
+                });
+                let label = format!("machine {}, {words}", number + 1);
+                let Some(told) = granted(t, &label, &ask)? else { return Ok(()) };
                 at_least(t, number + 1, told.count);
                 // A host that has other clients may have counted one of them meanwhile.
                 let most = before.replace(told.count).filter(|_| !t.is_paced()).map_or(u32::MAX, |before| before + 1);
@@ -29,6 +36,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .needs(&[Capability::Counting])
     .confidence(Confidence::Medium),
@@ -186,7 +194,8 @@ pub(super) static CASES: &[Case] = &[
     .of_kms(),
 ];
 
-fn other_product(t: &mut Talk<'_>, label: &str, ask: &Ask) -> Result<Option<ActivationResponse>, Stop> {
+/// What is told of a product that a host need not serve.
+pub(super) fn other_product(t: &mut Talk<'_>, label: &str, ask: &Ask) -> Result<Option<ActivationResponse>, Stop> {
     let seen = put_ask(t, label, ask, SERVED_OR_UNSERVED)?;
     if seen.answer == Some(Answered::Refused(Hresult::KMS_ID_MISMATCH.0)) {
         return Err(Stop::NotApplicable(format!("the host does not serve it: {label}")));
@@ -194,9 +203,23 @@ fn other_product(t: &mut Talk<'_>, label: &str, ask: &Ask) -> Result<Option<Acti
     Ok(told(t))
 }
 
-fn at_least(t: &mut Talk<'_>, least: u32, count: u32) {
+/// Whether as many are counted as there certainly are.
+pub(super) fn at_least(t: &mut Talk<'_>, least: u32, count: u32) {
     t.holds("count", count >= least, || (format!("at least {least}"), count.to_string()));
 }
+
+/// A kind of machine, and what it says of itself.
+type Kind = (&'static str, fn(&mut ActivationRequest));
+
+const KINDS: &[Kind] = &[
+    ("an ordinary one", |_| {}),
+    ("virtual", |request| request.is_vm = 1),
+    ("licensed", |request| request.license_status = LicenseStatus::LICENSED),
+    ("in notification", |request| request.license_status = LicenseStatus::NOTIFICATION),
+    ("out of tolerance", |request| request.license_status = LicenseStatus(3)),
+    ("without a name", |request| request.workstation = WorkstationName::from_units([0; 64])),
+    ("with a required count of 5", |request| request.n_policy = 5),
+];
 
 const SERVER: &str = "Windows Server 2022 Standard";
 const VISIO: &str = "Office Visio Pro 2019";

@@ -23,10 +23,19 @@ pub(super) static CASES: &[Case] = &[
                 let payload = sealed(t, sealing, outer, &plaintext);
                 guess(t, &format!("version {} outside and {inner} inside", outer[2]), &payload)?;
             }
+            for (sealing, version) in SEALINGS {
+                for at in 0..4 {
+                    let mut plaintext = plaintext(t, version);
+                    plaintext[at] ^= 1;
+                    let payload = sealed(t, sealing, version.to_wire(), &plaintext);
+                    guess(t, &format!("byte {at} of version {version} another inside than outside"), &payload)?;
+                }
+            }
             goes_on(t);
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Low),
     Case::new(
@@ -37,7 +46,7 @@ pub(super) static CASES: &[Case] = &[
         "no text; nobody has published what a genuine host answers",
         |t| {
             for version in [ProtocolVersion::V5, ProtocolVersion::V6] {
-                for len in [241, 248, 255] {
+                for len in [1, 15, 17, 225, 239, 241, 242, 244, 248, 252, 254, 255, 257] {
                     let mut payload = t.ask(version, |_| {}).payload().to_vec();
                     payload.resize(SEALED_HEAD + len, 0xa5);
                     guess(t, &format!("{len} bytes of ciphertext in version {version}"), &payload)?;
@@ -47,6 +56,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Low),
     Case::new(
@@ -88,16 +98,23 @@ pub(super) static CASES: &[Case] = &[
                 ("a length that is none", [0xff; 4]),
                 ("a length of 16", [16; 4]),
                 ("the last byte alone", [1, 2, 3, 4]),
+                ("a length of 1", [4, 4, 4, 1]),
+                ("a length of 5", [5; 4]),
+                ("a length of 17", [17; 4]),
+                ("the first byte another", [5, 4, 4, 4]),
             ] {
-                let mut plaintext = plaintext(t, ProtocolVersion::V6);
-                plaintext[REQUEST_LEN..].copy_from_slice(&padding);
-                let payload = sealed(t, Sealing::V6, [0, 0, 6, 0], &plaintext);
-                guess(t, &format!("padding: {words}"), &payload)?;
+                for (sealing, version) in SEALINGS {
+                    let mut plaintext = plaintext(t, version);
+                    plaintext[REQUEST_LEN..].copy_from_slice(&padding);
+                    let payload = sealed(t, sealing, version.to_wire(), &plaintext);
+                    guess(t, &format!("padding in version {version}: {words}"), &payload)?;
+                }
             }
             goes_on(t);
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Low),
     Case::new(
@@ -148,15 +165,16 @@ pub(super) static CASES: &[Case] = &[
         "A request of version 4.0 whose MAC is wrong is refused with 0x8007000D.",
         "no text; nobody has published what a genuine host answers",
         |t| {
-            for (words, at) in [("its first byte", REQUEST_LEN), ("its last byte", REQUEST_LEN + 15)] {
+            for (at, bit) in (0..16).flat_map(|at| [(at, 0x80), (at, 1)]) {
                 let mut payload = t.ask(ProtocolVersion::V4, |_| {}).payload().to_vec();
-                payload[at] ^= 0x80;
-                guess(t, &format!("a MAC that is wrong in {words}"), &payload)?;
+                payload[REQUEST_LEN + at] ^= bit;
+                guess(t, &format!("a MAC that is wrong in its byte {at}"), &payload)?;
             }
             goes_on(t);
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Low),
     Case::new(
@@ -281,5 +299,7 @@ const ANSWERED: &[Accept] =
     &[ok(Want::Answered, Then::Either), ok(Want::AnyFault, Then::Either), ok(Want::Silence, Then::Closed)];
 const REFUSED_OR_SERVED: &[Accept] =
     &[ok(Want::Answered, Then::Either), loose(Want::AnyFault, Then::Either), loose(Want::Silence, Then::Closed)];
+const SEALINGS: [(Sealing, ProtocolVersion); 2] =
+    [(Sealing::V5, ProtocolVersion::V5), (Sealing::V6, ProtocolVersion::V6)];
 const SEALED_HEAD: usize = 4 + 16;
 const BLOCKS: usize = 15;

@@ -1,6 +1,6 @@
 //! What a KMS host makes of the fields it has no use for but to write them down (protocol description, section 6).
 
-use super::kms_tools::{MALFORMED_OR_SERVED, SERVED, goes_on, put_changed};
+use super::kms_tools::{MALFORMED_OR_SERVED, SERVED, goes_on, put_changed, put_in_each, served_versions};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
 use crate::wire::kms::{LicenseStatus, WorkstationName};
@@ -29,12 +29,14 @@ pub(super) static CASES: &[Case] = &[
         "A request is granted whatever it says of the machine being virtual.",
         "independent implementations agree on what genuine hosts do since Windows Server 2008 R2",
         |t| {
-            for flag in [0, 1, 2, u32::MAX] {
-                put_changed(t, &format!("a flag of {flag}"), SERVED, |request| request.is_vm = flag)?;
+            let versions = served_versions(t)?;
+            for flag in [0, 1, 2, 3, 0x100, 0x8000_0000, u32::MAX] {
+                put_in_each(t, &versions, &format!("a flag of {flag}"), SERVED, |request| request.is_vm = flag)?;
             }
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
@@ -44,13 +46,15 @@ pub(super) static CASES: &[Case] = &[
         "A request is granted whatever license status the client is in.",
         "Microsoft 2008 operations guide for the values; independent implementations agree on the answer",
         |t| {
+            let versions = served_versions(t)?;
             for status in 0..=6 {
                 let status = LicenseStatus(status);
-                put_changed(t, &format!("status {status}"), SERVED, |request| request.license_status = status)?;
+                put_in_each(t, &versions, &format!("status {status}"), SERVED, |request| request.license_status = status)?;
             }
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
@@ -60,7 +64,7 @@ pub(super) static CASES: &[Case] = &[
         "A request with a license status that does not exist is granted, or refused with 0x8007000D.",
         "no text; nobody has published what a genuine host answers",
         |t| {
-            for status in [7, u32::MAX] {
+            for status in [7, 8, 0x100, 0x8000_0000, u32::MAX] {
                 let label = format!("status {status}");
                 let seen = put_changed(t, &label, MALFORMED_OR_SERVED, |request| {
                     request.license_status = LicenseStatus(status);
@@ -71,6 +75,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Low),
     Case::new(
@@ -80,13 +85,15 @@ pub(super) static CASES: &[Case] = &[
         "The minutes a client has left make no difference.",
         "independent implementations agree on what genuine hosts do",
         |t| {
-            for minutes in [0, u32::MAX] {
+            let versions = served_versions(t)?;
+            for minutes in [0, 1, 43_200, 259_200, 0x8000_0000, u32::MAX] {
                 let label = format!("{minutes} minutes left");
-                put_changed(t, &label, SERVED, |request| request.binding_expiration_min = minutes)?;
+                put_in_each(t, &versions, &label, SERVED, |request| request.binding_expiration_min = minutes)?;
             }
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
@@ -97,6 +104,7 @@ pub(super) static CASES: &[Case] = &[
         "protocol description, section 2; independent implementations agree",
         |t| named(t, "63 characters and a NUL", |at| if at < UNITS - 1 { u16::from(b'n') } else { 0 }),
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
@@ -107,6 +115,7 @@ pub(super) static CASES: &[Case] = &[
         "independent implementations agree on what genuine hosts do",
         |t| named(t, "64 characters and no NUL", |_| u16::from(b'u')),
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
@@ -117,6 +126,7 @@ pub(super) static CASES: &[Case] = &[
         "independent implementations agree on what genuine hosts do",
         |t| named(t, "an empty name", |_| 0),
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
@@ -130,6 +140,35 @@ pub(super) static CASES: &[Case] = &[
             named(t, "surrogates in the wrong order", |at| [0xdc00, 0xd800].get(at).copied().unwrap_or(0))
         },
     )
+    .revision(2)
+    .of_kms()
+    .confidence(Confidence::Medium),
+    Case::new(
+        "kms/request/any-name",
+        Level::Win,
+        "names of any length and in any script",
+        "A request is granted whatever its workstation name is: of each length from 1 to 63, and in any script.",
+        "protocol description, section 2; independent implementations agree",
+        |t| {
+            for (words, text) in [
+                ("Chinese", "\u{6559}\u{5ba4}-\u{7535}\u{8111}-01"),
+                ("Japanese and Korean", "\u{3071}\u{305d}\u{3053}\u{3093}\u{ac15}\u{c758}\u{c2e4}"),
+                ("Arabic and Hebrew", "\u{62d}\u{627}\u{633}\u{648}\u{628}-\u{5de}\u{5d7}"),
+                ("accents that stand alone", "Cafe\u{301}"),
+                ("characters of two units", "\u{20bb7}\u{1f5a5}\u{1f3eb}"),
+                ("the last characters there are", "\u{fffd}\u{ffff}\u{10ffff}"),
+                ("spaces", "   "),
+            ] {
+                let units: Vec<u16> = text.encode_utf16().collect();
+                named(t, words, |at| units.get(at).copied().unwrap_or(0))?;
+            }
+            for len in 1..UNITS - 1 {
+                let name = WorkstationName::from_units(std::array::from_fn(|at| if at < len { 0x70 } else { 0 }));
+                put_changed(t, &format!("{len} characters"), SERVED, |request| request.workstation = name)?;
+            }
+            Ok(())
+        },
+    )
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
@@ -140,6 +179,7 @@ pub(super) static CASES: &[Case] = &[
         "independent implementations agree on what genuine hosts do",
         |t| named(t, "a name, a NUL and then noise", |at| if at == 4 { 0 } else { 0x4100 + at as u16 }),
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
@@ -162,15 +202,16 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
 ];
 
-/// A request of a machine whose name consists of these units.
+/// Requests of a machine whose name consists of these units, in each version.
 fn named(t: &mut Talk<'_>, label: &str, unit: impl Fn(usize) -> u16) -> Result<(), Stop> {
     let name = WorkstationName::from_units(std::array::from_fn(unit));
-    put_changed(t, label, SERVED, |request| request.workstation = name)?;
-    Ok(())
+    let versions = served_versions(t)?;
+    put_in_each(t, &versions, label, SERVED, |request| request.workstation = name.clone())
 }
 
 /// The workstation name is so many UTF-16 units.

@@ -1,7 +1,9 @@
 //! What is left of a KMS host when it is asked for more than it should be: these cases run last, and only when
 //! they are asked for.
 
-use super::kms_tools::{MALFORMED, SERVED, WINDOWS, client, cmid, goes_on, product, put_changed};
+use super::kms_tools::{
+    MALFORMED, SERVED, WINDOWS, client, cmid, goes_on, product, put_changed, put_in_each, served_versions,
+};
 use crate::conform::accept::{Accept, Answered, Then, Want, ok};
 use crate::conform::{Capability, Case, Confidence, Level, Stop};
 use crate::wire::Hresult;
@@ -42,12 +44,14 @@ pub(super) static CASES: &[Case] = &[
         "A request with an N policy of up to 1,000 is granted.",
         "independent implementations agree on what genuine hosts do",
         |t| {
+            let versions = served_versions(t)?;
             for n_policy in [26, 100, 999, 1000] {
-                put_changed(t, &format!("N = {n_policy}"), SERVED, |request| request.n_policy = n_policy)?;
+                put_in_each(t, &versions, &format!("N = {n_policy}"), SERVED, |request| request.n_policy = n_policy)?;
             }
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium)
     .disruptive(),
@@ -58,13 +62,17 @@ pub(super) static CASES: &[Case] = &[
         "A request with an N policy of more than 1,000 is refused with 0x8007000D.",
         "independent implementations agree on what genuine hosts do",
         |t| {
+            let versions = served_versions(t)?;
             for n_policy in [1001, 0x7fff_ffff, u32::MAX] {
-                put_changed(t, &format!("N = {n_policy}"), MALFORMED, |request| request.n_policy = n_policy)?;
+                put_in_each(t, &versions, &format!("N = {n_policy}"), MALFORMED, |request| {
+                    request.n_policy = n_policy
+                })?;
             }
             goes_on(t);
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium)
     .disruptive(),

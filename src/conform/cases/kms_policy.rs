@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::kms_tools::{SERVED, ask_for, goes_on, put_ask, put_changed};
+use super::kms_tools::{SERVED, ahead, goes_on, put_ask, put_changed, put_in_each, served_versions};
 use crate::catalog::{self, Application, Channel};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::{Capability, Case, Confidence, Level, Talk};
@@ -33,12 +33,14 @@ pub(super) static CASES: &[Case] = &[
         "A request is granted whatever its N policy is: whether the count is enough, the client decides.",
         "protocol description, section 5; independent implementations agree",
         |t| {
+            let versions = served_versions(t)?;
             for n_policy in [1, 2, 5, 24, 25] {
-                put_changed(t, &format!("N = {n_policy}"), SERVED, |request| request.n_policy = n_policy)?;
+                put_in_each(t, &versions, &format!("N = {n_policy}"), SERVED, |request| request.n_policy = n_policy)?;
             }
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
@@ -48,14 +50,16 @@ pub(super) static CASES: &[Case] = &[
         "A request with a KMS counted id that does not exist is refused with 0xC004F042.",
         "independent implementations agree on what genuine hosts do",
         |t| {
-            put_changed(t, "a random counted id", UNSERVED_OR_SERVED, |request| {
+            let versions = served_versions(t)?;
+            put_in_each(t, &versions, "a random counted id", UNSERVED_OR_SERVED, |request| {
                 request.kms_counted_id = Guid::from_u128(0x3b1f_6a9c_52d7_4e08_8c41_90ab_7de2_1f53);
             })?;
-            put_changed(t, "a nil counted id", UNSERVED_OR_SERVED, |request| request.kms_counted_id = Guid::NIL)?;
+            put_in_each(t, &versions, "a nil counted id", UNSERVED_OR_SERVED, |request| request.kms_counted_id = Guid::NIL)?;
             goes_on(t);
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
@@ -65,18 +69,23 @@ pub(super) static CASES: &[Case] = &[
         "A request with the KMS counted id of a retail or a preview product is refused with 0xC004F042.",
         "independent implementations agree on what genuine hosts do",
         |t| {
+            let versions = served_versions(t)?;
             for channel in [Channel::Retail, Channel::Preview] {
                 let windows = |one: &&catalog::Product| {
                     one.channel == channel && one.application == Application::Windows && is_sold_so_alone(one)
                 };
                 let Some(one) = catalog::all().iter().find(windows) else { continue };
-                let ask = ask_for(t, 0, one);
-                put_ask(t, &one.edition, &ask, UNSERVED)?;
+                let (application, counted) = (one.application_id(), one.kms_counted_id);
+                put_in_each(t, &versions, &one.edition, UNSERVED, |request| {
+                    (request.application_id, request.sku_id) = (application, one.sku_id);
+                    request.kms_counted_id = counted;
+                })?;
             }
             goes_on(t);
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .needs(&[Capability::Products])
     .confidence(Confidence::Medium),
@@ -87,16 +96,18 @@ pub(super) static CASES: &[Case] = &[
         "A request whose application is not that of its KMS counted id is refused with 0xC004F042.",
         "independent implementations agree on what genuine hosts do",
         |t| {
-            put_changed(t, "a Windows product of Office", UNSERVED, |request| {
+            let versions = served_versions(t)?;
+            put_in_each(t, &versions, "a Windows product of Office", UNSERVED, |request| {
                 request.application_id = Application::Office.guid();
             })?;
-            put_changed(t, "an application nobody knows", UNSERVED, |request| {
+            put_in_each(t, &versions, "an application nobody knows", UNSERVED, |request| {
                 request.application_id = Guid::from_u128(0x9d20_57e1_0c6b_4f7a_b3d8_64f1_25c7_8e90);
             })?;
             goes_on(t);
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .needs(&[Capability::Products])
     .confidence(Confidence::Medium),
@@ -107,20 +118,22 @@ pub(super) static CASES: &[Case] = &[
         "A request is granted whatever its SKU id is: the KMS counted id decides.",
         "independent implementations agree on what genuine hosts do",
         |t| {
-            put_changed(t, "a random SKU id", SERVED, |request| {
+            let versions = served_versions(t)?;
+            put_in_each(t, &versions, "a random SKU id", SERVED, |request| {
                 request.sku_id = Guid::from_u128(0xe18c_40f2_97b3_4d65_a0de_5b72_13f9_6c84);
             })?;
-            put_changed(t, "a nil SKU id", SERVED, |request| request.sku_id = Guid::NIL)?;
+            put_in_each(t, &versions, "a nil SKU id", SERVED, |request| request.sku_id = Guid::NIL)?;
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
         "kms/policy/clock-within",
         Level::Win,
         "clocks a little less than four hours off",
-        "A client whose clock is less than four hours off is granted, in every version.",
+        "A client whose clock is less than four hours off is granted, in every version, and told its own time to the step of 100 ns.",
         "protocol description, section 5; independent implementations agree",
         |t| {
             for version in ProtocolVersion::ALL {
@@ -128,27 +141,35 @@ pub(super) static CASES: &[Case] = &[
                     let ask = off_by(t, version, SignedDuration::from_mins(minutes));
                     put_ask(t, &format!("{minutes} minutes in version {version}"), &ask, SERVED)?;
                 }
+                for (words, time) in steps(t.now()) {
+                    let ask = t.ask(version, |request| request.client_time = time);
+                    put_ask(t, &format!("{words} in version {version}"), &ask, SERVED)?;
+                }
             }
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
         "kms/policy/clock-beyond",
         Level::Win,
         "clocks a little more than four hours off",
-        "A client whose clock is more than four hours off is refused with 0xC004F06C, be it fast or slow.",
+        "A client whose clock is more than four hours off is refused with 0xC004F06C, be it fast or slow, in every version.",
         "protocol description, section 5; independent implementations agree",
         |t| {
-            for minutes in [241, -241, -10 * 24 * 60] {
-                let ask = off_by(t, t.version(), SignedDuration::from_mins(minutes));
-                put_ask(t, &format!("{minutes} minutes"), &ask, WRONG_CLOCK)?;
+            let versions = served_versions(t)?;
+            for minutes in [241, -241, 10 * 24 * 60, -10 * 24 * 60] {
+                put_in_each(t, &versions, &format!("{minutes} minutes"), WRONG_CLOCK, |request| {
+                    request.client_time = request.client_time.saturating_add(SignedDuration::from_mins(minutes));
+                })?;
             }
             goes_on(t);
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .needs(&[Capability::Clock])
     .confidence(Confidence::Medium),
@@ -159,12 +180,15 @@ pub(super) static CASES: &[Case] = &[
         "A client whose clock is ten hours off is refused with 0xC004F06C.",
         "Microsoft error code SL_E_VL_INVALID_TIMESTAMP; protocol description, section 5",
         |t| {
-            let ask = off_by(t, t.version(), SignedDuration::from_hours(10));
-            put_ask(t, "ten hours ahead", &ask, WRONG_CLOCK_OR_SERVED)?;
+            let versions = served_versions(t)?;
+            for (words, hours) in [("ten hours ahead", 10), ("ten hours behind", -10)] {
+                put_in_each(t, &versions, words, WRONG_CLOCK_OR_SERVED, |request| ahead(request, hours))?;
+            }
             goes_on(t);
             Ok(())
         },
     )
+    .revision(2)
     .of_kms(),
     Case::new(
         "kms/policy/clock-extremes",
@@ -192,6 +216,18 @@ pub(super) static CASES: &[Case] = &[
 
 fn off_by(t: &mut Talk<'_>, version: ProtocolVersion, by: SignedDuration) -> Ask {
     t.ask(version, |request| request.client_time = request.client_time.saturating_add(by))
+}
+
+/// Client times at which whoever counts in something else than steps of 100 ns is wrong.
+fn steps(now: FileTime) -> [(&'static str, FileTime); 4] {
+    const LOW: u64 = u32::MAX as u64;
+    [
+        ("a step after a whole second", FileTime(now.0 / FileTime::STEPS_PER_SECOND * FileTime::STEPS_PER_SECOND + 1)),
+        ("a step before one", FileTime(now.0 / FileTime::STEPS_PER_SECOND * FileTime::STEPS_PER_SECOND - 1)),
+        // Seven minutes from now at most.
+        ("a time whose low half is all ones", FileTime(now.0 | LOW)),
+        ("a time whose low half is zero", FileTime(now.0 & !LOW)),
+    ]
 }
 
 fn is_sold_so_alone(one: &catalog::Product) -> bool {

@@ -1,11 +1,13 @@
 //! What cases about KMS bodies have in common: who asks, how it is put, and what is told.
 
+use jiff::SignedDuration;
+
 use crate::catalog::{self, Product};
-use crate::conform::accept::{Accept, Seen, Then, Want, loose, ok};
+use crate::conform::accept::{Accept, Answered, Seen, Then, Want, loose, ok};
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Stop, Talk};
 use crate::proto::Ask;
-use crate::wire::kms::{ActivationRequest, ActivationResponse};
+use crate::wire::kms::{ActivationRequest, ActivationResponse, ProtocolVersion};
 use crate::wire::{Guid, Hresult};
 
 /// A grant that every check of it believes.
@@ -82,6 +84,51 @@ pub(super) fn put_changed(
 ) -> Result<Seen, Stop> {
     let ask = t.ask(t.version(), change);
     put_ask(t, label, &ask, accepts)
+}
+
+/// The versions in which this host answers an ordinary request: that it lacks one is other cases' to say.
+pub(super) fn served_versions(t: &mut Talk<'_>) -> Result<Vec<ProtocolVersion>, Stop> {
+    let mut served = Vec::new();
+    for version in ProtocolVersion::ALL {
+        if t.is_over() {
+            t.bind()?;
+        }
+        let ask = t.ask(version, |_| {});
+        let seen = say(t, ask.payload(), Some(&ask));
+        if seen.answer == Some(Answered::Granted) {
+            served.push(version);
+        }
+    }
+    match served[..] {
+        [] => Err(Stop::Foundation("no ordinary request is answered, in any version".to_owned())),
+        _ => Ok(served),
+    }
+}
+
+/// Puts what is changed so in each of these versions.
+pub(super) fn put_in_each(
+    t: &mut Talk<'_>,
+    versions: &[ProtocolVersion],
+    label: &str,
+    accepts: &[Accept],
+    change: impl Fn(&mut ActivationRequest),
+) -> Result<(), Stop> {
+    for version in versions {
+        let ask = t.ask(*version, &change);
+        put_ask(t, &format!("{label}, in version {version}"), &ask, accepts)?;
+    }
+    Ok(())
+}
+
+/// The client's clock is so many hours ahead.
+pub(super) fn ahead(request: &mut ActivationRequest, hours: i64) {
+    request.client_time = request.client_time.saturating_add(SignedDuration::from_hours(hours));
+}
+
+/// Whether the count is what it was. A host that has other clients may have counted one of them meanwhile.
+pub(super) fn is_as_before(t: &mut Talk<'_>, before: u32, count: u32) {
+    let holds = count == before || (t.is_paced() && count > before);
+    t.holds("count", holds, || (before.to_string(), count.to_string()));
 }
 
 /// What the last answer said.

@@ -1,15 +1,20 @@
 //! The cases, one file a group of clauses. A new case goes to the list of its file; a new file, to
 //! the list below.
 
+mod addresses;
+mod kms_conversation;
 mod kms_counting;
 mod kms_envelope;
 mod kms_fields;
+mod kms_identity;
 mod kms_limits;
 mod kms_policy;
 mod kms_request;
 mod kms_tools;
 mod load;
 mod ndr;
+mod ndr64;
+mod ndr_tools;
 mod rpc_alter;
 mod rpc_association;
 mod rpc_auth;
@@ -70,11 +75,15 @@ static FILES: &[&[Case]] = &[
     rpc_objects::CASES,
     rpc_auth::CASES,
     ndr::CASES,
+    ndr64::CASES,
     kms_request::CASES,
+    kms_conversation::CASES,
     kms_envelope::CASES,
     kms_fields::CASES,
+    kms_identity::CASES,
     kms_counting::CASES,
     kms_policy::CASES,
+    addresses::CASES,
     load::CASES,
     // What these leave behind is nobody else's business.
     kms_limits::CASES,

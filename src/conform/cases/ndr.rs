@@ -1,11 +1,11 @@
 //! The stub of a call: what stands around the request and the answer (protocol description, sections 1.4 and 1.5;
 //! MS-RPCE 3.1.3.5.2).
 
-use crate::conform::accept::{Accept, Answered, Seen, Then, Want, fault, loose, ok};
+use super::ndr_tools::{differing, empty, huge, send, short, size_decides, stub_of, trailing, word};
+use crate::conform::accept::{Answered, Seen, Then, Want, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
-use crate::wire::ndr::RequestStub;
 use crate::wire::rpc::{Flags, TransferSyntax};
 
 pub(super) static CASES: &[Case] = &[
@@ -15,34 +15,10 @@ pub(super) static CASES: &[Case] = &[
         "fewer bytes than a request says",
         "A stub that is shorter than its count says is answered with the fault 0x6F7, and the connection goes on.",
         "MS-RPCE 3.1.3.5.2; seen live on Samba 4.17",
-        |t| {
-            for (label, len) in [("half of it", 100), ("the counts alone", 8), ("a byte missing", usize::MAX)] {
-                let mut stub = ordinary(t)?;
-                stub.truncate(len.min(stub.len() - 1));
-                send(t, &stub);
-                t.expect(label, UNREADABLE);
-            }
-            t.still_serves("an ordinary request then");
-            Ok(())
-        },
+        |t| short(t, TransferSyntax::Ndr32),
     )
+    .revision(2)
     .of_kms(),
-    Case::new(
-        "ndr/request/counts-differ",
-        Level::Win,
-        "a size and a count that differ",
-        "A request whose array has another count than its size says is answered with the fault 0x6F7.",
-        "MS-RPCE 3.1.3.5.2; how strictly a genuine host was built is not known",
-        |t| {
-            let mut stub = ordinary(t)?;
-            stub[4..8].copy_from_slice(&200_u32.to_le_bytes());
-            send(t, &stub);
-            t.expect("a count of 200", UNREADABLE);
-            Ok(())
-        },
-    )
-    .of_kms()
-    .confidence(Confidence::Low),
     Case::new(
         "ndr/request/huge-counts",
         Level::Must,
@@ -50,51 +26,50 @@ pub(super) static CASES: &[Case] = &[
         "A size or count that no stub can hold, a negative one among them, is answered with the fault 0x6F7, and no memory \
          is asked for.",
         "MS-RPCE 3.1.3.5.2",
-        |t| {
-            for count in [0x7fff_ffff_u32, 0xffff_ffff, 0x8000_0000] {
-                let mut stub = ordinary(t)?;
-                stub[..4].copy_from_slice(&count.to_le_bytes());
-                stub[4..8].copy_from_slice(&count.to_le_bytes());
-                send(t, &stub);
-                t.expect(&format!("a size and a count of 0x{count:08x}"), UNREADABLE);
-            }
-            t.still_serves("an ordinary request then");
-            Ok(())
-        },
+        |t| huge(t, TransferSyntax::Ndr32),
     )
+    .revision(2)
     .of_kms(),
+    Case::new(
+        "ndr/request/counts-differ",
+        Level::Win,
+        "a size and a count that differ",
+        "A request whose array has another count than its size says is answered with the fault 0x6F7, whichever of them is \
+         right, and never granted.",
+        "MS-RPCE 3.1.3.5.2; how strictly a genuine host was built is not known",
+        |t| differing(t, TransferSyntax::Ndr32),
+    )
+    .revision(2)
+    .of_kms()
+    .confidence(Confidence::Medium),
     Case::new(
         "ndr/request/empty-stub",
         Level::Must,
         "no stub at all",
         "A request without a stub is answered with the fault 0x6F7, and the connection goes on.",
         "MS-RPCE 3.1.3.5.2; seen live on Samba 4.17",
-        |t| {
-            t.bind()?;
-            send(t, &[]);
-            t.expect("the request", UNREADABLE);
-            t.still_serves("an ordinary request then");
-            Ok(())
-        },
+        |t| empty(t, TransferSyntax::Ndr32),
     )
     .of_kms(),
     Case::new(
         "ndr/request/trailing",
         Level::Win,
         "bytes after the stub",
-        "Bytes after the arguments of a call are ignored.",
+        "Bytes after the arguments of a call are ignored: they are no part of the request.",
         "seen live on Samba 4.17",
-        |t| {
-            t.bind()?;
-            let (mut stub, ask) = t.stub(TransferSyntax::Ndr32);
-            stub.extend_from_slice(b"kmsproof");
-            let call_id = t.next_call_id();
-            let frame = t.frame_of(call_id, Flags::WHOLE, 0, &stub);
-            t.send_frame(&frame, ask);
-            t.expect("eight bytes more", &[ok(Want::Served, Then::Open), loose(Want::AnyFault, Then::Open)]);
-            t.still_serves("an ordinary request then");
-            Ok(())
-        },
+        |t| trailing(t, TransferSyntax::Ndr32),
+    )
+    .revision(2)
+    .of_kms()
+    .confidence(Confidence::Medium),
+    Case::new(
+        "ndr/request/size-decides",
+        Level::Win,
+        "a size that ends before the body does",
+        "A request is as long as its size and its count say, whatever follows: one that ends too early is refused with \
+         0x8007000D.",
+        "C706 section 14.3.3.3; independent implementations agree on the code",
+        |t| size_decides(t, TransferSyntax::Ndr32),
     )
     .of_kms()
     .confidence(Confidence::Medium),
@@ -161,8 +136,7 @@ pub(super) static CASES: &[Case] = &[
         |t| {
             t.bind_in(TransferSyntax::Ndr64)?;
             let ask = t.ask(t.version(), |_| {});
-            let mut stub = Vec::new();
-            RequestStub { payload: ask.payload() }.write(TransferSyntax::Ndr64, &mut stub);
+            let mut stub = stub_of(&ask, TransferSyntax::Ndr64);
             stub[4..8].copy_from_slice(&[0xa5; 4]);
             let call_id = t.next_call_id();
             let frame = t.frame_of(call_id, Flags::WHOLE, 0, &stub);
@@ -175,21 +149,6 @@ pub(super) static CASES: &[Case] = &[
     .needs(&[Capability::Ndr64])
     .confidence(Confidence::Medium),
 ];
-
-/// A connection in NDR32, and the stub of an ordinary request.
-fn ordinary(t: &mut Talk<'_>) -> Result<Vec<u8>, Stop> {
-    if t.is_over() {
-        t.bind()?;
-    }
-    Ok(t.stub(TransferSyntax::Ndr32).0)
-}
-
-/// Sends a request with this stub, of whose answer the case judges the rest.
-fn send(t: &mut Talk<'_>, stub: &[u8]) {
-    let call_id = t.next_call_id();
-    let frame = t.frame_of(call_id, Flags::WHOLE, 0, stub);
-    t.send_frame(&frame, None);
-}
 
 /// Looks at each part of an answer.
 fn layout(t: &mut Talk<'_>, syntax: TransferSyntax) -> Result<(), Stop> {
@@ -254,14 +213,3 @@ fn whole_stub(seen: &Seen) -> Option<&[u8]> {
     let is_whole = view.flags().is_some_and(|flags| flags.has(Flags::WHOLE));
     frame.get(24..).filter(|_| is_whole && view.ptype() == Some(crate::wire::rpc::Ptype::RESPONSE))
 }
-
-fn word(bytes: &[u8], at: usize) -> u32 {
-    let four = bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
-    four.map_or(0, u32::from_le_bytes)
-}
-
-const UNREADABLE: &[Accept] = &[
-    ok(fault(&[0x6f7]).executed(true).want(), Then::Open),
-    loose(Want::AnyFault, Then::Either),
-    loose(Want::Silence, Then::Closed),
-];

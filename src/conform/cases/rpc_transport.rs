@@ -195,7 +195,8 @@ pub(super) static CASES: &[Case] = &[
             t.serves_others("another client, after a request");
             Ok(())
         },
-    ),
+    )
+    .alone(),
     Case::new(
         "rpc/transport/idle-connections",
         Level::Rec,
@@ -213,7 +214,8 @@ pub(super) static CASES: &[Case] = &[
             t.serves_others("one more client");
             Ok(())
         },
-    ),
+    )
+    .alone(),
 ];
 
 fn in_pieces(t: &mut Talk<'_>, frame: &[u8], ask: Option<Ask>, size: usize) {

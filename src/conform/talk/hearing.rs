@@ -117,7 +117,7 @@ impl Talk<'_> {
     fn take_in(&mut self, frame: &[u8]) -> (Option<Answered>, bool) {
         let view = PduView(frame);
         let call_id = view.call_id().unwrap_or_default();
-        let port = self.host.port();
+        let port = self.port();
         let (wall, received) = (self.host.wall(), self.tick());
         let conversation = &mut self.conversations[self.current];
         let place = conversation.waiting.iter().position(|waiting| waiting.call_id == call_id);

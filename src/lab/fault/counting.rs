@@ -136,7 +136,7 @@ pub(super) static FAULTS: &[Fault] = &[
 ];
 
 /// Another id for every number.
-fn other(id: Guid, number: u64) -> Guid {
+pub(super) fn other(id: Guid, number: u64) -> Guid {
     Guid::from_u128(id.as_u128() ^ u128::from(number))
 }
 

@@ -158,6 +158,12 @@ pub(super) static VARIATIONS: &[Fault] = &[
             }
         });
     }),
+    legal("joins-answers", "Sends the answers to what came in one segment in one segment.", |tamper| {
+        tamper.on_way_out(|out| out.joins = true);
+    }),
+    legal("closes-idle-connections", "Closes a connection on which nothing came for two seconds.", |tamper| {
+        tamper.idle_max = Duration::from_secs(2);
+    }),
     answers("was-asked-by-many", "Has counted as many others as it remembers before the first client comes.", |host| {
         host.tell(|_, told| told.max(50));
     }),

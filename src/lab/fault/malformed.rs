@@ -19,6 +19,17 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "dies-of-bad-padding-in-v5",
+        does: "Crashes on a V5 body that decrypts well to its last block, whose padding is wrong.",
+        hurts: "Everybody: one such request, and nobody is served any more.",
+        caught_by: &["kms/request/padding#liveness"],
+        install: Install::Pdus(|tamper, _| {
+            dies(tamper, |heard| {
+                heard.payload.get(2) == Some(&5) && heard.is_right_inside() && heard.has_padding() == Some(false)
+            });
+        }),
+    },
+    Fault {
         name: "dies-of-garbage",
         does: "Crashes on a body that does not decrypt to anything.",
         hurts: "Everybody: one client with another key, and nobody is served any more.",
@@ -54,6 +65,19 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["kms/request/unterminated-name#liveness"],
         install: Install::Pdus(|tamper, _| {
             dies(tamper, |heard| heard.in_order().is_some_and(|request| !request.workstation.units().contains(&0)));
+        }),
+    },
+    Fault {
+        name: "dies-of-minor-versions-inside",
+        does: "Crashes on a minor version inside the encryption that is not the one outside.",
+        hurts: "Everybody: one such request, and nobody is served any more.",
+        caught_by: &["kms/request/inner-version#liveness"],
+        install: Install::Pdus(|tamper, _| {
+            dies(tamper, |heard| {
+                heard.has_padding() == Some(true)
+                    && heard.plaintext.get(2..4) == heard.payload.get(2..4)
+                    && !heard.is_right_inside()
+            });
         }),
     },
     Fault {
@@ -186,8 +210,13 @@ struct HeardRequest {
 impl HeardRequest {
     fn of(frame: &mut impl Fields) -> Option<HeardRequest> {
         let size = frame.word(STUB_AT) as usize;
-        // In NDR64 the size is eight bytes, and so is the count.
-        let at = STUB_AT + if frame.word(STUB_AT + 4) as usize == size { 8 } else { 16 };
+        // In NDR64 the size is eight bytes, and so is the count. What contradicts itself is no request.
+        let at = STUB_AT
+            + match (frame.word(STUB_AT + 4) as usize == size, frame.word(STUB_AT + 8) as usize == size) {
+                (true, _) => 8,
+                (false, true) => 16,
+                (false, false) => return None,
+            };
         let payload = frame.frame().get(at..at + size)?.to_vec();
         let is_sealed = payload.get(2).is_some_and(|major| matches!(major, 5 | 6));
         let mut plaintext = Vec::new();

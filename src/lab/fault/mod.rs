@@ -16,13 +16,16 @@ mod association;
 mod auth;
 mod bind;
 mod body;
+mod by_version;
 mod calls;
 mod codes;
 mod contexts;
+mod conversation;
 mod counting;
 mod envelope;
 mod fragment;
 mod header;
+mod identity;
 mod intervals;
 mod lease;
 mod legal;
@@ -30,6 +33,7 @@ mod load;
 mod lots;
 mod malformed;
 mod ndr;
+mod ndr64;
 mod pieces;
 mod policy;
 mod products;
@@ -161,6 +165,7 @@ impl Faults {
     pub(super) fn install(&self, conduct: &mut Conduct, door: &mut Door, tamper: &mut Tamper, seed: u64) {
         for fault in &self.0 {
             let lots = Lots::new(seed, fault.name);
+            tamper.next_fault();
             match fault.install {
                 Install::Answers(install) => install(conduct, lots),
                 Install::Connections(install) => install(door, lots),
@@ -257,11 +262,14 @@ impl fmt::Display for UnknownFault {
 /// One theme, one file, one list.
 static THEMES: &[&[Fault]] = &[
     counting::FAULTS,
+    identity::FAULTS,
     time::FAULTS,
     products::FAULTS,
     versions::FAULTS,
+    by_version::FAULTS,
     lease::FAULTS,
     codes::FAULTS,
+    conversation::FAULTS,
     intervals::FAULTS,
     load::FAULTS,
     envelope::FAULTS,
@@ -275,6 +283,7 @@ static THEMES: &[&[Fault]] = &[
     fragment::FAULTS,
     auth::FAULTS,
     ndr::FAULTS,
+    ndr64::FAULTS,
     transport::FAULTS,
     header::FAULTS,
     bind::FAULTS,

@@ -1,5 +1,6 @@
 //! Faults of the stub, around the request and around the answer (protocol description, sections 1.4 and 1.5).
 
+use super::ndr64::lay_out_as_ndr32;
 use super::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields, Incoming, Outgoing, STUB_AT, Tamper};
 use crate::wire::rpc::{FaultStatus, Flags, Ptype};
@@ -222,10 +223,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             on_answer(tamper, |out, ndr64| {
                 if ndr64 {
-                    for at in [20, 12, 4] {
-                        out.frame.drain(STUB_AT + at..STUB_AT + at + 4);
-                    }
-                    out.fit();
+                    lay_out_as_ndr32(out);
                 }
             })
         }),
@@ -259,7 +257,7 @@ fn on_short(tamper: &mut Tamper, change: impl Fn(&mut Incoming<'_>) + Send + 'st
 }
 
 /// Responses in one piece with an answer in them, and whether they are in NDR64.
-fn on_answer(tamper: &mut Tamper, change: impl Fn(&mut Outgoing<'_>, bool) + Send + 'static) {
+pub(super) fn on_answer(tamper: &mut Tamper, change: impl Fn(&mut Outgoing<'_>, bool) + Send + 'static) {
     tamper.on_way_out_of(Ptype::RESPONSE, move |out| {
         let size = out.word(STUB_AT);
         if size != 0 && out.flags().has(Flags::WHOLE) {
@@ -270,7 +268,7 @@ fn on_answer(tamper: &mut Tamper, change: impl Fn(&mut Outgoing<'_>, bool) + Sen
 }
 
 /// Responses of so many stub bytes without an answer in them.
-fn on_refusal(tamper: &mut Tamper, len: usize, change: impl Fn(&mut Outgoing<'_>) + Send + 'static) {
+pub(super) fn on_refusal(tamper: &mut Tamper, len: usize, change: impl Fn(&mut Outgoing<'_>) + Send + 'static) {
     tamper.on_way_out_of(Ptype::RESPONSE, move |out| {
         if out.word(STUB_AT) == 0 && out.frame.len() == STUB_AT + len {
             change(out);

@@ -68,6 +68,18 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "refuses-characters-of-two-units",
+        does: "Refuses a machine whose name holds a character beyond the first 65,536, with 0x8007000D.",
+        hurts: "Machines with rare Chinese characters in their names: they are never activated, for a comment.",
+        caught_by: &["kms/request/any-name#code"],
+        install: Install::Answers(|host, _| {
+            refuse(host, |request| {
+                let name = request.workstation.units().iter().take_while(|unit| **unit != 0);
+                char::decode_utf16(name.copied()).flatten().any(|letter| letter > '\u{ffff}')
+            });
+        }),
+    },
+    Fault {
         name: "refuses-controls-in-names",
         does: "Refuses a machine whose name holds a control character, with 0x8007000D.",
         hurts: "Such a machine: it is never activated, for a comment.",
@@ -85,6 +97,13 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Machines whose grace ran out: they can never be activated again.",
         caught_by: &["kms/request/grace-minutes#code"],
         install: Install::Answers(|host, _| refuse(host, |request| request.binding_expiration_min == 0)),
+    },
+    Fault {
+        name: "refuses-high-flags",
+        does: "Refuses a machine whose virtual machine flag is more than a byte holds, with 0x8007000D.",
+        hurts: "Clients that say with another number that they are virtual: they are never activated.",
+        caught_by: &["kms/request/vm-flag#code"],
+        install: Install::Answers(|host, _| refuse(host, |request| request.is_vm > 0xff)),
     },
     Fault {
         name: "refuses-large-n",
@@ -116,6 +135,15 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Machines that were not named yet: they are refused, for a comment.",
         caught_by: &["kms/request/empty-name#code"],
         install: Install::Answers(|host, _| refuse(host, |request| request.workstation.units()[0] == 0)),
+    },
+    Fault {
+        name: "refuses-names-of-one-letter",
+        does: "Refuses a machine whose name is a single character, with 0x8007000D.",
+        hurts: "Such a machine: it is never activated, for a comment.",
+        caught_by: &["kms/request/any-name#code"],
+        install: Install::Answers(|host, _| {
+            refuse(host, |request| matches!(request.workstation.units(), [first, 0, ..] if *first != 0));
+        }),
     },
     Fault {
         name: "refuses-replays",

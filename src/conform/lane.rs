@@ -1,0 +1,228 @@
+//! A way to the host: cases are put over it one after the other, each with an ordinary exchange after it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::accept::{Grade, Then, Want, ok};
+use super::case::{Case, Level};
+use super::cases;
+use super::host::{Host, Patience};
+use super::profile::Profile;
+use super::run::{CaseResult, Verdict};
+use super::talk::{Service, Shared, Stop, Talk};
+use crate::client::Randomness;
+use crate::proto::verify::{CheckId, Checks, Finding, History};
+use crate::wire::kms::ProtocolVersion;
+use crate::wire::rpc::{PduView, Ptype, SyntaxId};
+
+/// What comes of an ordinary exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// It is answered right.
+    Serves,
+    /// It is answered, and not right.
+    AnswersWrongly(String),
+    /// It is not answered.
+    IsSilent(String),
+}
+
+/// A way to the host, and what was learned on it.
+pub(super) struct Lane<'h> {
+    host: &'h mut dyn Host,
+    shared: Shared,
+    seed: u64,
+    /// What came of an ordinary exchange before anything else was done to the host.
+    pub(super) first: Condition,
+    /// What the checks came to that were done on the way.
+    pub(super) checks: CheckCounts,
+}
+
+impl<'h> Lane<'h> {
+    pub(super) fn new(host: &'h mut dyn Host, service: Service, seed: u64) -> Lane<'h> {
+        let shared = Shared {
+            service,
+            history: History::default(),
+            randomness: Randomness::new(seed),
+            version: ProtocolVersion::V6,
+            any_response: false,
+            paces: Vec::new(),
+        };
+        Lane { host, shared, seed, first: Condition::Serves, checks: CheckCounts::default() }
+    }
+
+    /// More ways to the same host, so many at most, over which as much is known of it as over this one.
+    pub(super) fn others(&self, many: usize) -> Vec<OtherLane> {
+        let other = || {
+            let host = self.host.another()?;
+            let (service, version) = (self.shared.service.clone(), self.shared.version);
+            Some(OtherLane { host, service, version, seed: self.seed, first: self.first.clone() })
+        };
+        (0..many).map_while(|_| other()).collect()
+    }
+
+    /// A conversation over it.
+    pub(super) fn talk(&mut self) -> Talk<'_> {
+        Talk::new(self.host, &mut self.shared)
+    }
+
+    pub(super) fn rest(&mut self, time: Duration) {
+        self.host.rest(time);
+    }
+
+    /// Puts a case to the host. Nothing is said yet of how the host is afterwards.
+    pub(super) fn put(&mut self, case: &'static Case, profile: &Profile) -> (CaseResult, Checks) {
+        self.shared.any_response = self.first != Condition::Serves && case.any_interface;
+        // What is left to chance in a case is the same, whatever was put before it.
+        self.shared.randomness = Randomness::of(self.seed, case.id);
+        let mut talk = self.talk();
+        let stopped = (case.program)(&mut talk).err();
+        let outcome = talk.finish();
+        let (verdict, why) = match (profile.verdict_on(case, &outcome.judged), stopped) {
+            (None, None) if case.level == Level::Info => (Verdict::Recorded, None),
+            // A program that looks at nothing shows nothing.
+            (None, None) => (Verdict::Inconclusive, Some("nothing was looked at".to_owned())),
+            (Some(verdict), None) => (verdict, None),
+            // What was seen before it had to stop counts.
+            (Some(verdict), Some(stop)) if outcome.judged.iter().any(|judged| judged.grade == Grade::Fail) => {
+                (verdict, Some(stop.to_string()))
+            }
+            (_, Some(Stop::NotApplicable(why))) => (Verdict::NotApplicable, Some(why)),
+            (_, Some(Stop::Foundation(why))) => (Verdict::Inconclusive, Some(why)),
+        };
+        let findings = outcome.checks.findings.clone();
+        let (judged, said, notes) = (outcome.judged, outcome.said, outcome.notes);
+        (CaseResult { case, verdict, why, judged, said, findings, notes }, outcome.checks)
+    }
+
+    /// Why a host serves nobody any more, if it is so. It is asked twice: a host may take a moment to get over what
+    /// was done to it.
+    pub(super) fn got_worse(&mut self) -> Option<String> {
+        let is_worse = |now: &Condition, first: &Condition| match now {
+            Condition::Serves => false,
+            // As it was from the beginning.
+            Condition::AnswersWrongly(_) => !matches!(first, Condition::AnswersWrongly(_)),
+            Condition::IsSilent(_) => true,
+        };
+        let first = self.first.clone();
+        if !is_worse(&self.sanity(), &first) {
+            return None;
+        }
+        self.rest(RECOVERY);
+        match self.sanity() {
+            now if !is_worse(&now, &first) => None,
+            Condition::AnswersWrongly(why) | Condition::IsSilent(why) => Some(why),
+            Condition::Serves => None,
+        }
+    }
+
+    /// Finds out how the host answers before anything is done to it. Ordinary requests are of the newest version that
+    /// it answers right.
+    pub(super) fn find_version(&mut self) {
+        self.first = self.sanity();
+        if matches!(self.first, Condition::IsSilent(_)) {
+            // It may have been busy for a moment.
+            self.rest(RECOVERY);
+            self.first = self.sanity();
+        }
+        if !matches!(self.first, Condition::AnswersWrongly(_)) || self.shared.service.interface != SyntaxId::KMS {
+            return;
+        }
+        for version in [ProtocolVersion::V5, ProtocolVersion::V4] {
+            self.shared.version = version;
+            if self.sanity() == Condition::Serves {
+                self.first = Condition::Serves;
+                return;
+            }
+        }
+        self.shared.version = ProtocolVersion::V6;
+    }
+
+    /// An ordinary exchange on a new connection.
+    fn sanity(&mut self) -> Condition {
+        self.shared.any_response = false;
+        let mut talk = Talk::new(self.host, &mut self.shared);
+        let condition = match talk.bind() {
+            Err(stop) => Condition::IsSilent(stop.to_string()),
+            Ok(_) => {
+                talk.request(0);
+                let seen = talk.see(Patience::Answer, None);
+                let is_response =
+                    seen.reply.as_deref().is_some_and(|frame| PduView(frame).ptype() == Some(Ptype::RESPONSE));
+                match super::accept::judge(&seen, &[ok(Want::Served, Then::Either)]) {
+                    Ok(_) => Condition::Serves,
+                    Err(_) if is_response => Condition::AnswersWrongly(seen.to_string()),
+                    Err(_) => Condition::IsSilent(seen.to_string()),
+                }
+            }
+        };
+        let took = talk.took();
+        let outcome = talk.finish();
+        if condition == Condition::Serves {
+            self.shared.paces.push(took);
+        }
+        self.checks.note(cases::CONTROL.id, &outcome.checks);
+        condition
+    }
+}
+
+/// A way to the host that can be gone on another thread.
+pub(super) struct OtherLane {
+    host: Box<dyn Host + Send>,
+    service: Service,
+    version: ProtocolVersion,
+    seed: u64,
+    first: Condition,
+}
+
+impl OtherLane {
+    pub(super) fn open(&mut self) -> Lane<'_> {
+        let mut lane = Lane::new(self.host.as_mut(), self.service.clone(), self.seed);
+        lane.shared.version = self.version;
+        lane.first = self.first.clone();
+        lane
+    }
+}
+
+/// What checks of every PDU came to over many cases.
+#[derive(Default)]
+pub(super) struct CheckCounts(pub(super) BTreeMap<CheckId, CheckCount>);
+
+/// What a check came to so far.
+#[derive(Default)]
+pub(super) struct CheckCount {
+    pub(super) passed: u64,
+    pub(super) failed: u64,
+    pub(super) evidence: Vec<(&'static str, Finding)>,
+}
+
+impl CheckCounts {
+    pub(super) fn note(&mut self, case: &'static str, checks: &Checks) {
+        for check in checks.done.iter() {
+            let count = self.0.entry(check).or_default();
+            if checks.failed.has(check) {
+                count.failed += 1;
+                let found = checks.findings.iter().find(|finding| finding.check == check);
+                if let Some(finding) = found.filter(|_| count.evidence.len() < EVIDENCE_MAX) {
+                    count.evidence.push((case, finding.clone()));
+                }
+            } else {
+                count.passed += 1;
+            }
+        }
+    }
+
+    pub(super) fn absorb(&mut self, others: CheckCounts) {
+        for (check, other) in others.0 {
+            let count = self.0.entry(check).or_default();
+            count.passed += other.passed;
+            count.failed += other.failed;
+            count.evidence.extend(other.evidence);
+            count.evidence.truncate(EVIDENCE_MAX);
+        }
+    }
+}
+
+/// What a host gets to recover in.
+const RECOVERY: Duration = Duration::from_millis(500);
+/// As many failures of one check are shown.
+const EVIDENCE_MAX: usize = 3;
