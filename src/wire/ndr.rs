@@ -113,6 +113,19 @@ impl<'a> ResponseStub<'a> {
     }
 }
 
+/// The stub of a request with its integers in the other byte order; what it carries are bytes, which have none. What
+/// is not there is left out.
+pub fn request_in_other_order(stub: &[u8], syntax: TransferSyntax) -> Vec<u8> {
+    let mut other = stub.to_vec();
+    let word = word_len(syntax);
+    for place in [0..4, word..2 * word] {
+        if let Some(integer) = other.get_mut(place) {
+            integer.reverse();
+        }
+    }
+    other
+}
+
 /// The stub of a response with its integers in the other byte order; what it carries are bytes, which have none.
 /// `big_endian` is the order it comes in. What cannot be read is left as it is.
 pub fn response_in_other_order(stub: &[u8], syntax: TransferSyntax, big_endian: bool) -> Vec<u8> {

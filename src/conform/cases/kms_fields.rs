@@ -158,6 +158,13 @@ pub(super) static CASES: &[Case] = &[
                 ("characters of two units", "\u{20bb7}\u{1f5a5}\u{1f3eb}"),
                 ("the last characters there are", "\u{fffd}\u{ffff}\u{10ffff}"),
                 ("spaces", "   "),
+                ("half of what is no letter", "!\"#$%&'()*+,-./"),
+                ("the other half", ":;<=>?@[\\]^_`{|}~"),
+                ("a name as in a URL", "PC_01,room=2;a\\b"),
+                ("letters with accents", "\u{e4}\u{f6}\u{fc}\u{df}\u{e9}\u{ff}"),
+                ("a byte order mark", "\u{feff}PC"),
+                ("nothing but a mark of direction", "\u{200f}"),
+                ("a printf format", "%s%n%x{0}"),
             ] {
                 let units: Vec<u16> = text.encode_utf16().collect();
                 named(t, words, |at| units.get(at).copied().unwrap_or(0))?;
@@ -169,6 +176,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(

@@ -1,12 +1,16 @@
 //! What is left of a KMS host when it is asked for more than it should be: these cases run last, and only when
 //! they are asked for.
 
+use super::kms_counting::at_least;
 use super::kms_tools::{
-    MALFORMED, SERVED, WINDOWS, client, cmid, goes_on, product, put_changed, put_in_each, served_versions,
+    MALFORMED, SERVED, WINDOWS, client, cmid, goes_on, granted, is_as_before, product, put_changed, put_in_each,
+    served_versions,
 };
+use super::rpc_tools::syntaxes;
 use crate::conform::accept::{Accept, Answered, Then, Want, ok};
-use crate::conform::{Capability, Case, Confidence, Level, Stop};
+use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::wire::Hresult;
+use crate::wire::kms::ProtocolVersion;
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -77,6 +81,39 @@ pub(super) static CASES: &[Case] = &[
     .confidence(Confidence::Medium)
     .disruptive(),
     Case::new(
+        "kms/policy/beyond-255",
+        Level::Win,
+        "more machines than a byte counts",
+        "The count of a host that was asked for an N policy of 1,000 grows by no more than one with each new machine and is at \
+         least the number of machines that have asked, beyond 255, and in every version and syntax.",
+        "Windows 7 resource kit on the cache of 2N ids kept for thirty days; protocol description, section 6",
+        |t| {
+            if t.is_paced() {
+                return Err(Stop::NotApplicable("it would take too many requests of this host".to_owned()));
+            }
+            let mut before = None;
+            for number in 0..MANY {
+                let Some(count) = one_of_many(t, t.version(), number)? else { return Ok(()) };
+                at_least(t, number + 1, count);
+                let most = before.replace(count).map_or(u32::MAX, |before: u32| before + 1);
+                t.holds("count", count <= most, || (format!("at most {most}"), count.to_string()));
+            }
+            let before = before.unwrap_or_default();
+            for syntax in syntaxes(t)? {
+                t.bind_in(syntax)?;
+                for version in ProtocolVersion::ALL {
+                    let Some(count) = one_of_many(t, version, MANY - 1)? else { continue };
+                    is_as_before(t, before, count);
+                }
+            }
+            Ok(())
+        },
+    )
+    .of_kms()
+    .needs(&[Capability::Counting])
+    .confidence(Confidence::Medium)
+    .disruptive(),
+    Case::new(
         "kms/policy/full-table",
         Level::Win,
         "as many machines as a genuine host keeps, and some more",
@@ -104,6 +141,16 @@ pub(super) static CASES: &[Case] = &[
     .disruptive(),
 ];
 
+/// What machine `number` of many is told.
+fn one_of_many(t: &mut Talk<'_>, version: ProtocolVersion, number: u32) -> Result<Option<u32>, Stop> {
+    let id = cmid(t, number);
+    let ask = t.ask(version, |request| (request.cmid, request.n_policy) = (id, 1000));
+    let told = granted(t, &format!("machine {} in version {version}", number + 1), &ask)?;
+    Ok(told.map(|told| told.count))
+}
+
 const FULL_OR_SERVED: &[Accept] =
     &[ok(Want::Served, Then::Either), ok(Want::Refused(&[Hresult::TABLE_FULL.0]), Then::Either)];
 const TABLE_MAX: u32 = 671;
+/// More than a byte counts.
+const MANY: u32 = 300;

@@ -234,11 +234,11 @@ fn is_sold_so_alone(one: &catalog::Product) -> bool {
     catalog::by_counted_id(one.kms_counted_id).all(|other| other.channel == one.channel)
 }
 
-const UNSERVED: &[Accept] = &[ok(Want::Refused(&[Hresult::KMS_ID_MISMATCH.0]), Then::Either)];
+pub(super) const UNSERVED: &[Accept] = &[ok(Want::Refused(&[Hresult::KMS_ID_MISMATCH.0]), Then::Either)];
 const UNSERVED_OR_SERVED: &[Accept] =
     &[ok(Want::Refused(&[Hresult::KMS_ID_MISMATCH.0]), Then::Either), loose(Want::Served, Then::Either)];
 const SERVED_OR_MALFORMED: &[Accept] =
     &[ok(Want::Served, Then::Either), loose(Want::Refused(&[Hresult::INVALID_DATA.0]), Then::Either)];
-const WRONG_CLOCK: &[Accept] = &[ok(Want::Refused(&[Hresult::INVALID_TIMESTAMP.0]), Then::Either)];
+pub(super) const WRONG_CLOCK: &[Accept] = &[ok(Want::Refused(&[Hresult::INVALID_TIMESTAMP.0]), Then::Either)];
 const WRONG_CLOCK_OR_SERVED: &[Accept] =
     &[ok(Want::Refused(&[Hresult::INVALID_TIMESTAMP.0]), Then::Either), loose(Want::Served, Then::Either)];

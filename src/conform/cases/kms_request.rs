@@ -56,13 +56,14 @@ pub(super) static CASES: &[Case] = &[
         "A request whose major version is none of 4, 5 and 6 is refused with 0x8007000D.",
         "independent implementations agree on what genuine hosts do",
         |t| {
-            for major in [0, 1, 2, 3, 7, 0xffff] {
+            for major in [0, 1, 2, 3, 7, 8, 0x104, 0x105, 0x106, 0x400, 0x600, 0x8006, 0xffff] {
                 version(t, ProtocolVersion { major, minor: 0 })?;
             }
             goes_on(t);
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
@@ -72,13 +73,16 @@ pub(super) static CASES: &[Case] = &[
         "A request whose minor version is not 0 is refused with 0x8007000D.",
         "independent implementations agree on what genuine hosts do",
         |t| {
-            for (major, minor) in [(4, 1), (5, 1), (6, 1), (6, 0xffff)] {
+            for (major, minor) in
+                [(4, 1), (5, 1), (6, 1), (6, 0xffff), (4, 0x100), (5, 0x100), (6, 0x100), (5, 0x8000), (4, 0xffff)]
+            {
                 version(t, ProtocolVersion { major, minor })?;
             }
             goes_on(t);
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(

@@ -161,7 +161,8 @@ pub(super) fn goes_on(t: &mut Talk<'_>) {
     t.still_serves("the connection afterwards");
 }
 
-fn say(t: &mut Talk<'_>, payload: &[u8], ask: Option<&Ask>) -> Seen {
+/// Sends an envelope over the connection there is, and says what came of it.
+pub(super) fn say(t: &mut Talk<'_>, payload: &[u8], ask: Option<&Ask>) -> Seen {
     t.send_payload(payload, ask.cloned());
     t.see(Patience::Answer, None)
 }

@@ -5,8 +5,13 @@
 
 use std::time::Duration;
 
+use super::kms_alike::QUESTIONS;
 use super::kms_tools::cmid;
 use super::rpc_tools::{bind_frame, plain};
+use super::ways::{
+    BIG_ENDIAN, IN_A_GROUP, IN_A_HIGH_CONTEXT, IN_FRAGMENTS, MULTIPLEXED, PLAIN, WITH_OBJECTS, Way,
+    answered_alike_at_once,
+};
 use crate::conform::accept::{Accept, Answered, Grade, Seen, Then, Want, judge, ok};
 use crate::conform::host::{Closing, Patience, Process};
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
@@ -39,6 +44,16 @@ pub(super) static CASES: &[Case] = &[
             }
             Ok(())
         },
+    )
+    .of_kms(),
+    Case::new(
+        "load/every-way-at-once",
+        Level::Must,
+        "many clients at once, each in a way of its own",
+        "Of clients that ask at the same time in different versions, syntaxes, byte orders and numbers of fragments, for what \
+         is granted and for what is refused, each is answered as if it were alone.",
+        "C706 section 12.6: a connection is a stream of its own; protocol description, section 4",
+        |t| answered_alike_at_once(t, WAYS, QUESTIONS, crowd(t), rounds(t)),
     )
     .of_kms(),
     Case::new(
@@ -280,6 +295,10 @@ pub(super) static CASES: &[Case] = &[
 ];
 
 /// So many connections, each of them bound.
+/// Ways in which clients ask side by side.
+const WAYS: &[Way] =
+    &[IN_FRAGMENTS, PLAIN, IN_A_GROUP, MULTIPLEXED, BIG_ENDIAN, IN_FRAGMENTS, WITH_OBJECTS, IN_A_HIGH_CONTEXT];
+
 fn bind_many(t: &mut Talk<'_>, many: usize) -> Result<Vec<usize>, Stop> {
     let mut lines = Vec::new();
     for _ in 0..many {

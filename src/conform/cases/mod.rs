@@ -2,6 +2,8 @@
 //! the list below.
 
 mod addresses;
+mod kms_alike;
+mod kms_askers;
 mod kms_conversation;
 mod kms_counting;
 mod kms_envelope;
@@ -15,6 +17,7 @@ mod load;
 mod ndr;
 mod ndr64;
 mod ndr_tools;
+mod rpc_alike;
 mod rpc_alter;
 mod rpc_association;
 mod rpc_auth;
@@ -32,6 +35,7 @@ mod rpc_request;
 mod rpc_segments;
 mod rpc_tools;
 mod rpc_transport;
+mod ways;
 
 use super::Case;
 use super::accept::{Then, Want, ok};
@@ -73,6 +77,7 @@ static FILES: &[&[Case]] = &[
     rpc_fragment::CASES,
     rpc_fragment_sizes::CASES,
     rpc_objects::CASES,
+    rpc_alike::CASES,
     rpc_auth::CASES,
     ndr::CASES,
     ndr64::CASES,
@@ -83,6 +88,8 @@ static FILES: &[&[Case]] = &[
     kms_identity::CASES,
     kms_counting::CASES,
     kms_policy::CASES,
+    kms_askers::CASES,
+    kms_alike::CASES,
     addresses::CASES,
     load::CASES,
     // What these leave behind is nobody else's business.

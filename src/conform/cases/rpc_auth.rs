@@ -79,7 +79,7 @@ pub(super) static CASES: &[Case] = &[
         |t| {
             for (label, change) in TRAILERS {
                 t.bind()?;
-                t.request_with(0, |frame| change(frame));
+                t.request_with(0, change);
                 t.expect(label, ANSWERED_OR_CLOSED);
                 t.close();
             }

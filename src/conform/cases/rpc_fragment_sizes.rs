@@ -21,7 +21,7 @@ pub(super) static CASES: &[Case] = &[
                     t.send_frame(&frame, ask);
                     t.expect_next(&format!("{what} {length} bytes where {size} were agreed on"), SERVED_NEXT);
                 }
-                let room = size - CALL_HEADER_LEN & !7;
+                let room = (size - CALL_HEADER_LEN) & !7;
                 for more in [1, 8, room - 8, room] {
                     if !t.is_over() {
                         let stub = padded(t, room + more);
@@ -76,7 +76,7 @@ pub(super) static CASES: &[Case] = &[
                         return Ok(());
                     }
                     let (stub, ask) = t.stub(TransferSyntax::Ndr32);
-                    let place = stub.len() / 2 & !7;
+                    let place = (stub.len() / 2) & !7;
                     // In the first, in the last, in both.
                     let wrong = |number, right| if which == 2 || which == number { *hint } else { right };
                     cut(t, (stub, ask), &[place], wrong);

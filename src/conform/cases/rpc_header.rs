@@ -80,7 +80,7 @@ pub(super) static CASES: &[Case] = &[
             let frame = big_endian_request(call_id, t.service().opnum, &stub);
             t.send_frame(&frame, ask.clone());
             t.expect("a request", &[ok(Want::Served, Then::Open)]);
-            let (call_id, half) = (t.next_call_id(), stub.len() / 2 & !7);
+            let (call_id, half) = (t.next_call_id(), (stub.len() / 2) & !7);
             for (flags, piece) in [(Flags::FIRST, &stub[..half]), (Flags::LAST, &stub[half..])] {
                 let frame = big_endian(t.frame_of(call_id, flags, 0, piece));
                 t.send_frame(&frame, ask.clone());

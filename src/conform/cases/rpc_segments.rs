@@ -111,7 +111,7 @@ fn split(t: &mut Talk<'_>, frame: &[u8], ask: Option<Ask>, at: usize) {
 fn in_fragments(t: &mut Talk<'_>, syntax: TransferSyntax, size: usize, pieces: usize) {
     let (stub, ask) = t.stub(syntax);
     let id = t.next_call_id();
-    let piece = (stub.len() / pieces & !7).max(8);
+    let piece = ((stub.len() / pieces) & !7).max(8);
     let count = stub.len().div_ceil(piece).max(1);
     for number in 0..count {
         let first = if number == 0 { Flags::FIRST } else { Flags::default() };

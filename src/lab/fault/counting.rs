@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::lots::digest;
 use super::{Fault, Install};
 use crate::wire::Guid;
+use crate::wire::kms::ProtocolVersion;
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -106,6 +107,13 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Answers(|host, _| host.tell(|tally, count| count.min(tally.before))),
     },
     Fault {
+        name: "keeps-a-hundred-at-most",
+        does: "Never keeps more than a hundred machines, whatever N policy it is asked for.",
+        hurts: "Products that need more machines than that: none of their clients is ever activated.",
+        caught_by: &["kms/policy/beyond-255#count"],
+        install: Install::Answers(|host, _| host.table.entries_most = 100),
+    },
+    Fault {
         name: "loses-updates",
         does: "Loses one in a thousand machines new to it: it is answered, and not in the table afterwards.",
         hurts: "Large networks under load: the count is a little too low, in a way nobody can repeat.",
@@ -132,6 +140,19 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Networks at the threshold: there is no reserve, and one machine pushes another out.",
         caught_by: &["kms/policy/new-client#count"],
         install: Install::Answers(|host, _| host.table.entries_per_n = 1),
+    },
+    Fault {
+        name: "tells-counts-of-a-byte-in-v4",
+        does: "Tells no more than 255 in version 4.0.",
+        hurts: "Products that need more machines than that: none of their clients is ever activated.",
+        caught_by: &["kms/policy/beyond-255#count"],
+        install: Install::Answers(|host, _| {
+            host.write(|response| {
+                if response.version == ProtocolVersion::V4 {
+                    response.count = response.count.min(u8::MAX.into());
+                }
+            });
+        }),
     },
 ];
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Fault, Install};
 use crate::lab::tamper::{ALLOC_HINT_AT, CONTEXT_AT, Fields, STUB_AT, Tamper};
 use crate::wire::kms::EpidText;
-use crate::wire::ndr::response_in_other_order;
+use crate::wire::ndr::{ResponseStub, response_in_other_order};
 use crate::wire::rpc::{ContextResult, PduView, Ptype, ResultCode, SyntaxId, TransferSyntax, in_other_order};
 
 pub(super) static VARIATIONS: &[Fault] = &[
@@ -17,7 +17,10 @@ pub(super) static VARIATIONS: &[Fault] = &[
             let asked_so = PduView(out.asked).is_big_endian();
             if let Some(mut other) = in_other_order(&out.frame).filter(|_| asked_so) {
                 if out.ptype() == Some(Ptype::RESPONSE) {
-                    let stub = response_in_other_order(&other[STUB_AT..], TransferSyntax::Ndr32, false);
+                    let stub = &other[STUB_AT..];
+                    let reads = |syntax: &TransferSyntax| ResponseStub::decode(stub, *syntax).is_ok();
+                    let syntax = TransferSyntax::ALL.into_iter().find(reads).unwrap_or(TransferSyntax::Ndr32);
+                    let stub = response_in_other_order(stub, syntax, false);
                     other.splice(STUB_AT.., stub);
                 }
                 out.frame = other;

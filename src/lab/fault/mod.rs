@@ -12,6 +12,7 @@
 
 mod address;
 mod alter;
+mod askers;
 mod association;
 mod auth;
 mod bind;
@@ -43,6 +44,7 @@ mod tests;
 mod time;
 mod transport;
 mod versions;
+mod ways;
 
 use std::fmt;
 use std::str::FromStr;
@@ -266,6 +268,7 @@ static THEMES: &[&[Fault]] = &[
     time::FAULTS,
     products::FAULTS,
     versions::FAULTS,
+    ways::FAULTS,
     by_version::FAULTS,
     lease::FAULTS,
     codes::FAULTS,
@@ -278,6 +281,7 @@ static THEMES: &[&[Fault]] = &[
     malformed::FAULTS,
     address::FAULTS,
     alter::FAULTS,
+    askers::FAULTS,
     request::FAULTS,
     calls::FAULTS,
     fragment::FAULTS,
