@@ -180,6 +180,7 @@ fn write(steps: &[Step]) -> (Vec<u8>, Vec<Conversation>) {
         host: host.to_owned(),
         chunks: Vec::new(),
         notes: Vec::new(),
+        comments: Vec::new(),
     };
     let mut expected: Vec<Conversation> = ENDS.into_iter().map(conversation).collect();
     for (which, to_host, later, bytes) in steps {
@@ -188,6 +189,8 @@ fn write(steps: &[Step]) -> (Vec<u8>, Vec<Conversation>) {
         let direction = if *to_host { Direction::ToHost } else { Direction::ToClient };
         let comment = (packet % 3 == 0).then_some("a comment");
         writer.segment(open[*which], direction, at, bytes, comment).unwrap();
+        let comments = &mut expected[*which].comments;
+        comments.extend(comment.filter(|_| comments.is_empty()).map(str::to_owned));
         expected[*which].chunks.push(Chunk { direction, bytes: bytes.clone(), packet: Some(packet), time: Some(at) });
     }
     for id in open {

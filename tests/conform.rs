@@ -38,6 +38,38 @@ fn a_case_that_fails_is_shown_with_its_evidence_and_how_to_repeat_it() {
 }
 
 #[test]
+fn the_record_says_how_cases_were_put_and_the_events_what_became_of_each() {
+    let cases = [BIND, "kms/policy/n-policy", "kms/policy/full-table", "--strict", "--jobs", "2", "--seed", "7"];
+    let path = written("events", "events.jsonl", "");
+    let outs = ["--target", FAULTY, "--out", "json=-", "--out", &format!("events={path}")];
+    let ran = conform(&[&cases[..], &outs].concat());
+    assert_eq!(ran.code, 100, "{}", ran.stderr);
+    let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let said = &record["conform"];
+    assert_eq!((&record["seed"], &said["profile"], &said["strict"]), (&7.into(), &"strict".into(), &true.into()));
+    assert_eq!((&said["jobs"], &said["disruptive"]), (&2.into(), &false.into()));
+    assert_eq!(said["interface"], "51c82175-844e-4750-b0d8-ec255555bc06@1.0");
+    assert_eq!(said["filters"], serde_json::json!(&cases[..3]));
+    assert_eq!(said["counts"], serde_json::json!({"fail": 1, "pass": 1, "skip": 1}));
+    let capable = serde_json::json!(["ndr64", "btfn", "clock", "products", "counting"]);
+    assert_eq!(said["capabilities"]["found"], capable);
+    assert_eq!(said["capabilities"]["lacking"], serde_json::json!(["process"]));
+    assert_eq!(said["capabilities"]["unknown"], serde_json::json!([]));
+    // Cases and checks, each with what the record says of it.
+    let events: Vec<Value> =
+        std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let judged: Vec<_> = events.iter().filter(|event| event["event"] == "judged").collect();
+    let in_record = record["cases"].as_array().unwrap();
+    assert_eq!(judged.len(), in_record.len());
+    for case in in_record {
+        let event = judged.iter().find(|event| event["id"] == case["id"]).expect("each is told of");
+        for field in ["level", "verdict", "field", "expected", "observed", "why"] {
+            assert_eq!(event[field], case[field], "{} of {}", field, case["id"]);
+        }
+    }
+}
+
+#[test]
 fn what_is_known_to_fail_fails_no_run_and_what_passes_all_the_same_does() {
     let list = written("known", "known.toml", &known("fail", "results", "2999-01-01"));
     let ran = conform(&[BIND, "--target", FAULTY, "--strict", "--known-failures", &list]);

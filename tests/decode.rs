@@ -4,7 +4,10 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use kmsproof::capture::Direction;
+use kmsproof::capture::pcapng::Writer;
 use kmsproof::cli::decode::{DecodeArgs, execute};
 use kmsproof::client::identity::{ClientId, Group, Index};
 use kmsproof::crypto::{SealV6, envelope};
@@ -17,6 +20,7 @@ use kmsproof::wire::rpc::{Body, Pdu, Response, TransferSyntax};
 use proptest::prelude::*;
 use support::captures::{hex_text, pcapng};
 use support::cases::config;
+use support::command;
 use support::vectors::{exchanges, said};
 
 type Pdus = Vec<(Sender, Vec<u8>)>;
@@ -68,6 +72,62 @@ fn a_tampered_answer_is_found_named_and_marked() {
         assert!(text.lines().any(|line| line.starts_with("> ") && line.contains(field)), "{field}: {text}");
     }
     assert!(text.contains("expected 00 00, got 03 00 (rpc/response/cancel-count)"), "{text}");
+}
+
+#[test]
+fn a_recording_of_conform_names_its_cases_and_blames_no_host_for_what_they_send() {
+    let recorded = |name: &str, target: &str| {
+        let path = file(name, b"");
+        let out = format!("pcapng={}", path.display());
+        // Binds and requests that are to be refused, bytes that are no PDU, and ordinary requests.
+        let cases = ["rpc/header/*", "rpc/bind/*", "rpc/transport/http", "rpc/fragment/*", "kms/request/v*"];
+        let arguments = [&["conform"], &cases[..], &["--target", target, "--quiet", "--out", &out]].concat();
+        command::run(command::command(env!("CARGO_BIN_EXE_kmsproof"), &arguments));
+        path
+    };
+    let honest = recorded("conform.pcapng", "lab");
+    let (exit, text) = brief(&honest);
+    assert_eq!(exit, Exit::Held, "{text}");
+    assert!(text.contains("note: recorded by kmsproof conform: "), "{text}");
+    for id in ["rpc/bind/unknown-interface", "rpc/transport/http", "kms/request/v4"] {
+        let case = kmsproof::conform::cases::all().find(|case| case.id == id).unwrap();
+        assert!(text.contains(&format!("\ncase {id}: {}\n", case.title)), "{id}: {text}");
+    }
+    assert!(!text.contains("NOT HELD") && !text.contains("Failed: "), "{text}");
+    assert!(text.contains(": left to the cases to judge\n"), "{text}");
+    let (_, whole) = decode(&honest);
+    assert!(whole.contains(" client: bind, "), "{whole}");
+    assert!(whole.contains(", as rpc/header/odd-drep has it\n"), "{whole}");
+    // What is wrong in any answer is wrong in these as well.
+    let (exit, text) = brief(&recorded("conform-faulty.pcapng", "lab:signs-with-another-key"));
+    assert_eq!(exit, Exit::Check, "{text}");
+    assert!(text.contains("NOT HELD        kms/v4/mac (must"), "{text}");
+}
+
+#[test]
+fn comments_that_name_no_case_excuse_nobody() {
+    let mut pdus = said("v6-ndr32-ok");
+    pdus.truncate(1);
+    // Of an ordinary client's bind a response is no answer.
+    let mut response = said("v6-ndr32-ok").last().unwrap().1.clone();
+    response[12..16].copy_from_slice(&pdus[0].1[12..16]);
+    pdus.push((Sender::Host, response));
+    let with = |comment: &str| {
+        let mut writer = Writer::new(Vec::new(), "kmsproof").unwrap();
+        let (at, ends) = (Duration::from_secs(1_795_187_966), ["192.0.2.9:50000", "192.0.2.1:1688"]);
+        let id = writer.open(ends[0].parse().unwrap(), ends[1].parse().unwrap(), at).unwrap();
+        for (sender, bytes) in &pdus {
+            let direction = if *sender == Sender::Client { Direction::ToHost } else { Direction::ToClient };
+            writer.segment(id, direction, at, bytes, Some(comment)).unwrap();
+        }
+        brief(&file("commented.pcapng", &writer.finish().unwrap()))
+    };
+    let (exit, text) = with("a remark\u{1b}[2J");
+    assert_eq!(exit, Exit::Check, "{text}");
+    assert!(text.contains("\ncomment: a remark\\u{1b}[2J\n"), "{text}");
+    let (exit, text) = with("rpc/bind/ndr32");
+    assert_eq!(exit, Exit::NothingChecked, "{text}");
+    assert!(text.contains("\ncase rpc/bind/ndr32: "), "{text}");
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Assembler {
         Assembler { limits: limits.clone(), flows: Vec::new(), newest: HashMap::new(), refused: 0 }
     }
 
-    pub fn take(&mut self, segment: &Segment<'_>, stamp: Stamp) {
+    pub fn take(&mut self, segment: &Segment<'_>, stamp: Stamp, comment: Option<&str>) {
         let (source, destination) = (segment.source, segment.destination);
         let ends = (source.min(destination), source.max(destination));
         let known = self.newest.get(&ends).copied().filter(|index| !self.flows[*index].ends_before(segment));
@@ -74,6 +74,7 @@ impl Assembler {
                 index
             }
         };
+        self.flows[index].comment(comment);
         self.flows[index].take(segment, stamp, &self.limits);
     }
 
@@ -96,6 +97,7 @@ struct Flow {
     streams: [Stream; 2],
     chunks: Vec<(usize, Chunk)>,
     notes: Notes,
+    comments: Vec<String>,
 }
 
 impl Flow {
@@ -106,6 +108,16 @@ impl Flow {
             streams: [Stream::default(), Stream::default()],
             chunks: Vec::new(),
             notes: Notes::default(),
+            comments: Vec::new(),
+        }
+    }
+
+    fn comment(&mut self, comment: Option<&str>) {
+        let Some(comment) = comment.filter(|_| self.comments.len() < COMMENTS_MAX) else { return };
+        let longest = comment.len().min(COMMENT_BYTES_MAX);
+        let kept = (0..=longest).rev().find_map(|len| comment.get(..len)).unwrap_or_default();
+        if !kept.is_empty() && !self.comments.iter().any(|before| before == kept) {
+            self.comments.push(kept.to_owned());
         }
     }
 
@@ -252,6 +264,7 @@ impl Flow {
             host: self.ends[1 - client].to_string(),
             chunks: chunks.collect(),
             notes: self.notes.finish(),
+            comments: self.comments,
         })
     }
 
@@ -341,3 +354,6 @@ impl Stream {
 /// A segment this far from where its stream stands (more than any TCP window of a
 /// KMS conversation) is of another connection, whose SYN was not recorded.
 const JUMP_MAX: u32 = 64 << 20;
+/// As many comments of one conversation are kept, and so much of each.
+const COMMENTS_MAX: usize = 8;
+const COMMENT_BYTES_MAX: usize = 200;

@@ -30,6 +30,7 @@ pub(super) fn read(text: &str) -> Result<Capture, CaptureError> {
         host: "host".to_owned(),
         chunks: reader.chunks,
         notes: reader.notes.finish(),
+        comments: Vec::new(),
     };
     Ok(Capture { conversations: vec![conversation], notes: Vec::new() })
 }

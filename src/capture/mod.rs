@@ -53,6 +53,8 @@ pub struct Conversation {
     pub chunks: Vec<Chunk>,
     /// What is missing or doubtful in this conversation.
     pub notes: Vec<String>,
+    /// What whoever wrote the file says of its packets: the first few comments, each once.
+    pub comments: Vec<String>,
 }
 
 /// Bytes that arrived together. One PDU may span several chunks, and one chunk

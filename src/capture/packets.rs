@@ -88,7 +88,7 @@ impl Recording {
         }
     }
 
-    fn frame(&mut self, time: Option<Duration>, link: u32, bytes: &[u8]) {
+    fn frame(&mut self, time: Option<Duration>, link: u32, bytes: &[u8], comment: Option<&str>) {
         self.frames += 1;
         match dissect(link, bytes) {
             Frame::Other => {}
@@ -97,7 +97,7 @@ impl Recording {
                 if segment.missing > 0 {
                     self.cut = (self.cut.0 + 1, if self.cut.0 == 0 { self.frames } else { self.cut.1 });
                 }
-                self.assembler.take(&segment, Stamp { packet: self.frames, time });
+                self.assembler.take(&segment, Stamp { packet: self.frames, time }, comment);
             }
         }
     }
@@ -147,7 +147,7 @@ fn pcap_frames(bytes: &[u8], recording: &mut Recording) -> Result<(), Break> {
         } else {
             Duration::from_micros(fraction)
         };
-        recording.frame(Some(Duration::from_secs(frame.ts_sec.into()) + fraction), link, frame.data);
+        recording.frame(Some(Duration::from_secs(frame.ts_sec.into()) + fraction), link, frame.data, None);
         rest = behind;
     }
     Ok(())
@@ -251,7 +251,9 @@ fn enhanced_packet(
         return Err("a packet of an interface that was not described");
     };
     let ticks = u128::from(packet.ts_high) << 32 | u128::from(packet.ts_low);
-    recording.frame(interface.time(ticks), interface.link, packet.packet_data());
+    let comment = packet.options.iter().find(|option| option.code == OptionCode::Comment);
+    let comment = comment.and_then(|option| option.as_bytes().ok()).and_then(|text| str::from_utf8(text).ok());
+    recording.frame(interface.time(ticks), interface.link, packet.packet_data(), comment);
     Ok(())
 }
 
@@ -273,7 +275,7 @@ fn simple_packet(
     };
     let snap_len = if interface.snap_len == 0 { u32::MAX } else { interface.snap_len };
     let len = data.len().min(number(*original_len).min(snap_len) as usize);
-    recording.frame(None, interface.link, &data[..len]);
+    recording.frame(None, interface.link, &data[..len], None);
     Ok(())
 }
 

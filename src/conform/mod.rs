@@ -22,6 +22,7 @@ mod listing;
 mod memory;
 mod profile;
 pub mod proof;
+pub mod requirements;
 mod run;
 mod talk;
 

@@ -10,7 +10,7 @@ use jiff::civil::date;
 
 use super::case::{Case, Confidence, Level};
 use super::run::{Options, Run, Verdict, run};
-use super::{Judged, KnownFailures, MemoryHost, Profile, Service, cases};
+use super::{Judged, KnownFailures, MemoryHost, Profile, Service, cases, requirements};
 use crate::lab::{Fault, Faults};
 use crate::proto::verify::{CheckId, Level as CheckLevel};
 use crate::wire::FileTime;
@@ -131,7 +131,7 @@ pub fn matrix(proof: &Proof) -> String {
     out
 }
 
-/// Every requirement, where it comes from, how it is verified and which faults prove that.
+/// Every requirement, where it comes from, how it is verified and which faults prove that; and what cannot be verified.
 pub fn coverage(proof: &Proof) -> String {
     let mut out = String::from(
         "# Requirements and how they are verified\n\nEvery requirement of the suite, where it comes from, and the \
@@ -161,7 +161,7 @@ pub fn coverage(proof: &Proof) -> String {
         let _ =
             writeln!(out, "| `{}` | {} | {} | {} | {by} |", check.id, check.level, check.requirement, check.reference);
     }
-    out
+    out + &requirements::tables()
 }
 
 fn look_for(fault: &'static Fault) -> Found {

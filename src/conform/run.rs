@@ -175,6 +175,8 @@ pub struct CheckResult {
 pub struct Run {
     /// What the host is capable of.
     pub capabilities: Vec<Capability>,
+    /// Of what it could not be found out whether it is.
+    pub unknown: Vec<Capability>,
     /// Every case that was chosen, in the order of the catalogue.
     pub results: Vec<CaseResult>,
     /// The checks that were done.
@@ -194,13 +196,14 @@ pub fn run(
 ) -> Run {
     let run = Run {
         capabilities: Vec::new(),
+        unknown: Vec::new(),
         results: Vec::new(),
         checks: Vec::new(),
         interrupted: false,
         canary_lives: false,
     };
     let lane = Lane::new(host, options.service.clone(), options.seed);
-    let mut runner = Runner { lane, options, told, run, unknown: Vec::new(), gone: None, is_on: true };
+    let mut runner = Runner { lane, options, told, run, gone: None, is_on: true };
     runner.begin();
     let is_told = !runner.run.results.is_empty();
     let to_put: Vec<_> = chosen.iter().copied().filter(|case| !is_told || case.id != cases::CONTROL.id).collect();
@@ -218,8 +221,6 @@ struct Runner<'r> {
     options: &'r Options,
     told: &'r mut dyn FnMut(&CaseResult) -> bool,
     run: Run,
-    /// Capabilities of which it could not be found out whether the host has them.
-    unknown: Vec<Capability>,
     /// Why nothing can be put to the host any more.
     gone: Option<String>,
     /// Whether whoever hears of the results wants more of them.
@@ -324,7 +325,7 @@ impl Runner<'_> {
 
     /// Why a case is not put to this host, if there is a reason.
     fn excuse(&self, case: &Case) -> Option<(Verdict, String)> {
-        let is_unknown = |need: &&Capability| self.unknown.contains(need);
+        let is_unknown = |need: &&Capability| self.run.unknown.contains(need);
         let is_lacking = |need: &&Capability| !self.run.capabilities.contains(need);
         if !case.any_interface && self.options.service.interface != SyntaxId::KMS {
             return Some((Verdict::NotApplicable, "it is about KMS, and another interface is asked".to_owned()));
@@ -386,7 +387,7 @@ impl Runner<'_> {
             match (0..PROBES).find_map(|_| talk()) {
                 Some(true) => self.run.capabilities.push(capability),
                 Some(false) => {}
-                None => self.unknown.push(capability),
+                None => self.run.unknown.push(capability),
             }
         }
     }

@@ -89,6 +89,27 @@ pub enum Event {
         /// Its number in the scenario, from 0.
         step: usize,
     },
+    /// What became of a conformance case, or of a check over a whole conformance run.
+    Judged(Box<JudgedCase>),
+}
+
+/// What became of a conformance case or check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JudgedCase {
+    /// Its clause.
+    pub id: &'static str,
+    /// How binding it is.
+    pub level: String,
+    /// What became of it.
+    pub verdict: &'static str,
+    /// Which field shows that.
+    pub field: Option<String>,
+    /// What would have been right.
+    pub expected: Option<String>,
+    /// What was seen.
+    pub observed: Option<String>,
+    /// Why, where that does not show in what was seen.
+    pub why: Option<String>,
 }
 
 /// Why a plan was not carried out to its end.

@@ -105,7 +105,8 @@ impl Measure {
             | Event::StepStarted { .. }
             | Event::ConnectionClosed { .. }
             | Event::Asked { .. }
-            | Event::Pdu { .. } => {}
+            | Event::Pdu { .. }
+            | Event::Judged(_) => {}
         }
     }
 

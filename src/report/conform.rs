@@ -1,5 +1,6 @@
 //! What a conformance run came to, for people and for programs.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -7,12 +8,12 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::conform::accept::Mismatch;
-use crate::conform::{CaseResult, Judged, Run, Said, Verdict};
+use crate::conform::{Capability, CaseResult, Judged, Options, Run, Said, Verdict};
 use crate::exit::Exit;
 use crate::proto::Sender;
 use crate::text::{counted, grouped, harmless};
 use crate::wire::dump::{self, Listing};
-use crate::wire::{DecodeError, Layer};
+use crate::wire::{DecodeError, Layer, hex};
 
 /// A line about a case, and under it what is wrong, where something is.
 pub fn case_lines(result: &CaseResult, verbose: bool) -> String {
@@ -141,7 +142,7 @@ pub fn check_lines(run: &Run, only_wrong: bool) -> String {
 
 /// The last lines.
 pub fn conform_footer(run: &Run, exit: Exit) -> String {
-    let mut counts = std::collections::BTreeMap::<Verdict, usize>::new();
+    let mut counts = BTreeMap::<Verdict, usize>::new();
     run.results.iter().for_each(|result| *counts.entry(result.verdict).or_default() += 1);
     let cases: Vec<_> = counts.iter().map(|(verdict, many)| format!("{many} {verdict}")).collect();
     let wrong = run.checks.iter().filter(|result| matches!(result.verdict, Verdict::Fail | Verdict::UnexpectedPass));
@@ -190,6 +191,27 @@ fn reason_lines(run: &Run) -> String {
     out
 }
 
+/// How the cases were put to the host, and what was found out about it for that, as the run record has it.
+pub fn conform_record(run: &Run, options: &Options) -> Value {
+    let (profile, service) = (&options.profile, &options.service);
+    let mut counts = BTreeMap::<&str, usize>::new();
+    run.results.iter().for_each(|result| *counts.entry(result.verdict.name()).or_default() += 1);
+    let (major, minor) = service.interface.major_minor();
+    let is_lacking = |of: &&Capability| !run.capabilities.contains(of) && !run.unknown.contains(of);
+    json!({
+        "profile": profile.name, "strict": profile.strict,
+        "capabilities": {
+            "found": run.capabilities, "lacking": Capability::ALL.iter().filter(is_lacking).collect::<Vec<_>>(),
+            // Of these it could not be told: what needs them is inconclusive.
+            "unknown": run.unknown,
+        },
+        "interface": format!("{}@{major}.{minor}", service.interface.uuid), "opnum": service.opnum,
+        "stub": service.stub.as_deref().map(hex),
+        "disruptive": options.disruptive, "jobs": options.jobs,
+        "interrupted": run.interrupted, "counts": counts,
+    })
+}
+
 /// The cases and checks as the run record has them.
 pub fn case_records(run: &Run) -> Vec<Value> {
     let of_cases = run.results.iter().map(|result| {
@@ -224,9 +246,8 @@ pub fn case_records(run: &Run) -> Vec<Value> {
 
 fn exchange(said: &[Said]) -> Vec<Value> {
     let one = |said: &Said| {
-        let hex: String = said.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let dir = if said.sender == Sender::Client { "client" } else { "host" };
-        json!({ "dir": dir, "connection": said.line + 1, "hex": hex })
+        json!({ "dir": dir, "connection": said.line + 1, "hex": hex(&said.bytes) })
     };
     said.iter().map(one).collect()
 }

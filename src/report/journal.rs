@@ -53,6 +53,10 @@ impl<W: Write> Journal<W> {
             // Whoever writes events is told of every exchange by itself.
             Event::Tally(_) => return Ok(()),
             Event::Exchange(exchange) => exchange_record(scenario, exchange),
+            Event::Judged(judged) => json!({
+                "event": "judged", "id": judged.id, "level": judged.level, "verdict": judged.verdict,
+                "field": judged.field, "expected": judged.expected, "observed": judged.observed, "why": judged.why,
+            }),
         };
         serde_json::to_writer(&mut self.out, &value)?;
         self.out.write_all(b"\n")

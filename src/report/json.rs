@@ -53,6 +53,9 @@ pub struct RunRecord<'a> {
     exit: ExitRecord,
     verdict: &'static str,
     scenarios: Vec<ScenarioRecord<'a>>,
+    /// How a conformance run was made, and what was found out about the host for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conform: Option<serde_json::Value>,
     cases: Vec<serde_json::Value>,
     /// What a search for the host's capacity came to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -253,16 +256,17 @@ impl<'a> RunRecord<'a> {
                 _ => "invalid",
             },
             scenarios: results.iter().map(|result| scenario_record(result)).collect(),
+            conform: None,
             cases: Vec::new(),
             capacity: None,
             results,
         }
     }
 
-    /// The same, with what conformance cases came to.
+    /// The same, with how conformance cases were put to the host and what they came to.
     #[must_use]
-    pub fn with_cases(self, cases: Vec<serde_json::Value>) -> RunRecord<'a> {
-        RunRecord { cases, ..self }
+    pub fn with_cases(self, conform: serde_json::Value, cases: Vec<serde_json::Value>) -> RunRecord<'a> {
+        RunRecord { conform: Some(conform), cases, ..self }
     }
 
     /// The same, with what a search for the host's capacity came to.

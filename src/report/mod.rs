@@ -17,7 +17,7 @@ mod seconds;
 mod text;
 
 pub use capacity::{capacity_record, curve_heading, curve_line, render_capacity};
-pub use conform::{case_lines, case_records, check_lines, conform_footer, conversation};
+pub use conform::{case_lines, case_records, check_lines, conform_footer, conform_record, conversation};
 pub use file::{OutFile, Patient};
 pub use journal::Journal;
 pub use json::{RunHeader, RunRecord};

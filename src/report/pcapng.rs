@@ -61,6 +61,7 @@ impl<W: Write> Recorder<W> {
             | Event::StepStarted { .. }
             | Event::StepFinished { .. }
             | Event::Tally(_)
+            | Event::Judged(_)
             | Event::Exchange(_) => {}
         }
         Ok(())

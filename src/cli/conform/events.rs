@@ -1,12 +1,41 @@
-//! What was said in a case, for reports that read events.
+//! What was said in a case, and what became of it, for reports that read events.
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::conform::CaseResult;
-use crate::events::Event;
+use crate::conform::{CaseResult, CheckResult};
+use crate::events::{Event, JudgedCase};
 
 /// Its events; `connections` are numbered on from one case to the next.
 pub fn events_of(result: &CaseResult, host: SocketAddr, connections: &mut u64) -> Vec<Event> {
+    let mut events = said_of(result, host, connections);
+    let worst = result.worst().and_then(|judged| judged.mismatch.as_ref());
+    events.push(Event::Judged(Box::new(JudgedCase {
+        id: result.case.id,
+        level: result.case.level.to_string(),
+        verdict: result.verdict.name(),
+        field: worst.map(|mismatch| mismatch.field.to_owned()),
+        expected: worst.map(|mismatch| mismatch.expected.clone()),
+        observed: worst.map(|mismatch| mismatch.got.clone()),
+        why: result.why.clone(),
+    })));
+    events
+}
+
+/// What became of a check that was done in every case.
+pub fn event_of_check(result: &CheckResult) -> Event {
+    let (check, evidence) = (result.check.check(), result.evidence.first().map(|(_, finding)| finding));
+    Event::Judged(Box::new(JudgedCase {
+        id: check.id,
+        level: check.level.to_string(),
+        verdict: result.verdict.name(),
+        field: evidence.and_then(|finding| finding.place).map(|place| place.field.to_owned()),
+        expected: evidence.map(|finding| finding.expected.clone()),
+        observed: evidence.map(|finding| finding.got.clone()),
+        why: result.why.clone(),
+    }))
+}
+
+fn said_of(result: &CaseResult, host: SocketAddr, connections: &mut u64) -> Vec<Event> {
     let (Some(first), Some(last)) = (result.said.first(), result.said.last()) else { return Vec::new() };
     let lines = 1 + result.said.iter().map(|said| said.line).max().unwrap_or(0);
     let before = *connections;

@@ -133,6 +133,7 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         ));
     }
     let run = args.put(&host, &chosen, &options, clock, &mut outputs, &stop)?;
+    run.checks.iter().map(events::event_of_check).for_each(|event| outputs.observe(&event));
     let stale = args.stale(&options, &run);
     let exit = exit_of(&run, !stale.is_empty());
     say(report::check_lines(&run, args.quiet));
@@ -148,7 +149,10 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         started: clock.wall_start(),
         duration_s: clock.now().0.as_secs_f64(),
     };
-    let record = RunRecord::new(&header, [], exit).with_cases(report::case_records(&run));
+    let mut terms = report::conform_record(&run, &options);
+    terms["filters"] = args.filters.clone().into();
+    terms["levels"] = args.level.iter().map(|level| level.name()).collect();
+    let record = RunRecord::new(&header, [], exit).with_cases(terms, report::case_records(&run));
     // Each of them is written whether the others can be or not.
     let reported = outputs.finish(&record);
     if let Some(path) = &args.write_known_failures {

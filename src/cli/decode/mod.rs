@@ -1,6 +1,7 @@
 //! `decode`: what was said in a captured conversation, and whether it was right.
 
 mod exchange;
+mod of_case;
 mod show;
 mod tally;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use self::of_case::case_of;
 use self::show::Show;
 use self::tally::Tally;
 use super::Failure;
@@ -33,6 +35,10 @@ use crate::wire::rpc::{Body, Pdu, SyntaxId};
 /// exchange stands what the host granted and what a Windows client concludes from it.
 ///
 /// Conversations that are not KMS are left out and counted. Nothing is sent anywhere.
+///
+/// Of a capture that `conform` made (--out pcapng=FILE) each conversation is shown with its case. What
+/// the client sends there is the case's doing: the host is held to what is right in any answer, and
+/// whether it is the right answer to that, the case judges.
 ///
 /// Ends with 0 when every check held, 100 when one that a host must pass failed, 4 when there is
 /// no answered KMS request in the file, and 104 when the file cannot be read.
@@ -66,6 +72,9 @@ pub fn execute(args: &DecodeArgs, out: &mut dyn Write) -> Result<Exit, Failure> 
     for note in &capture.notes {
         writeln!(out, "note: {}", harmless_lines(note))?;
     }
+    if capture.conversations.iter().any(|conversation| case_of(conversation).is_some()) {
+        writeln!(out, "{}", of_case::NOTE)?;
+    }
     let begin = capture.conversations.iter().flat_map(|conversation| &conversation.chunks).find_map(|chunk| chunk.time);
     let mut tally = Tally::default();
     // Each host has a history of its own.
@@ -78,13 +87,14 @@ pub fn execute(args: &DecodeArgs, out: &mut dyn Write) -> Result<Exit, Failure> 
             whole,
             ..WitnessConfig::default()
         };
-        if !speaks_kms(conversation, config) {
+        let case = case_of(conversation);
+        if case.is_none() && !speaks_kms(conversation, config) {
             tally.others += 1;
             continue;
         }
         tally.conversations += 1;
         let history = histories.entry(&conversation.host).or_default();
-        let mut show = Show::new(out, args.brief, conversation);
+        let mut show = Show::new(out, args.brief, conversation, case);
         show.heading(index + 1)?;
         for (chunk, event) in events(conversation, config, begin) {
             show.event(&mut tally, history, chunk, event)?;

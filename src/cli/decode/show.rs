@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 
 use super::exchange;
+use super::of_case::LEFT_TO_CASES;
 use super::tally::Tally;
 use super::timestamp;
 use crate::capture::{Chunk, Conversation};
+use crate::conform::Case;
 use crate::proto::verify::{Checks, Finding, History};
 use crate::proto::{Answer, Asked, Phase, Sender, WitnessEvent, WitnessedExchange};
 use crate::text::{counted, harmless_lines, wrapped};
@@ -19,22 +21,33 @@ pub(super) struct Show<'a> {
     out: &'a mut dyn Write,
     brief: bool,
     conversation: &'a Conversation,
+    /// The case whose conversation it is.
+    case: Option<&'static Case>,
     /// The listing of the last PDU, which what follows from it may still mark.
     open: Option<Listing>,
 }
 
 impl<'a> Show<'a> {
-    pub fn new(out: &'a mut dyn Write, brief: bool, conversation: &'a Conversation) -> Show<'a> {
-        Show { out, brief, conversation, open: None }
+    pub fn new(
+        out: &'a mut dyn Write,
+        brief: bool,
+        conversation: &'a Conversation,
+        case: Option<&'static Case>,
+    ) -> Show<'a> {
+        Show { out, brief, conversation, case, open: None }
     }
 
     /// Who talked, when, and what is doubtful about the recording.
     pub fn heading(&mut self, number: usize) -> io::Result<()> {
-        let Conversation { client, host, chunks, notes } = self.conversation;
+        let Conversation { client, host, chunks, notes, comments } = self.conversation;
         let begun = chunks.iter().find_map(|chunk| chunk.time).and_then(timestamp);
         let begun = begun.map_or(String::new(), |at| format!(", {}", at.strftime("%Y-%m-%d %H:%M:%S UTC")));
         let heading = format!("Conversation {number}: {client} -> {host}{begun}");
         self.line(format!("\n{heading}\n{}", "=".repeat(heading.len())))?;
+        match self.case {
+            Some(case) => self.line(format!("case {}: {}", case.id, case.title))?,
+            None => comments.iter().try_for_each(|comment| self.line(format!("comment: {comment}")))?,
+        }
         for note in notes {
             self.line(format!("note: {note}"))?;
         }
@@ -58,7 +71,13 @@ impl<'a> Show<'a> {
                 let mut listing = dump::pdu(&bytes, syntax);
                 let syntax = syntax.map_or(String::new(), |syntax| format!(", {syntax}"));
                 let call = PduView(&bytes).call_id().unwrap_or_default();
-                listing.title = format!("{} {}, call {call}{syntax}", stamp(chunk, sender), listing.title);
+                let by = match self.case.filter(|_| sender == Sender::Client) {
+                    Some(case) => format!(", as {} has it", case.id),
+                    None => String::new(),
+                };
+                listing.title = format!("{} {}, call {call}{syntax}{by}", stamp(chunk, sender), listing.title);
+                let is_ours = |finding: &&Finding| self.case.is_some() && LEFT_TO_CASES.contains(&finding.check);
+                let findings: Vec<_> = findings.iter().filter(|finding| !is_ours(finding)).cloned().collect();
                 mark(&mut listing, &findings, |_| true);
                 self.open = Some(listing);
                 Ok(())
@@ -66,6 +85,7 @@ impl<'a> Show<'a> {
             WitnessEvent::Asked(asked) => self.asked(*asked),
             WitnessEvent::Bound { altered, offered, ack, checks } => {
                 self.flush()?;
+                let checks = self.of_host(tally, checks);
                 tally.add(&checks);
                 self.bound(altered, &offered, &ack, &checks)
             }
@@ -77,8 +97,10 @@ impl<'a> Show<'a> {
             }
             WitnessEvent::Failed { failure, checks } => {
                 self.flush()?;
+                let checks = self.of_host(tally, checks);
                 tally.add(&checks);
-                self.line(format!("\n  Failed: {failure}"))?;
+                let what = if self.case.is_some() { "No ordinary answer" } else { "Failed" };
+                self.line(format!("\n  {what}: {failure}"))?;
                 self.checks(&checks)
             }
             WitnessEvent::Stray { sender, bytes, total, cut_short, .. } => {
@@ -142,6 +164,7 @@ impl<'a> Show<'a> {
             let more = history.observe(heard.request(), &exchange.answer, exchange.sent, exchange.received);
             exchange.answer.checks.absorb(more);
         }
+        exchange.answer.checks = self.of_host(tally, std::mem::take(&mut exchange.answer.checks));
         tally.exchanges += usize::from(exchange.answer.wire.is_some() || exchange.request.is_ok());
         tally.add(&exchange.answer.checks);
 
@@ -175,6 +198,15 @@ impl<'a> Show<'a> {
             self.row(label, value)?;
         }
         self.checks(&exchange.answer.checks)
+    }
+
+    /// The checks that are of the host alone, whoever asked and however.
+    fn of_host(&self, tally: &mut Tally, checks: Checks) -> Checks {
+        if self.case.is_none() {
+            return checks;
+        }
+        tally.left_to_cases += LEFT_TO_CASES.iter().filter(|check| checks.failed.has(**check)).count();
+        checks.without(&LEFT_TO_CASES)
     }
 
     fn checks(&mut self, checks: &Checks) -> io::Result<()> {

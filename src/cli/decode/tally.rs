@@ -16,6 +16,8 @@ pub(super) struct Tally {
     pub others: usize,
     /// Calls that were answered.
     pub exchanges: usize,
+    /// Checks that failed with the stimulus of a case, which judges that itself.
+    pub left_to_cases: usize,
     /// Steps without an answer in the recording.
     pub unanswered: usize,
     done: usize,
@@ -50,6 +52,10 @@ impl Tally {
         if self.unanswered > 0 {
             let what = counted(self.unanswered, "request");
             writeln!(out, "{what} without an answer in the recording: not checked")?;
+        }
+        if self.left_to_cases > 0 {
+            let what = counted(self.left_to_cases, "answer");
+            writeln!(out, "{what} that no ordinary request gets: left to the cases to judge")?;
         }
         let failed: usize = self.failed.values().sum();
         let exchanges = counted(self.exchanges, "exchange");

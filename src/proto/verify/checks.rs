@@ -128,6 +128,17 @@ impl Checks {
         self.findings.extend(other.findings.into_iter().take(room));
     }
 
+    /// The same, but for these checks.
+    #[must_use]
+    pub fn without(mut self, checks: &[CheckId]) -> Checks {
+        for &check in checks {
+            self.done.0 &= !bit(check);
+            self.failed.0 &= !bit(check);
+        }
+        self.findings.retain(|finding| !checks.contains(&finding.check));
+        self
+    }
+
     /// Whether every check of the level `must` held.
     pub fn is_clean(&self) -> bool {
         !self.failed.iter().any(|check| check.check().level == Level::Must)
