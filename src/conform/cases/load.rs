@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use super::kms_tools::cmid;
+use super::kms_tools::{bind_together, cmid, is_as_before};
 use super::rpc_tools::{bind_frame, plain};
 use crate::conform::accept::{Accept, Answered, Grade, Seen, Then, Want, judge, ok};
 use crate::conform::host::{Closing, Patience, Process};
+use crate::conform::talk::median;
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::proto::Ask;
 use crate::wire::kms::ProtocolVersion;
@@ -50,7 +51,9 @@ pub(super) static CASES: &[Case] = &[
         |t| {
             let many = crowd(t);
             let mut lines = bind_many(t, many)?;
-            for round in 0..rounds(t) {
+            // Of each client that does not ask right the next one is heard before the one after it.
+            let rounds = rounds(t);
+            for round in 0..t.times(rounds, 1, many as u32) {
                 for (number, line) in lines.iter().enumerate() {
                     t.on(*line);
                     match number % 2 {
@@ -115,7 +118,7 @@ pub(super) static CASES: &[Case] = &[
         "A host serves as many connections one after the other as clients open, each like the first.",
         "C706 chapter 12; Windows clients open one for every request",
         |t| {
-            let most = if t.is_paced() { 40 } else { 200 };
+            let most = if t.is_paced() { 40 } else { t.times(200, 40, 2) };
             for number in 1..=most {
                 if let Err(stop) = t.bind() {
                     let due = "a connection that is bound".to_owned();
@@ -281,6 +284,9 @@ pub(super) static CASES: &[Case] = &[
 
 /// So many connections, each of them bound.
 fn bind_many(t: &mut Talk<'_>, many: usize) -> Result<Vec<usize>, Stop> {
+    if t.is_slow() {
+        return bind_together(t, many);
+    }
     let mut lines = Vec::new();
     for _ in 0..many {
         t.bind()?;
@@ -395,6 +401,13 @@ fn count_of_many(t: &mut Talk<'_>) -> Result<(), Stop> {
         let Some(told) = super::kms_tools::told(t).filter(|_| seen.answer == Some(Answered::Granted)) else {
             return Ok(());
         };
+        if told.count > most && !t.is_alone() {
+            let why = format!(
+                "the count is {}, and {most} at most of these machines: others may ask the host too",
+                told.count
+            );
+            return Err(Stop::NotApplicable(why));
+        }
         t.holds("count", told.count <= most, || {
             (
                 format!("at most {most}: {base} before, and {NEW} machines, one of them among those"),
@@ -408,9 +421,7 @@ fn count_of_many(t: &mut Talk<'_>) -> Result<(), Stop> {
         let ask = ask_of(t, number, ProtocolVersion::V6);
         let Some(count) = count(t, &format!("machine {} again", number + 1), &ask)? else { return Ok(()) };
         let before = *before.get_or_insert(count);
-        t.holds("count", count == before, || {
-            (format!("{before}, as all of them were counted before"), count.to_string())
-        });
+        is_as_before(t, before, count)?;
     }
     Ok(())
 }
@@ -425,15 +436,22 @@ fn after_many(t: &mut Talk<'_>) -> Result<Option<(Process, Process, Process)>, S
         return Err(Stop::NotApplicable("it would take too many requests of this host".to_owned()));
     }
     let mut figures = Vec::new();
+    let at_once = if t.is_slow() { AT_ONCE } else { 1 };
     for many in [BATCH / 2, BATCH, BATCH] {
-        for number in 0..many {
-            t.bind()?;
-            t.request(0);
-            match number % 3 {
-                // Those that go without a word are to be forgotten as well.
-                0 => t.break_off(),
-                _ if !is_served(t, "an ordinary exchange") => return Ok(None),
-                _ => t.close(),
+        for first in (0..many).step_by(at_once) {
+            let lines = bind_many(t, at_once)?;
+            for line in &lines {
+                t.on(*line);
+                t.request(0);
+            }
+            for (number, line) in (first..).zip(lines) {
+                t.on(line);
+                match number % 3 {
+                    // Those that go without a word are to be forgotten as well.
+                    0 => t.break_off(),
+                    _ if !is_served(t, "an ordinary exchange") => return Ok(None),
+                    _ => t.close(),
+                }
             }
         }
         t.rest(SETTLED);
@@ -443,12 +461,6 @@ fn after_many(t: &mut Talk<'_>) -> Result<Option<(Process, Process, Process)>, S
         [warm, middle, last] => Ok(Some((warm, middle, last))),
         _ => Err(Stop::Foundation("the host's process cannot be looked at any more".to_owned())),
     }
-}
-
-fn median(times: &[Duration]) -> Duration {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 /// How many clients are there at once.
@@ -474,6 +486,8 @@ const SLOWER_TIMES: u32 = 10;
 const SLOWER_MIN: Duration = Duration::from_millis(40);
 /// Connections of one batch.
 const BATCH: usize = 300;
+/// Connections to a slow host at the same time; a batch and half a batch are so many times as many.
+const AT_ONCE: usize = 50;
 /// Logs and the like may be opened meanwhile.
 const FILES_MORE: usize = 8;
 /// A page is more than any host has to remember of a client.
