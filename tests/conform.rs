@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kmsproof::conform::{KnownFailures, Options, Profile, Service, Verdict, cases, run};
+use kmsproof::conform::{KnownFailures, MemoryHost, Options, Profile, Said, Service, Verdict, cases, run};
 use kmsproof::engine::{Clock, TcpHost};
 use kmsproof::lab::{Faults, HostIdentity, LabHost, LabListener};
+use kmsproof::wire::FileTime;
 use serde_json::Value;
 use support::command::{self, Ran};
 
@@ -261,6 +262,30 @@ fn a_host_that_dies_of_one_of_several_cases_is_found_out() {
     assert!(id == culprit || (why.contains(culprit) && why.contains("--jobs 1 tells them apart")), "{id}: {why}");
     let since = format!("since {id} or a case beside it");
     assert!(ran.stderr.contains(&since), "{}", ran.stderr);
+}
+
+#[test]
+fn a_run_against_a_host_that_takes_its_time_ends_and_says_what_it_left_out() {
+    let faults: Faults = "answers-slowly,accepts-slowly".parse().unwrap();
+    let now = FileTime(134_396_615_660_000_000);
+    let mut host = MemoryHost::new(faults, 1, now);
+    let (known, today) = (KnownFailures::default(), jiff::civil::date(2026, 1, 1));
+    let (profile, service) = (Profile::windows(), Service::KMS);
+    let options = Options { profile, known, today, disruptive: true, jobs: 1, seed: 1, service };
+    let all: Vec<_> = cases::all().collect();
+    let run = run(&mut host, &all, &options, &mut |_| true);
+    let span = |said: &[Said]| Some(said.last()?.at - said.first()?.at);
+    let long: Vec<_> = run.results.iter().filter_map(|one| Some((one.case.id, span(&one.said)?))).collect();
+    let long: Vec<_> = long.into_iter().filter(|(_, took)| *took > Duration::from_secs(30)).collect();
+    assert!(long.is_empty(), "{long:?}");
+    let ends = run.results.iter().filter_map(|one| one.said.last()).map(|said| said.at.0).max();
+    assert!(ends.unwrap() < Duration::from_secs(600), "{ends:?}");
+    let sweep = run.results.iter().find(|one| one.case.id == "kms/request/short-v6").unwrap();
+    let left_out = "times of 260: the host takes 200 ms for an answer";
+    assert!(sweep.notes.iter().any(|note| note.ends_with(left_out)), "{:?}", sweep.notes);
+    // What fits the time is asked whole.
+    let few = run.results.iter().find(|one| one.case.id == "kms/request/v4-mac").unwrap();
+    assert!(!few.notes.iter().any(|note| note.contains("times of")), "{:?}", few.notes);
 }
 
 fn conform(arguments: &[&str]) -> Ran {

@@ -68,6 +68,14 @@ fn counts(talk: &mut Talk<'_>) -> Option<bool> {
     }
 }
 
+/// Whether a host has other clients, as far as that shows: asked over and over by one machine, it tells now the same
+/// count and now a larger one. One that counts a machine each time it asks, or not at all, does neither.
+pub(super) fn has_other_clients(talk: &mut Talk<'_>) -> bool {
+    let counts: Vec<_> = (0..LOOKS).map_while(|_| count_for(talk, N_POLICY_LARGE).flatten()).collect();
+    let mut grows = counts.windows(2).map(|pair| pair[0] < pair[1]).skip_while(|grows| *grows);
+    counts.len() == LOOKS && counts.is_sorted() && grows.any(|grows| grows)
+}
+
 /// The count that was told, if one was; none, when no answer came.
 fn count_for(talk: &mut Talk<'_>, n_policy: u32) -> Option<Option<u32>> {
     let ask = talk.ask(talk.version(), |request| request.n_policy = n_policy);
@@ -81,6 +89,8 @@ fn answer(talk: &mut Talk<'_>, ask: &Ask) -> Option<Answered> {
     talk.see(Patience::Answer, None).answer
 }
 
+/// As often a host is asked to see whether others ask it.
+const LOOKS: usize = 12;
 /// A Windows client's.
 const N_POLICY_LARGE: u32 = 25;
 /// A Windows server's.

@@ -89,6 +89,8 @@ pub enum Patience {
     Close,
     /// Long enough to say that nothing comes.
     Silence,
+    /// So long.
+    For(Duration),
 }
 
 /// What came next.

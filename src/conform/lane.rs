@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::accept::{Grade, Then, Want, ok};
+use super::accept::{Answered, Grade, Then, Want, ok};
 use super::case::{Case, Level};
-use super::cases;
 use super::host::{Host, Patience};
 use super::profile::Profile;
 use super::run::{CaseResult, Verdict};
-use super::talk::{Service, Shared, Stop, Talk};
+use super::talk::{Outcome, Service, Shared, Stop, Suspect, Talk};
+use super::{capabilities, cases};
 use crate::client::Randomness;
 use crate::proto::verify::{CheckId, Checks, Finding, History};
+use crate::wire::Hresult;
 use crate::wire::kms::ProtocolVersion;
 use crate::wire::rpc::{PduView, Ptype, SyntaxId};
 
@@ -24,6 +25,8 @@ pub(super) enum Condition {
     AnswersWrongly(String),
     /// It is not answered.
     IsSilent(String),
+    /// It is refused, for the host's table was filled up.
+    IsFull,
 }
 
 /// A way to the host, and what was learned on it.
@@ -35,6 +38,8 @@ pub(super) struct Lane<'h> {
     pub(super) first: Condition,
     /// What the checks came to that were done on the way.
     pub(super) checks: CheckCounts,
+    /// Whether an ordinary exchange was refused last, for the host's table is full.
+    pub(super) refuses_all: bool,
 }
 
 impl<'h> Lane<'h> {
@@ -46,8 +51,12 @@ impl<'h> Lane<'h> {
             version: ProtocolVersion::V6,
             any_response: false,
             paces: Vec::new(),
+            answer_times: Vec::new(),
+            closes_late: None,
+            has_other_clients: false,
+            is_full: false,
         };
-        Lane { host, shared, seed, first: Condition::Serves, checks: CheckCounts::default() }
+        Lane { host, shared, seed, first: Condition::Serves, checks: CheckCounts::default(), refuses_all: false }
     }
 
     /// More ways to the same host, so many at most, over which as much is known of it as over this one.
@@ -55,9 +64,15 @@ impl<'h> Lane<'h> {
         let other = || {
             let host = self.host.another()?;
             let (service, version) = (self.shared.service.clone(), self.shared.version);
-            Some(OtherLane { host, service, version, seed: self.seed, first: self.first.clone() })
+            let answer_times = self.shared.answer_times.clone();
+            Some(OtherLane { host, service, version, seed: self.seed, first: self.first.clone(), answer_times })
         };
         (0..many).map_while(|_| other()).collect()
+    }
+
+    /// Finds out whether the host has other clients, as far as that shows.
+    pub(super) fn find_other_clients(&mut self) {
+        self.shared.has_other_clients = capabilities::has_other_clients(&mut self.talk());
     }
 
     /// A conversation over it.
@@ -71,12 +86,15 @@ impl<'h> Lane<'h> {
 
     /// Puts a case to the host. Nothing is said yet of how the host is afterwards.
     pub(super) fn put(&mut self, case: &'static Case, profile: &Profile) -> (CaseResult, Checks) {
-        self.shared.any_response = self.first != Condition::Serves && case.any_interface;
-        // What is left to chance in a case is the same, whatever was put before it.
-        self.shared.randomness = Randomness::of(self.seed, case.id);
-        let mut talk = self.talk();
-        let stopped = (case.program)(&mut talk).err();
-        let outcome = talk.finish();
+        let (mut outcome, mut stopped) = self.talk_through(case);
+        // What a host closed late, for what came before, is laid at the wrong door: then it is put to it again.
+        let is_late = outcome.suspect.take().is_some_and(|suspect| self.learn_when_it_closes(&suspect));
+        if is_late {
+            (outcome, stopped) = self.talk_through(case);
+            outcome
+                .notes
+                .push("the host closes a connection a while after a fault: the case waited for that".to_owned());
+        }
         let (verdict, why) = match (profile.verdict_on(case, &outcome.judged), stopped) {
             (None, None) if case.level == Level::Info => (Verdict::Recorded, None),
             // A program that looks at nothing shows nothing.
@@ -94,11 +112,29 @@ impl<'h> Lane<'h> {
         (CaseResult { case, verdict, why, judged, said, findings, notes }, outcome.checks)
     }
 
+    fn talk_through(&mut self, case: &'static Case) -> (Outcome, Option<Stop>) {
+        self.shared.any_response = self.first != Condition::Serves && case.any_interface;
+        // What is left to chance in a case is the same, whatever was put before it.
+        self.shared.randomness = Randomness::of(self.seed, case.id);
+        let mut talk = self.talk();
+        let stopped = (case.program)(&mut talk).err();
+        (talk.finish(), stopped)
+    }
+
+    /// Whether the host closes later after a fault than was known.
+    fn learn_when_it_closes(&mut self, suspect: &Suspect) -> bool {
+        let known = self.shared.closes_late.unwrap_or_default();
+        let mut talk = self.talk();
+        let Some(after) = talk.closes_after(suspect).filter(|after| *after > known) else { return false };
+        self.shared.closes_late = Some((LATE_TIMES * after).max(LATE_MIN));
+        true
+    }
+
     /// Why a host serves nobody any more, if it is so. It is asked twice: a host may take a moment to get over what
     /// was done to it.
     pub(super) fn got_worse(&mut self) -> Option<String> {
         let is_worse = |now: &Condition, first: &Condition| match now {
-            Condition::Serves => false,
+            Condition::Serves | Condition::IsFull => false,
             // As it was from the beginning.
             Condition::AnswersWrongly(_) => !matches!(first, Condition::AnswersWrongly(_)),
             Condition::IsSilent(_) => true,
@@ -111,7 +147,7 @@ impl<'h> Lane<'h> {
         match self.sanity() {
             now if !is_worse(&now, &first) => None,
             Condition::AnswersWrongly(why) | Condition::IsSilent(why) => Some(why),
-            Condition::Serves => None,
+            Condition::Serves | Condition::IsFull => None,
         }
     }
 
@@ -148,19 +184,23 @@ impl<'h> Lane<'h> {
                 let seen = talk.see(Patience::Answer, None);
                 let is_response =
                     seen.reply.as_deref().is_some_and(|frame| PduView(frame).ptype() == Some(Ptype::RESPONSE));
+                let is_full = seen.answer == Some(Answered::Refused(Hresult::TABLE_FULL.0)) && talk.is_full();
                 match super::accept::judge(&seen, &[ok(Want::Served, Then::Either)]) {
                     Ok(_) => Condition::Serves,
+                    Err(_) if is_full => Condition::IsFull,
                     Err(_) if is_response => Condition::AnswersWrongly(seen.to_string()),
                     Err(_) => Condition::IsSilent(seen.to_string()),
                 }
             }
         };
-        let took = talk.took();
+        let (took, answer_time) = (talk.took(), talk.answer_time());
         let outcome = talk.finish();
         if condition == Condition::Serves {
             self.shared.paces.push(took);
+            self.shared.answer_times.extend(answer_time);
         }
         self.checks.note(cases::CONTROL.id, &outcome.checks);
+        self.refuses_all = condition == Condition::IsFull;
         condition
     }
 }
@@ -172,6 +212,7 @@ pub(super) struct OtherLane {
     version: ProtocolVersion,
     seed: u64,
     first: Condition,
+    answer_times: Vec<Duration>,
 }
 
 impl OtherLane {
@@ -179,6 +220,7 @@ impl OtherLane {
         let mut lane = Lane::new(self.host.as_mut(), self.service.clone(), self.seed);
         lane.shared.version = self.version;
         lane.first = self.first.clone();
+        lane.shared.answer_times.clone_from(&self.answer_times);
         lane
     }
 }
@@ -222,6 +264,9 @@ impl CheckCounts {
     }
 }
 
+/// Who closed so late once may take so many times as long.
+const LATE_TIMES: u32 = 3;
+const LATE_MIN: Duration = Duration::from_millis(50);
 /// What a host gets to recover in.
 const RECOVERY: Duration = Duration::from_millis(500);
 /// As many failures of one check are shown.

@@ -150,6 +150,7 @@ impl Line for MemoryLine {
             Patience::Answer => Duration::from_secs(5),
             Patience::Close => Duration::from_secs(2),
             Patience::Silence => Duration::from_millis(50),
+            Patience::For(time) => time,
         };
         let wait_for = |time: Duration| {
             self.waited.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);

@@ -242,6 +242,9 @@ impl Runner<'_> {
         } else {
             self.run.canary_lives = self.canary_lives();
             self.find_capabilities();
+            if self.run.capabilities.contains(&Capability::Counting) {
+                self.lane.find_other_clients();
+            }
         }
     }
 
@@ -302,6 +305,9 @@ impl Runner<'_> {
         }
         if self.gone.is_none() && result.host_died() {
             self.gone = Some(format!("the host serves nobody any more, since {}", case.id));
+        }
+        if self.gone.is_none() && self.lane.refuses_all {
+            self.gone = Some(format!("the host's table is full since {}, and it refuses everybody", case.id));
         }
         self.conclude(result);
     }

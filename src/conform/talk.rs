@@ -74,6 +74,14 @@ pub struct Shared {
     pub any_response: bool,
     /// How long ordinary exchanges took so far, one after the other.
     pub paces: Vec<Duration>,
+    /// How long the host took for an answer in each of them.
+    pub answer_times: Vec<Duration>,
+    /// How long after a fault the host closes the connection, when it does so too late to be seen to.
+    pub closes_late: Option<Duration>,
+    /// Whether others were seen to be counted meanwhile.
+    pub has_other_clients: bool,
+    /// Whether the host's table was filled up, so that it may refuse everybody.
+    pub is_full: bool,
 }
 
 /// One thing that was said.
@@ -121,7 +129,14 @@ pub struct Talk<'h> {
     told: Option<Answer>,
     /// When the first connection was opened.
     begun: Option<Moment>,
+    /// How many answers were waited for, and how long for all of them.
+    waited: (u32, Duration),
+    /// What a connection began with and what got a fault on it, when the next thing said on it was not answered.
+    suspect: Option<Suspect>,
 }
+
+/// What a connection began with, and what got a fault on it.
+pub(super) type Suspect = [Vec<u8>; 2];
 
 struct Conversation {
     line: Box<dyn Line>,
@@ -159,6 +174,8 @@ pub(super) struct Outcome {
     pub judged: Vec<Judged>,
     pub checks: Checks,
     pub notes: Vec<String>,
+    /// What may have been closed before what was said next, and not by it.
+    pub suspect: Option<Suspect>,
 }
 
 impl<'h> Talk<'h> {
@@ -175,12 +192,15 @@ impl<'h> Talk<'h> {
             clients: 0,
             told: None,
             begun: None,
+            waited: (0, Duration::ZERO),
+            suspect: None,
         }
     }
 
     pub(super) fn finish(mut self) -> Outcome {
         self.take_in_the_rest();
-        Outcome { said: self.said, judged: self.judged, checks: self.checks, notes: self.notes }
+        let Talk { said, judged, checks, notes, suspect, .. } = self;
+        Outcome { said, judged, checks, notes, suspect }
     }
 }
 
@@ -244,6 +264,15 @@ impl Talk<'_> {
     pub fn bind_here(&mut self, syntax: TransferSyntax) -> Result<BindAck, Stop> {
         let offered = self.offer(vec![self.context(0, &[syntax.id()])]);
         self.send_bind(Flags::WHOLE, &offered);
+        self.is_bound_in(syntax)
+    }
+
+    /// Waits for the answer to an ordinary bind, with NDR32, which has to accept it.
+    pub fn is_bound(&mut self) -> Result<BindAck, Stop> {
+        self.is_bound_in(TransferSyntax::Ndr32)
+    }
+
+    fn is_bound_in(&mut self, syntax: TransferSyntax) -> Result<BindAck, Stop> {
         let seen = self.see(Patience::Answer, None);
         match self.ack() {
             Some(ack) if seen.closing == Closing::Open && self.syntax_of(0) == Some(syntax) => Ok(ack.clone()),
@@ -331,6 +360,55 @@ impl Talk<'_> {
     /// How long ordinary exchanges took so far in this run, one after the other.
     pub fn paces(&self) -> &[Duration] {
         &self.shared.paces
+    }
+
+    /// How long the host took for an answer so far in this case, in the mean.
+    pub(super) fn answer_time(&self) -> Option<Duration> {
+        let (many, time) = self.waited;
+        time.checked_div(many)
+    }
+
+    /// How often a case does what it repeats, if it waits for so many answers each time: `many` times, or with a host
+    /// that takes its time as often as there is time for, and `least` times whatever happens. What is left out is noted.
+    pub fn times(&mut self, many: usize, least: usize, answers: u32) -> usize {
+        let recent = &self.shared.answer_times[self.shared.answer_times.len().saturating_sub(RECENT)..];
+        let (takes, each) = (median(recent), median(recent) * answers);
+        let fits = CASE_TIME.as_nanos().checked_div(each.as_nanos()).and_then(|fits| usize::try_from(fits).ok());
+        let times = fits.unwrap_or(many).clamp(least.min(many), many);
+        if times < many {
+            self.note(format!("{times} times of {many}: the host takes {} ms for an answer", takes.as_millis()));
+        }
+        times
+    }
+
+    /// Of these steps those that there is time for, if each waits for so many answers: all of them, or evenly spread the
+    /// first, the last and `least` at least.
+    pub fn some_of<T>(&mut self, all: Vec<T>, least: usize, answers: u32) -> Vec<T> {
+        let many = all.len();
+        let times = self.times(many, least, answers);
+        // Of so many steps a step is taken whenever another share is full; the first and the last always are.
+        let is_due = |at: usize| at == 0 || at * (times - 1) / (many - 1) > (at - 1) * (times - 1) / (many - 1);
+        all.into_iter().enumerate().filter(|(at, _)| times == many || is_due(*at)).map(|(_, step)| step).collect()
+    }
+
+    /// Whether the host takes so long for an answer that what can be asked at the same time is.
+    pub fn is_slow(&self) -> bool {
+        median(&self.shared.answer_times) >= SLOW
+    }
+
+    /// Whether nobody else asks the host meanwhile, as far as is known.
+    pub fn is_alone(&self) -> bool {
+        !self.host.is_paced() && !self.shared.has_other_clients
+    }
+
+    /// From here on the host may refuse everybody, for its table is full.
+    pub fn fill_up(&mut self) {
+        self.shared.is_full = true;
+    }
+
+    /// Whether it may.
+    pub fn is_full(&self) -> bool {
+        self.shared.is_full
     }
 
     /// Whether no case should make hundreds of requests.
@@ -525,6 +603,19 @@ impl Talk<'_> {
     }
 }
 
+/// The one in the middle.
+pub fn median(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// For so long a case repeats itself, about.
+const CASE_TIME: Duration = Duration::from_secs(6);
+/// As many exchanges tell how long the host takes just now.
+const RECENT: usize = 9;
+/// A host on the other side of the world.
+const SLOW: Duration = Duration::from_millis(20);
 /// As clients have it, so that what counts from 1 is not mistaken for the first call.
 const FIRST_CALL_ID: u32 = 2;
 /// No two connections of a case use the same ones, so that an answer shows whose it is.

@@ -182,6 +182,7 @@ impl Line for TcpLine {
         let wait = match patience {
             Patience::Answer => self.timeout,
             Patience::Close => self.timeout.min(CLOSE_MAX),
+            Patience::For(time) => time,
             // What is still on its way after so many round trips does not come.
             Patience::Silence => (ROUND_TRIPS * self.round_trip).clamp(SILENCE_MIN, SILENCE_MAX).min(self.timeout),
         };

@@ -234,7 +234,7 @@ impl Session {
         frames.push(bytes);
         while let (false, Ok(Some(frame))) = (self.over, frames.next_frame()) {
             let mut host = lock(host);
-            let Outgoing { frame, wait, pieces, joins, end, .. } =
+            let Outgoing { frame, wait, pieces, joins, end, lingers, .. } =
                 host.tamper().goes_out(asked, frame, &mut self.scene);
             drop(host);
             if !wait.is_zero() {
@@ -245,6 +245,9 @@ impl Session {
                 _ => self.send_in_pieces(&frame, pieces),
             }
             if let Some(end) = end {
+                if !lingers.is_zero() {
+                    self.actions.push_back(Action::Wait(lingers));
+                }
                 self.end(end);
             }
         }

@@ -185,6 +185,8 @@ pub struct Outgoing<'a> {
     pub joins: bool,
     /// What happens to the connection after it.
     pub end: Option<End>,
+    /// How long after it, while nothing more is read.
+    pub lingers: Duration,
 }
 
 /// Where faults hang their functions.
@@ -285,8 +287,16 @@ impl Tamper {
     }
 
     pub(super) fn goes_out<'a>(&mut self, asked: &'a [u8], frame: &[u8], scene: &'a mut Scene) -> Outgoing<'a> {
-        let mut out =
-            Outgoing { asked, frame: frame.to_vec(), scene, wait: Duration::ZERO, pieces: 0, joins: false, end: None };
+        let mut out = Outgoing {
+            asked,
+            frame: frame.to_vec(),
+            scene,
+            wait: Duration::ZERO,
+            pieces: 0,
+            joins: false,
+            end: None,
+            lingers: Duration::ZERO,
+        };
         for Of { fault, change } in &mut self.outgoing {
             out.scene.open_notes_of(*fault);
             change(&mut out);

@@ -20,8 +20,8 @@ pub(super) static CASES: &[Case] = &[
          else it says of itself.",
         "protocol description, section 6: the counted id decides, and the rest reaches the event log",
         |t| {
-            for (name, version, kind) in ASKERS {
-                let ask = t.ask(*version, kind);
+            for (name, version, kind) in t.some_of(ASKERS.to_vec(), 8, 1) {
+                let ask = t.ask(version, kind);
                 put_ask(t, &format!("{name}, in version {version}"), &ask, SERVED_OR_UNSERVED)?;
             }
             Ok(())
@@ -60,7 +60,7 @@ pub(super) static CASES: &[Case] = &[
         "A clock that is off by whole days, weeks or years, or by as much as a counter holds, is refused with 0xC004F06C.",
         "protocol description, section 5; independent implementations agree",
         |t| {
-            for (words, seconds, nanoseconds) in ROUND {
+            for (words, seconds, nanoseconds) in t.some_of(ROUND.to_vec(), 6, 2) {
                 for sign in [1, -1] {
                     let by = SignedDuration::new(sign * seconds, sign as i32 * nanoseconds);
                     let label = format!("{words} {}", if sign > 0 { "ahead" } else { "behind" });
@@ -83,7 +83,7 @@ pub(super) static CASES: &[Case] = &[
          another id of the product, is refused with 0xC004F042.",
         "independent implementations agree on what genuine hosts do",
         |t| {
-            for at in 0..16 {
+            for at in t.some_of((0..16).collect(), 4, 2) {
                 let label = |which| format!("byte {} of the {which} id is another", at + 1);
                 for (which, change) in [
                     ("counted", counted as fn(&mut ActivationRequest) -> &mut Guid),
@@ -123,14 +123,14 @@ pub(super) static CASES: &[Case] = &[
 ];
 
 fn refused_whoever_asks(t: &mut Talk<'_>, wrongs: &[Wrong], accepts: &[Accept]) -> Result<(), Stop> {
-    for (name, version, kind) in ASKERS {
-        let ask = t.ask(*version, kind);
+    for (name, version, kind) in t.some_of(ASKERS.to_vec(), 8, 1 + wrongs.len() as u32) {
+        let ask = t.ask(version, kind);
         if !is_granted(t, &ask)? {
             // What it has no key for, or does not grant to such a client, is other cases' to judge.
             continue;
         }
         for (what, wrong) in wrongs {
-            let ask = t.ask(*version, |request| {
+            let ask = t.ask(version, |request| {
                 kind(request);
                 wrong(request);
             });
@@ -142,29 +142,31 @@ fn refused_whoever_asks(t: &mut Talk<'_>, wrongs: &[Wrong], accepts: &[Accept]) 
 
 fn refused_not_counted(t: &mut Talk<'_>) -> Result<(), Stop> {
     let Some(mut before) = client(t, "one machine", 0)?.map(|told| told.count) else { return Ok(()) };
+    let mut all = Vec::new();
     for version in ProtocolVersion::ALL {
-        for (what, wrong) in PRODUCTS.iter().chain(CLOCKS) {
+        for wrong in PRODUCTS.iter().chain(CLOCKS) {
             // One that was counted, and then one that was not.
-            for (whose, number) in [("one that was counted", 1), ("one that was not", NEW_MACHINE)] {
-                if whose == "one that was counted" {
-                    let Some(told) = client(t, whose, number)? else { return Ok(()) };
-                    before = before.max(told.count);
-                }
-                let id = cmid(t, number);
-                let ask = t.ask(version, |request| {
-                    request.cmid = id;
-                    wrong(request);
-                });
-                if is_granted(t, &ask)? {
-                    return Err(Stop::NotApplicable(format!("the host grants it: {what}, in version {version}")));
-                }
-                let others = [("another machine", 0), ("the one that was counted", 1)];
-                for (who, number) in others {
-                    let label = format!("{who} after {what} of {whose}, in version {version}");
-                    let Some(told) = client(t, &label, number)? else { return Ok(()) };
-                    is_as_before(t, before, told.count);
-                }
-            }
+            all.extend([(version, wrong, true), (version, wrong, false)]);
+        }
+    }
+    for (version, (what, wrong), was_counted) in t.some_of(all, 6, 4) {
+        let (whose, number) = if was_counted { ("one that was counted", 1) } else { ("one that was not", NEW_MACHINE) };
+        if was_counted {
+            let Some(told) = client(t, whose, number)? else { return Ok(()) };
+            before = before.max(told.count);
+        }
+        let id = cmid(t, number);
+        let ask = t.ask(version, |request| {
+            request.cmid = id;
+            wrong(request);
+        });
+        if is_granted(t, &ask)? {
+            return Err(Stop::NotApplicable(format!("the host grants it: {what}, in version {version}")));
+        }
+        for (who, number) in [("another machine", 0), ("the one that was counted", 1)] {
+            let label = format!("{who} after {what} of {whose}, in version {version}");
+            let Some(told) = client(t, &label, number)? else { return Ok(()) };
+            is_as_before(t, before, told.count)?;
         }
     }
     Ok(())

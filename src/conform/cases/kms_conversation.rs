@@ -67,7 +67,7 @@ fn alternate(t: &mut Talk<'_>, syntaxes: &[TransferSyntax]) -> Result<(), Stop> 
         t.bind_in(*syntax)?;
         lines.push(t.line());
     }
-    let turns = if t.is_paced() { FEW_TURNS } else { TURNS };
+    let turns = if t.is_paced() { FEW_TURNS } else { t.times(TURNS, 30, 1) };
     for turn in 0..turns {
         let who = turn % lines.len();
         t.on(lines[who]);

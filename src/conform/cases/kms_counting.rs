@@ -1,7 +1,7 @@
 //! How a KMS host counts (protocol description, section 6).
 
 use super::kms_tools::{
-    OFFICE, SERVED, SERVED_OR_UNSERVED, WINDOWS, ask_for, client, cmid, granted, product, put_ask, told,
+    OFFICE, SERVED, SERVED_OR_UNSERVED, WINDOWS, ask_for, client, cmid, granted, is_as_before, product, put_ask, told,
 };
 use crate::conform::accept::Answered;
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
@@ -30,7 +30,7 @@ pub(super) static CASES: &[Case] = &[
                 let Some(told) = granted(t, &label, &ask)? else { return Ok(()) };
                 at_least(t, number + 1, told.count);
                 // A host that has other clients may have counted one of them meanwhile.
-                let most = before.replace(told.count).filter(|_| !t.is_paced()).map_or(u32::MAX, |before| before + 1);
+                let most = before.replace(told.count).filter(|_| t.is_alone()).map_or(u32::MAX, |before| before + 1);
                 t.holds("count", told.count <= most, || (format!("at most {most}"), told.count.to_string()));
             }
             Ok(())
@@ -54,12 +54,12 @@ pub(super) static CASES: &[Case] = &[
                 let Some(first) = told(t) else { continue };
                 let ask = ask_for(t, 1, product(name));
                 let Some(again) = granted(t, "the same again", &ask)? else { continue };
-                t.field("count", first.count, again.count);
+                is_as_before(t, first.count, again.count)?;
                 let mut request = ask.request().clone();
                 request.workstation = WorkstationName::new("conform-clone").expect("it is short");
                 let clone = Ask::new(request, t.iv());
                 let Some(clone) = granted(t, "the same under another name", &clone)? else { continue };
-                t.field("count", first.count, clone.count);
+                is_as_before(t, first.count, clone.count)?;
             }
             Ok(())
         },
@@ -82,7 +82,7 @@ pub(super) static CASES: &[Case] = &[
             ] {
                 let ask = t.ask(t.version(), |request| request.previous_cmid = previous);
                 if let Some(with) = granted(t, words, &ask)? {
-                    t.field("count", without.count, with.count);
+                    is_as_before(t, without.count, with.count)?;
                 }
             }
             Ok(())
@@ -123,8 +123,7 @@ pub(super) static CASES: &[Case] = &[
             client(t, "Windows on a machine not seen before", NEW_MACHINE)?;
             let office = ask_for(t, 1, product(OFFICE));
             let Some(after) = granted(t, "the same Office again", &office)? else { return Ok(()) };
-            t.field("count", before.count, after.count);
-            Ok(())
+            is_as_before(t, before.count, after.count)
         },
     )
     .of_kms()
@@ -184,7 +183,7 @@ pub(super) static CASES: &[Case] = &[
                 let Some(told) = granted(t, &format!("version {version}"), &ask)? else { continue };
                 let first = first.get_or_insert_with(|| told.clone());
                 t.field("epid", first.epid.as_str(), told.epid.as_str());
-                t.field("count", first.count, told.count);
+                is_as_before(t, first.count, told.count)?;
                 let intervals = |told: &ActivationResponse| (told.activation_interval_min, told.renewal_interval_min);
                 t.field("intervals", intervals(first), intervals(&told));
             }

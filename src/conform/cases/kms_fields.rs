@@ -3,7 +3,7 @@
 use super::kms_tools::{MALFORMED_OR_SERVED, SERVED, goes_on, put_changed, put_in_each, served_versions};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
-use crate::wire::kms::{LicenseStatus, WorkstationName};
+use crate::wire::kms::{LicenseStatus, ProtocolVersion, WorkstationName};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -102,7 +102,7 @@ pub(super) static CASES: &[Case] = &[
         "a name as long as the field allows",
         "A request with a workstation name of 63 characters and its NUL is granted.",
         "protocol description, section 2; independent implementations agree",
-        |t| named(t, "63 characters and a NUL", |at| if at < UNITS - 1 { u16::from(b'n') } else { 0 }),
+        |t| named_in_each(t, "63 characters and a NUL", |at| if at < UNITS - 1 { u16::from(b'n') } else { 0 }),
     )
     .revision(2)
     .of_kms()
@@ -113,7 +113,7 @@ pub(super) static CASES: &[Case] = &[
         "a name without its NUL",
         "A request whose workstation name fills its field without a NUL is granted: the name is a comment.",
         "independent implementations agree on what genuine hosts do",
-        |t| named(t, "64 characters and no NUL", |_| u16::from(b'u')),
+        |t| named_in_each(t, "64 characters and no NUL", |_| u16::from(b'u')),
     )
     .revision(2)
     .of_kms()
@@ -124,7 +124,7 @@ pub(super) static CASES: &[Case] = &[
         "no name",
         "A request with an empty workstation name is granted: the name is a comment.",
         "independent implementations agree on what genuine hosts do",
-        |t| named(t, "an empty name", |_| 0),
+        |t| named_in_each(t, "an empty name", |_| 0),
     )
     .revision(2)
     .of_kms()
@@ -136,8 +136,9 @@ pub(super) static CASES: &[Case] = &[
         "A request whose workstation name holds lone surrogates is granted: the name is a comment.",
         "independent implementations agree on what genuine hosts do",
         |t| {
-            named(t, "a high surrogate alone", |at| if at == 0 { 0xd800 } else { 0 })?;
-            named(t, "surrogates in the wrong order", |at| [0xdc00, 0xd800].get(at).copied().unwrap_or(0))
+            let versions = served_versions(t)?;
+            named(t, &versions, "a high surrogate alone", |at| if at == 0 { 0xd800 } else { 0 })?;
+            named(t, &versions, "surrogates in the wrong order", |at| [0xdc00, 0xd800].get(at).copied().unwrap_or(0))
         },
     )
     .revision(2)
@@ -150,6 +151,7 @@ pub(super) static CASES: &[Case] = &[
         "A request is granted whatever its workstation name is: of each length from 1 to 63, and in any script.",
         "protocol description, section 2; independent implementations agree",
         |t| {
+            let versions = served_versions(t)?;
             for (words, text) in [
                 ("Chinese", "\u{6559}\u{5ba4}-\u{7535}\u{8111}-01"),
                 ("Japanese and Korean", "\u{3071}\u{305d}\u{3053}\u{3093}\u{ac15}\u{c758}\u{c2e4}"),
@@ -167,9 +169,9 @@ pub(super) static CASES: &[Case] = &[
                 ("a printf format", "%s%n%x{0}"),
             ] {
                 let units: Vec<u16> = text.encode_utf16().collect();
-                named(t, words, |at| units.get(at).copied().unwrap_or(0))?;
+                named(t, &versions, words, |at| units.get(at).copied().unwrap_or(0))?;
             }
-            for len in 1..UNITS - 1 {
+            for len in t.some_of((1..UNITS - 1).collect(), 12, 1) {
                 let name = WorkstationName::from_units(std::array::from_fn(|at| if at < len { 0x70 } else { 0 }));
                 put_changed(t, &format!("{len} characters"), SERVED, |request| request.workstation = name)?;
             }
@@ -185,7 +187,7 @@ pub(super) static CASES: &[Case] = &[
         "bytes after the name's NUL",
         "A request with bytes after the NUL of its workstation name is granted.",
         "independent implementations agree on what genuine hosts do",
-        |t| named(t, "a name, a NUL and then noise", |at| if at == 4 { 0 } else { 0x4100 + at as u16 }),
+        |t| named_in_each(t, "a name, a NUL and then noise", |at| if at == 4 { 0 } else { 0x4100 + at as u16 }),
     )
     .revision(2)
     .of_kms()
@@ -197,6 +199,7 @@ pub(super) static CASES: &[Case] = &[
         "A request whose workstation name holds line ends, format specifiers or escapes is granted, and the host serves on.",
         "independent implementations agree on what genuine hosts do",
         |t| {
+            let versions = served_versions(t)?;
             for (words, text) in [
                 ("a line end", "pc\r\n[forged] all is well"),
                 ("format specifiers", "%s%n%s%n%x"),
@@ -205,7 +208,7 @@ pub(super) static CASES: &[Case] = &[
                 ("a right-to-left override", "\u{202e}cp"),
             ] {
                 let units: Vec<u16> = text.encode_utf16().collect();
-                named(t, words, |at| units.get(at).copied().unwrap_or(0))?;
+                named(t, &versions, words, |at| units.get(at).copied().unwrap_or(0))?;
             }
             Ok(())
         },
@@ -216,10 +219,15 @@ pub(super) static CASES: &[Case] = &[
 ];
 
 /// Requests of a machine whose name consists of these units, in each version.
-fn named(t: &mut Talk<'_>, label: &str, unit: impl Fn(usize) -> u16) -> Result<(), Stop> {
-    let name = WorkstationName::from_units(std::array::from_fn(unit));
+fn named_in_each(t: &mut Talk<'_>, label: &str, unit: impl Fn(usize) -> u16) -> Result<(), Stop> {
     let versions = served_versions(t)?;
-    put_in_each(t, &versions, label, SERVED, |request| request.workstation = name.clone())
+    named(t, &versions, label, unit)
+}
+
+/// The same, in these versions.
+fn named(t: &mut Talk<'_>, versions: &[ProtocolVersion], label: &str, unit: impl Fn(usize) -> u16) -> Result<(), Stop> {
+    let name = WorkstationName::from_units(std::array::from_fn(unit));
+    put_in_each(t, versions, label, SERVED, |request| request.workstation = name.clone())
 }
 
 /// The workstation name is so many UTF-16 units.

@@ -2,12 +2,14 @@
 
 use jiff::SignedDuration;
 
+use super::rpc_tools::plain;
 use crate::catalog::{self, Product};
 use crate::conform::accept::{Accept, Answered, Seen, Then, Want, loose, ok};
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Stop, Talk};
 use crate::proto::Ask;
 use crate::wire::kms::{ActivationRequest, ActivationResponse, ProtocolVersion};
+use crate::wire::rpc::Flags;
 use crate::wire::{Guid, Hresult};
 
 /// A grant that every check of it believes.
@@ -16,6 +18,22 @@ pub(super) const SERVED: &[Accept] = &[ok(Want::Served, Then::Either)];
 /// A grant, or what a host says that has no key for the product.
 pub(super) const SERVED_OR_UNSERVED: &[Accept] =
     &[ok(Want::Served, Then::Either), ok(Want::Refused(&[Hresult::KMS_ID_MISMATCH.0]), Then::Either)];
+
+/// So many connections that are bound at the same time, by their numbers.
+pub(super) fn bind_together(t: &mut Talk<'_>, many: usize) -> Result<Vec<usize>, Stop> {
+    let mut lines = Vec::new();
+    for _ in 0..many {
+        t.connect()?;
+        let offered = t.offer(vec![plain(t, 0)]);
+        t.send_bind(Flags::WHOLE, &offered);
+        lines.push(t.line());
+    }
+    for line in &lines {
+        t.on(*line);
+        t.is_bound()?;
+    }
+    Ok(lines)
+}
 
 /// What malformed data is refused with. Of a fault or a close a client makes the same: nothing.
 pub(super) const MALFORMED: &[Accept] = &[
@@ -125,10 +143,16 @@ pub(super) fn ahead(request: &mut ActivationRequest, hours: i64) {
     request.client_time = request.client_time.saturating_add(SignedDuration::from_hours(hours));
 }
 
-/// Whether the count is what it was. A host that has other clients may have counted one of them meanwhile.
-pub(super) fn is_as_before(t: &mut Talk<'_>, before: u32, count: u32) {
-    let holds = count == before || (t.is_paced() && count > before);
-    t.holds("count", holds, || (before.to_string(), count.to_string()));
+/// Whether the count is what it was. A host that has other clients may have counted one of them meanwhile: then it
+/// cannot be told.
+pub(super) fn is_as_before(t: &mut Talk<'_>, before: u32, count: u32) -> Result<(), Stop> {
+    if count > before && !t.is_alone() {
+        return Err(Stop::NotApplicable(format!(
+            "the count grew from {before} to {count}: others may ask the host too"
+        )));
+    }
+    t.field("count", before, count);
+    Ok(())
 }
 
 /// What the last answer said.

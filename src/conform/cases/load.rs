@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::kms_alike::QUESTIONS;
-use super::kms_tools::cmid;
+use super::kms_tools::{bind_together, cmid, is_as_before};
 use super::rpc_tools::{bind_frame, plain};
 use super::ways::{
     BIG_ENDIAN, IN_A_GROUP, IN_A_HIGH_CONTEXT, IN_FRAGMENTS, MULTIPLEXED, PLAIN, WITH_OBJECTS, Way,
@@ -14,6 +14,7 @@ use super::ways::{
 };
 use crate::conform::accept::{Accept, Answered, Grade, Seen, Then, Want, judge, ok};
 use crate::conform::host::{Closing, Patience, Process};
+use crate::conform::talk::median;
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::proto::Ask;
 use crate::wire::kms::ProtocolVersion;
@@ -53,7 +54,10 @@ pub(super) static CASES: &[Case] = &[
         "Of clients that ask at the same time in different versions, syntaxes, byte orders and numbers of fragments, for what \
          is granted and for what is refused, each is answered as if it were alone.",
         "C706 section 12.6: a connection is a stream of its own; protocol description, section 4",
-        |t| answered_alike_at_once(t, WAYS, QUESTIONS, crowd(t), rounds(t)),
+        |t| {
+            let (many, rounds) = if t.is_slow() { (WAYS.len(), 1) } else { (crowd(t), rounds(t)) };
+            answered_alike_at_once(t, WAYS, QUESTIONS, many, rounds)
+        },
     )
     .of_kms(),
     Case::new(
@@ -65,7 +69,9 @@ pub(super) static CASES: &[Case] = &[
         |t| {
             let many = crowd(t);
             let mut lines = bind_many(t, many)?;
-            for round in 0..rounds(t) {
+            // Of each client that does not ask right the next one is heard before the one after it.
+            let rounds = rounds(t);
+            for round in 0..t.times(rounds, 1, many as u32) {
                 for (number, line) in lines.iter().enumerate() {
                     t.on(*line);
                     match number % 2 {
@@ -130,7 +136,7 @@ pub(super) static CASES: &[Case] = &[
         "A host serves as many connections one after the other as clients open, each like the first.",
         "C706 chapter 12; Windows clients open one for every request",
         |t| {
-            let most = if t.is_paced() { 40 } else { 200 };
+            let most = if t.is_paced() { 40 } else { t.times(200, 40, 2) };
             for number in 1..=most {
                 if let Err(stop) = t.bind() {
                     let due = "a connection that is bound".to_owned();
@@ -294,12 +300,15 @@ pub(super) static CASES: &[Case] = &[
     .confidence(Confidence::Medium),
 ];
 
-/// So many connections, each of them bound.
 /// Ways in which clients ask side by side.
 const WAYS: &[Way] =
     &[IN_FRAGMENTS, PLAIN, IN_A_GROUP, MULTIPLEXED, BIG_ENDIAN, IN_FRAGMENTS, WITH_OBJECTS, IN_A_HIGH_CONTEXT];
 
+/// So many connections, each of them bound.
 fn bind_many(t: &mut Talk<'_>, many: usize) -> Result<Vec<usize>, Stop> {
+    if t.is_slow() {
+        return bind_together(t, many);
+    }
     let mut lines = Vec::new();
     for _ in 0..many {
         t.bind()?;
@@ -414,6 +423,13 @@ fn count_of_many(t: &mut Talk<'_>) -> Result<(), Stop> {
         let Some(told) = super::kms_tools::told(t).filter(|_| seen.answer == Some(Answered::Granted)) else {
             return Ok(());
         };
+        if told.count > most && !t.is_alone() {
+            let why = format!(
+                "the count is {}, and {most} at most of these machines: others may ask the host too",
+                told.count
+            );
+            return Err(Stop::NotApplicable(why));
+        }
         t.holds("count", told.count <= most, || {
             (
                 format!("at most {most}: {base} before, and {NEW} machines, one of them among those"),
@@ -427,9 +443,7 @@ fn count_of_many(t: &mut Talk<'_>) -> Result<(), Stop> {
         let ask = ask_of(t, number, ProtocolVersion::V6);
         let Some(count) = count(t, &format!("machine {} again", number + 1), &ask)? else { return Ok(()) };
         let before = *before.get_or_insert(count);
-        t.holds("count", count == before, || {
-            (format!("{before}, as all of them were counted before"), count.to_string())
-        });
+        is_as_before(t, before, count)?;
     }
     Ok(())
 }
@@ -444,15 +458,22 @@ fn after_many(t: &mut Talk<'_>) -> Result<Option<(Process, Process, Process)>, S
         return Err(Stop::NotApplicable("it would take too many requests of this host".to_owned()));
     }
     let mut figures = Vec::new();
+    let at_once = if t.is_slow() { AT_ONCE } else { 1 };
     for many in [BATCH / 2, BATCH, BATCH] {
-        for number in 0..many {
-            t.bind()?;
-            t.request(0);
-            match number % 3 {
-                // Those that go without a word are to be forgotten as well.
-                0 => t.break_off(),
-                _ if !is_served(t, "an ordinary exchange") => return Ok(None),
-                _ => t.close(),
+        for first in (0..many).step_by(at_once) {
+            let lines = bind_many(t, at_once)?;
+            for line in &lines {
+                t.on(*line);
+                t.request(0);
+            }
+            for (number, line) in (first..).zip(lines) {
+                t.on(line);
+                match number % 3 {
+                    // Those that go without a word are to be forgotten as well.
+                    0 => t.break_off(),
+                    _ if !is_served(t, "an ordinary exchange") => return Ok(None),
+                    _ => t.close(),
+                }
             }
         }
         t.rest(SETTLED);
@@ -462,12 +483,6 @@ fn after_many(t: &mut Talk<'_>) -> Result<Option<(Process, Process, Process)>, S
         [warm, middle, last] => Ok(Some((warm, middle, last))),
         _ => Err(Stop::Foundation("the host's process cannot be looked at any more".to_owned())),
     }
-}
-
-fn median(times: &[Duration]) -> Duration {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 /// How many clients are there at once.
@@ -493,6 +508,8 @@ const SLOWER_TIMES: u32 = 10;
 const SLOWER_MIN: Duration = Duration::from_millis(40);
 /// Connections of one batch.
 const BATCH: usize = 300;
+/// Connections to a slow host at the same time; a batch and half a batch are so many times as many.
+const AT_ONCE: usize = 50;
 /// Logs and the like may be opened meanwhile.
 const FILES_MORE: usize = 8;
 /// A page is more than any host has to remember of a client.

@@ -160,7 +160,7 @@ pub(super) static CASES: &[Case] = &[
                 t.holds("code", in_64.answer.as_ref() == Some(due), || (format!("{label}: {due}"), in_64.to_string()));
                 let [first, again] = &told[..] else { continue };
                 t.field("epid", first.epid.as_str(), again.epid.as_str());
-                is_as_before(t, first.count, again.count);
+                is_as_before(t, first.count, again.count)?;
             }
             Ok(())
         },

@@ -26,7 +26,7 @@ pub(super) static CASES: &[Case] = &[
             for left in 0..2 {
                 t.on(members.remove(0));
                 t.close();
-                t.rest(HALF_A_SECOND);
+                t.rest(A_MOMENT);
                 all_served(t, &members, &format!("when {} left", left + 1));
                 join(t, &format!("one more when {} left", left + 1), group)?;
                 members.push(t.line());
@@ -36,7 +36,7 @@ pub(super) static CASES: &[Case] = &[
                 t.on(line);
                 t.close();
             }
-            t.rest(HALF_A_SECOND);
+            t.rest(A_MOMENT);
             bind(t, "a bind when all left", group, NOT_JOINED)
         },
     ),
@@ -103,7 +103,7 @@ fn listed(groups: &[u32]) -> String {
     groups.iter().map(|group| format!("0x{group:08x}")).collect::<Vec<_>>().join(", ")
 }
 
-const HALF_A_SECOND: Duration = Duration::from_millis(500);
+const A_MOMENT: Duration = Duration::from_millis(150);
 const MANY: usize = 8;
 /// Hosts that know no groups take every bind for one that asks for a new one, and no client minds.
 const NOT_JOINED: &[Accept] =

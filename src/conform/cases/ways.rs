@@ -1,7 +1,7 @@
 //! Ways to put a question that do not change its answer: over which connection, in which context, in what shape, and
 //! after what. A case puts the same questions the plain way and another, and holds the answers against each other.
 
-use super::kms_tools::{cmid, is_as_before};
+use super::kms_tools::cmid;
 use super::rpc_tools::syntaxes;
 use crate::conform::accept::{Answered, Seen};
 use crate::conform::host::{Closing, Patience};
@@ -179,6 +179,7 @@ impl Shape {
 
 /// Puts these questions the plain way and this way, in every syntax there is, and holds the answers against each other.
 pub(super) fn answered_alike(t: &mut Talk<'_>, way: &Way, questions: &[Question]) -> Result<(), Stop> {
+    let questions = t.some_of(questions.to_vec(), QUESTIONS_LEAST, ANSWERS_A_QUESTION);
     if way.big_endian && t.service().stub.as_ref().is_some_and(|stub| !stub.is_empty()) {
         return Err(Stop::NotApplicable("what a big-endian client says in this stub is not known".to_owned()));
     }
@@ -311,7 +312,9 @@ fn compare(t: &mut Talk<'_>, label: &str, due: &Outcome, got: &Outcome) {
     t.holds("closing", goes_on, || (format!("{label}: the connection goes on"), "it does not".to_owned()));
     if let (Some(due), Some(got)) = (&due.told, &got.told) {
         t.field("epid", due.epid.as_str(), got.epid.as_str());
-        is_as_before(t, due.count, got.count);
+        if t.is_alone() {
+            t.field("count", due.count, got.count);
+        }
     }
 }
 
@@ -532,6 +535,10 @@ impl std::fmt::Display for Came {
     }
 }
 
+/// Of the questions a slow host is asked so many at least.
+const QUESTIONS_LEAST: usize = 6;
+/// Each is asked the plain way and in two syntaxes, with an ordinary call after it.
+const ANSWERS_A_QUESTION: u32 = 6;
 /// An operation that no interface has.
 pub(super) const NO_OPERATION: u16 = 0xffff;
 /// A version that no host knows.

@@ -9,6 +9,9 @@ impl Talk<'_> {
         let (mut reply, mut answer) = (None, None);
         let mut fragments = 0;
         while let Some(frame) = self.next_frame(if fragments == 0 { patience } else { Patience::Answer }) {
+            if fragments == 0 {
+                self.note_wait();
+            }
             fragments += 1;
             let (result, is_whole) = self.take_in(&frame);
             reply = Some(frame);
@@ -24,11 +27,16 @@ impl Talk<'_> {
             self.say_heard(&bytes, None);
             reply = Some(bytes);
         }
-        let closing = match (self.conversation().end, then) {
-            (Some(end), _) => end,
-            (None, Some(patience)) => self.closing(patience),
-            (None, None) => Closing::Open,
-        };
+        let is_fault = reply.as_deref().is_some_and(|frame| PduView(frame).ptype() == Some(Ptype::FAULT));
+        // Whoever is known to close a while after a fault is waited for.
+        let late = self.shared.closes_late.filter(|_| is_fault).map(Patience::For);
+        let closing = then.into_iter().chain(late).fold(self.conversation().end, |end, patience| {
+            end.or_else(|| Some(self.closing(patience)).filter(|closing| *closing != Closing::Open))
+        });
+        let closing = closing.unwrap_or(Closing::Open);
+        if reply.is_none() && closing != Closing::Open {
+            self.suspect();
+        }
         // What follows a PDU and begins none is the rest of it: its length is wrong.
         let is_rest = self.conversation().frames.pending().first().is_some_and(|first| *first != RPC_VERSION);
         if let (true, Some(whole)) = (is_rest, reply.as_mut()) {
@@ -56,6 +64,40 @@ impl Talk<'_> {
             verify::check_frag_length(&mut checks, PduView(bytes));
             self.absorb(checks);
         }
+    }
+
+    /// A connection that is closed without an answer may have been closed for what came before: when that got a fault
+    /// and the end of it was still on its way.
+    fn suspect(&mut self) {
+        let line = self.current;
+        let said: Vec<_> = self.said.iter().filter(|said| said.line == line).collect();
+        let Some(at) = said.iter().rposition(|said| said.sender == Sender::Host) else { return };
+        let is_fault = PduView(&said[at].bytes).ptype() == Some(Ptype::FAULT);
+        let asked = said[..at].iter().rfind(|said| said.sender == Sender::Client);
+        if let (true, [first, ..], Some(asked)) = (is_fault && at + 1 < said.len(), &said[..], asked) {
+            self.suspect = Some([first.bytes.clone(), asked.bytes.clone()]);
+        }
+    }
+
+    /// How long after a fault the host closes the connection; none, when it does not by itself.
+    pub(in crate::conform) fn closes_after(&mut self, [bind, refused]: &Suspect) -> Option<Duration> {
+        self.connect().ok()?;
+        for frame in [bind, refused] {
+            self.send_opaque(frame);
+            self.see(Patience::Answer, None).reply?;
+        }
+        if self.is_over() {
+            return None;
+        }
+        let begun = self.tick();
+        let closing = self.closing(Patience::For(LATE_MAX));
+        (closing != Closing::Open).then(|| self.tick() - begun)
+    }
+
+    /// How long an answer took from when something was said last.
+    fn note_wait(&mut self) {
+        let took = self.tick() - self.conversation().since;
+        self.waited = (self.waited.0 + 1, self.waited.1 + took);
     }
 
     /// What becomes of the connection.
@@ -271,5 +313,7 @@ impl Shared {
 const RPC_VERSION: u8 = 5;
 /// More bytes than this on one connection are nothing a case asked for.
 const HEARD_MAX: usize = 8 << 20;
+/// Whoever closes later than this after a fault does so for another reason.
+const LATE_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 /// Longer than this after what was said last no host has anything to say.
 const HEARD_FOR_MAX: std::time::Duration = std::time::Duration::from_secs(30);

@@ -1,12 +1,15 @@
 //! What a host may do as well: legal variations, which no client minds and no case may take for a fault.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{Fault, Install};
-use crate::lab::tamper::{ALLOC_HINT_AT, CONTEXT_AT, Fields, STUB_AT, Tamper};
+use crate::lab::tamper::{ALLOC_HINT_AT, CONTEXT_AT, End, Fields, STUB_AT, Tamper};
 use crate::wire::kms::EpidText;
 use crate::wire::ndr::{ResponseStub, response_in_other_order};
 use crate::wire::rpc::{ContextResult, PduView, Ptype, ResultCode, SyntaxId, TransferSyntax, in_other_order};
+use crate::wire::{Guid, Hresult};
 
 pub(super) static VARIATIONS: &[Fault] = &[
     legal("answers-slowly", "Takes a tenth of a second for each answer.", |tamper| {
@@ -167,10 +170,57 @@ pub(super) static VARIATIONS: &[Fault] = &[
     legal("closes-idle-connections", "Closes a connection on which nothing came for two seconds.", |tamper| {
         tamper.idle_max = Duration::from_secs(2);
     }),
+    legal(
+        "closes-late-after-faults",
+        "Closes a connection a tenth of a second after a fault, and reads nothing meanwhile.",
+        |tamper| {
+            tamper.on_way_out_of(Ptype::FAULT, |out| {
+                (out.end, out.lingers) = (Some(End::Finish), Duration::from_millis(100));
+            });
+        },
+    ),
+    answers("refuses-everybody-when-full", "Refuses machines it knows as well when its table is full.", |host| {
+        host.grant(|_, grant| if grant.count > TABLE_MAX { Err(Hresult::TABLE_FULL) } else { Ok(grant) });
+    }),
+    answers(
+        "was-asked-for-more",
+        "Has a table of two thousand entries: a client of that N policy asked before the first one came.",
+        |host| host.table.entries_least = 2000,
+    ),
+    answers("has-other-clients", "Is asked by somebody else after every second request.", others),
     answers("was-asked-by-many", "Has counted as many others as it remembers before the first client comes.", |host| {
         host.tell(|_, told| told.max(50));
     }),
 ];
+
+/// Machines of somebody else, which are counted with ours as long as there is room.
+fn others(host: &mut super::Conduct) {
+    #[derive(Default)]
+    struct Others {
+        /// Who asks just now, for what.
+        application: Guid,
+        /// Of each application: how many there is room for, and how many others came.
+        counted: HashMap<Guid, (u32, u32)>,
+        asked: u32,
+    }
+    let others = Arc::new(Mutex::new(Others::default()));
+    let state = Arc::clone(&others);
+    host.table_of(move |caller, table| {
+        let mut others = state.lock().unwrap_or_else(PoisonError::into_inner);
+        others.application = caller.application;
+        let (room, _) = others.counted.entry(caller.application).or_default();
+        *room = (*room).max(2 * caller.n_policy).min(TABLE_MAX);
+        table
+    });
+    host.tell(move |_, told| {
+        let mut others = others.lock().unwrap_or_else(PoisonError::into_inner);
+        others.asked += 1;
+        let (application, comes) = (others.application, others.asked.is_multiple_of(3));
+        let (room, came) = others.counted.entry(application).or_default();
+        *came += u32::from(comes);
+        (told + *came).min(*room).max(1)
+    });
+}
 
 const fn legal(name: &'static str, does: &'static str, tamper: fn(&mut Tamper)) -> Fault {
     Fault { name, does, hurts: NOBODY, caught_by: &[], install: Install::Legal(tamper) }
@@ -181,5 +231,7 @@ const fn answers(name: &'static str, does: &'static str, conduct: fn(&mut super:
 }
 
 const NOBODY: &str = "Nobody: a host may do so, and no test may take it for a fault.";
+/// As many machines as a genuine host keeps.
+const TABLE_MAX: u32 = 671;
 /// The referent id of an honest host's pointers.
 const REFERENT: u32 = crate::wire::ndr::REFERENT as u32;
