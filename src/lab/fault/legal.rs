@@ -171,7 +171,7 @@ pub(super) static VARIATIONS: &[Fault] = &[
         "Has a table of two thousand entries: a client of that N policy asked before the first one came.",
         |host| host.table.entries_least = 2000,
     ),
-    answers("has-other-clients", "Is asked by somebody else after every second request.", others),
+    answers("has-other-clients", "Is asked by somebody else as well: once for every three requests of ours.", others),
     answers("was-asked-by-many", "Has counted as many others as it remembers before the first client comes.", |host| {
         host.tell(|_, told| told.max(50));
     }),
@@ -193,7 +193,7 @@ fn others(host: &mut super::Conduct) {
         let mut others = state.lock().unwrap_or_else(PoisonError::into_inner);
         others.application = caller.application;
         let (room, _) = others.counted.entry(caller.application).or_default();
-        *room = (*room).max(2 * caller.n_policy);
+        *room = (*room).max(2 * caller.n_policy).min(TABLE_MAX);
         table
     });
     host.tell(move |_, told| {
