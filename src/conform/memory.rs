@@ -58,6 +58,7 @@ impl Host for MemoryHost {
             coming: VecDeque::new(),
             now: self.now,
             waited: Arc::clone(&self.waited),
+            due: Duration::ZERO,
         };
         self.open.fetch_add(1, Ordering::Relaxed);
         if !admitted {
@@ -99,12 +100,15 @@ struct MemoryLine {
     coming: VecDeque<Coming>,
     now: FileTime,
     waited: Arc<AtomicU64>,
+    /// When what was sent last comes, in what was waited by then: connections keep nobody waiting for one another.
+    due: Duration,
 }
 
 /// What is on its way.
 enum Coming {
     Bytes(Vec<u8>),
-    After(Duration),
+    /// What follows comes when so long was waited in all.
+    At(Duration),
     End(Closing),
 }
 
@@ -123,7 +127,10 @@ impl Line for MemoryLine {
         while let Some(action) = self.session.poll_action() {
             self.coming.push_back(match action {
                 Action::Send(bytes) => Coming::Bytes(bytes),
-                Action::Wait(wait) | Action::TakeTurn(wait) => Coming::After(wait),
+                Action::Wait(wait) | Action::TakeTurn(wait) => {
+                    self.due = self.due.max(waited(&self.waited)) + wait;
+                    Coming::At(self.due)
+                }
                 Action::Finish | Action::HangUp => Coming::End(Closing::Fin),
                 Action::Reset => Coming::End(Closing::Reset),
             });
@@ -166,17 +173,16 @@ impl Line for MemoryLine {
                     self.coming.push_front(Coming::End(closing));
                     return Heard::End(closing);
                 }
-                Some(Coming::After(wait)) => match wait.checked_sub(left) {
-                    Some(more) if !more.is_zero() => {
-                        self.coming.push_front(Coming::After(more));
+                Some(Coming::At(due)) => {
+                    let wait = due.saturating_sub(waited(&self.waited));
+                    if wait > left {
+                        self.coming.push_front(Coming::At(due));
                         wait_for(left);
                         return Heard::Nothing;
                     }
-                    _ => {
-                        wait_for(wait);
-                        left -= wait;
-                    }
-                },
+                    wait_for(wait);
+                    left -= wait;
+                }
             }
         }
     }
@@ -187,6 +193,10 @@ impl Drop for MemoryLine {
         self.session.handle_end(&self.host);
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+fn waited(nanoseconds: &AtomicU64) -> Duration {
+    Duration::from_nanos(nanoseconds.load(Ordering::Relaxed))
 }
 
 /// Enough to be asked at more than one.

@@ -187,7 +187,7 @@ pub(super) static VARIATIONS: &[Fault] = &[
         "Has a table of two thousand entries: a client of that N policy asked before the first one came.",
         |host| host.table.entries_least = 2000,
     ),
-    answers("has-other-clients", "Is asked by somebody else after every second request.", others),
+    answers("has-other-clients", "Is asked by somebody else as well: once for every three requests of ours.", others),
     answers("was-asked-by-many", "Has counted as many others as it remembers before the first client comes.", |host| {
         host.tell(|_, told| told.max(50));
     }),
