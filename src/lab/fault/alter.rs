@@ -238,14 +238,14 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
-        name: "multiplexes-in-alter-when-asked",
-        does: "Sets conc_mpx on an alter_context_resp when the alter_context has it.",
-        hurts: "Nobody yet: Windows never has it there.",
+        name: "signs-in-alter-when-multiplexed",
+        does: "Sets the flag of header signing on an alter_context_resp when the alter_context has conc_mpx.",
+        hurts: "Clients that can sign headers: they sign what the host never agreed to.",
         caught_by: &["rpc/alter/multiplexing#pfc_flags"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
                 if PduView(out.asked).flags().is_some_and(|flags| flags.has(Flags::CONC_MPX)) {
-                    let flags = out.flags().with(Flags::CONC_MPX);
+                    let flags = out.flags().with(Flags::PENDING_CANCEL);
                     out.set_flags(flags);
                 }
             });

@@ -8,7 +8,7 @@ use super::{Fault, Install};
 use crate::lab::tamper::{ALLOC_HINT_AT, CONTEXT_AT, End, Fields, STUB_AT, Tamper};
 use crate::wire::kms::EpidText;
 use crate::wire::ndr::{ResponseStub, response_in_other_order};
-use crate::wire::rpc::{ContextResult, PduView, Ptype, ResultCode, SyntaxId, TransferSyntax, in_other_order};
+use crate::wire::rpc::{ContextResult, Flags, PduView, Ptype, ResultCode, SyntaxId, TransferSyntax, in_other_order};
 use crate::wire::{Guid, Hresult};
 
 pub(super) static VARIATIONS: &[Fault] = &[
@@ -30,6 +30,18 @@ pub(super) static VARIATIONS: &[Fault] = &[
             }
         });
     }),
+    legal(
+        "multiplexes-in-alter-when-asked",
+        "Sets conc_mpx on an alter_context_resp when the alter_context has it.",
+        |tamper| {
+            tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
+                if PduView(out.asked).flags().is_some_and(|flags| flags.has(Flags::CONC_MPX)) {
+                    let flags = out.flags().with(Flags::CONC_MPX);
+                    out.set_flags(flags);
+                }
+            });
+        },
+    ),
     legal("accepts-slowly", "Takes a third of a second to acknowledge a bind.", |tamper| {
         tamper.on_way_out_of(Ptype::BIND_ACK, |out| out.wait += Duration::from_millis(300));
     }),
