@@ -3,7 +3,7 @@
 use super::rpc_tools::{ACCEPTED, ACCEPTED_NEXT, SERVED_NEXT, plain, strange, unspoken};
 use crate::conform::accept::{Accept, Seen, Then, Want, fault, loose, ok};
 use crate::conform::{Capability, Case, Confidence, Level, NO_SYNTAX, Talk};
-use crate::wire::rpc::{BindAck, Body, ContextElement, FaultStatus, Flags, Pdu, PduView, SyntaxId};
+use crate::wire::rpc::{BindAck, Body, ContextElement, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
