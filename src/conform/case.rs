@@ -191,3 +191,16 @@ impl Capability {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::cases;
+
+    /// Bytes of KMS are nothing to put to another interface.
+    #[test]
+    fn cases_of_kms_are_put_to_kms_alone() {
+        let forgotten: Vec<_> =
+            cases::all().filter(|case| case.id.starts_with("kms/") && case.any_interface).map(|case| case.id).collect();
+        assert!(forgotten.is_empty(), "without `.of_kms()`: {forgotten:?}");
+    }
+}

@@ -183,7 +183,7 @@ pub struct Run {
     pub checks: Vec<CheckResult>,
     /// Whether it was ended before its end.
     pub interrupted: bool,
-    /// What is wrong with this tool, when the case that must fail does not.
+    /// Whether the case that must fail did not: then something is wrong with this tool.
     pub canary_lives: bool,
 }
 

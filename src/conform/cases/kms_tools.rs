@@ -87,13 +87,14 @@ pub(super) fn granted(t: &mut Talk<'_>, label: &str, ask: &Ask) -> Result<Option
     Ok(told(t))
 }
 
+/// What machine `number` of the pool is told, which has to be granted.
 pub(super) fn client(t: &mut Talk<'_>, label: &str, number: u32) -> Result<Option<ActivationResponse>, Stop> {
     let id = cmid(t, number);
     let ask = t.ask(t.version(), |request| request.cmid = id);
     granted(t, label, &ask)
 }
 
-/// What a V6 request came to that is changed so.
+/// What an ordinary request came to that is changed so.
 pub(super) fn put_changed(
     t: &mut Talk<'_>,
     label: &str,
@@ -165,7 +166,7 @@ pub(super) fn cmid(t: &Talk<'_>, number: u32) -> Guid {
     t.machine(number).id.guid()
 }
 
-/// What machine `number` asks in V6 for another product than usual.
+/// What machine `number` asks for another product than usual.
 pub(super) fn ask_for(t: &mut Talk<'_>, number: u32, product: &'static Product) -> Ask {
     let now = t.now();
     let request = t.machine_with(number, product).request(t.version(), now, now);

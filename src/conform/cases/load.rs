@@ -1,7 +1,7 @@
 //! What has to hold while many clients come at once, some of them slow, some of them wrong: conformance under load.
 //!
-//! Everything is sent before anything is read, so that a host has all of it before it at the same time. How much of
-//! it a host can do is not asked here: `kmsproof capacity` measures that.
+//! Where many ask at once everything is sent before anything is read, so that a host has all of it before it at the
+//! same time. How much of it a host can do is not asked here: `kmsproof capacity` measures that.
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use crate::wire::rpc::{ContextElement, Flags, SyntaxId, TransferSyntax};
 pub(super) static CASES: &[Case] = &[
     Case::new(
         "rpc/bind/near-interface",
-        Level::Must,
+        Level::Win,
         "interfaces that differ in one byte",
         "A context of an interface that differs from the host's in one byte of its UUID is refused with (2,1), whichever \
          byte that is.",
@@ -25,7 +25,7 @@ pub(super) static CASES: &[Case] = &[
     ),
     Case::new(
         "rpc/bind/near-versions",
-        Level::Must,
+        Level::Win,
         "versions of the interface that the host does not have",
         "A context of the interface in another major version, or in a later minor one, is refused with (2,1).",
         "C706 section 12.6.3.1 (versions of interfaces); seen live on Samba 4.17",
@@ -44,7 +44,7 @@ pub(super) static CASES: &[Case] = &[
     ),
     Case::new(
         "rpc/bind/near-syntaxes",
-        Level::Must,
+        Level::Win,
         "transfer syntaxes that differ in one byte",
         "A context whose transfer syntax differs from NDR32 or NDR64 in one byte of its UUID is refused with (2,2), \
          whichever byte that is.",
@@ -61,7 +61,7 @@ pub(super) static CASES: &[Case] = &[
     ),
     Case::new(
         "rpc/bind/near-syntax-versions",
-        Level::Must,
+        Level::Win,
         "versions of NDR32 and NDR64 that never were",
         "A context with NDR32 in another version than 2, or with NDR64 in another than 1, is refused with (2,2).",
         "MS-RPCE 2.2.2.4; seen live on Samba 4.17",

@@ -6,7 +6,7 @@ use crate::wire::rpc::{Flags, TransferSyntax};
 
 pub(super) static CASES: &[Case] = &[Case::new(
     "rpc/fragment/object",
-    Level::Must,
+    Level::Win,
     "an object UUID in every fragment",
     "Of each fragment with the flag object_uuid the sixteen bytes of the UUID are skipped, whatever they are and wherever \
      the stub is cut, before an ordinary call and after it.",

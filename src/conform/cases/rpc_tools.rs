@@ -45,7 +45,7 @@ pub fn expect_bind(
     Ok(t.expect(label, accepts))
 }
 
-/// Sends a PDU on a new connection, before any other, and holds the answer against a set.
+/// Sends a PDU before any other on the connection there is, and holds the answer against a set.
 pub fn expect_first(t: &mut Talk<'_>, label: &str, frame: &[u8], accepts: &[Accept]) -> Seen {
     t.send_frame(frame, None);
     t.expect(label, accepts)

@@ -35,8 +35,11 @@ pub(super) struct Way {
 /// What comes before a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum After {
+    /// Nothing.
     Nothing,
+    /// A call of an operation that there is not.
     Fault,
+    /// A request of a version that there is not.
     Refusal,
 }
 

@@ -49,24 +49,4 @@ impl Talk<'_> {
         let frame = self.frame_of(call_id, Flags::WHOLE, 0, &stub);
         self.send_frame(&frame, ask)
     }
-
-    /// Asks over an open connection, opening one if there is none, and holds what comes against a set.
-    pub fn expect_ask(&mut self, label: &str, ask: &Ask, accepts: &[Accept]) -> Result<Seen, Stop> {
-        self.expect_payload(label, ask.payload(), Some(ask.clone()), accepts)
-    }
-
-    /// The same with an envelope of one's own.
-    pub fn expect_payload(
-        &mut self,
-        label: &str,
-        payload: &[u8],
-        ask: Option<Ask>,
-        accepts: &[Accept],
-    ) -> Result<Seen, Stop> {
-        if self.is_over() {
-            self.bind()?;
-        }
-        self.send_payload(payload, ask);
-        Ok(self.expect(label, accepts))
-    }
 }

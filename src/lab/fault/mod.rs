@@ -2,9 +2,10 @@
 //! so that whatever is to notice can be seen to.
 //!
 //! A fault is an entry in the file of its theme: a frozen name, what it does, whom it
-//! hurts, and one function that changes the host's [`Conduct`] or its [`Door`]. The
-//! honest host knows nothing of them. Where a new one finds no hook to hang from, the
-//! hook is made in `conduct.rs` or `door.rs`, and asked at its place in the honest path.
+//! hurts, and one function that changes what the host decides and says ([`Conduct`]), what
+//! becomes of PDUs on their way in and out ([`Tamper`]), or whom it lets in ([`Door`]). The
+//! honest host knows nothing of them. Where a new one finds no hook to hang from, the hook is
+//! made in `conduct.rs`, `tamper.rs` or `door.rs`, and asked at its place in the honest path.
 //!
 //! Faults compose, in the order they are named. What one of them does now and then
 //! follows from the host's seed and the fault's own name ([`Lots`]), whatever other

@@ -53,7 +53,7 @@ pub(super) static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "takes-late-stubs-for-none",
-        does: "Answers a request whose stub begins a segment of its own as if it had none.",
+        does: "Takes a request for cut off, and closes, when its stub begins a segment of its own.",
         hurts: "Clients whose runtime sends header and stub apart: they are never activated.",
         caught_by: &["rpc/transport/every-split#reply"],
         install: Install::Pdus(|tamper, _| {

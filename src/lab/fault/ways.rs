@@ -280,7 +280,8 @@ fn watch(tamper: &mut Tamper) {
     });
 }
 
-/// Faults that go out on a connection of which this is noted.
+/// Faults that go out on a connection of which this is noted. It is noted after the change: the fault itself does not
+/// count yet.
 fn on_fault(tamper: &mut Tamper, is_such: fn(u64) -> bool, change: fn(&mut Outgoing<'_>)) {
     tamper.on_way_out_of(Ptype::FAULT, move |out| {
         if is_such(out.scene.note) {
