@@ -16,10 +16,10 @@ pub(super) static CASES: &[Case] = &[
         "MS-RPCE 2.2.2.14, 3.3.1.5.3",
         |t| {
             let mut known = None;
-            for asked in [3, 0, 1, 2, 0x8000, 0x00f4, 0xffff] {
-                for order in ORDERS {
-                    beside(t, asked, order, &mut known)?;
-                }
+            let features = [3, 0, 1, 2, 0x8000, 0x00f4, 0xffff];
+            let offers = features.into_iter().flat_map(|asked| ORDERS.map(|order| (asked, order))).collect();
+            for (asked, order) in t.some_of(offers, 14, 3) {
+                beside(t, asked, order, &mut known)?;
             }
             Ok(())
         },

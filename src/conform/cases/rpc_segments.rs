@@ -58,13 +58,13 @@ pub(super) static CASES: &[Case] = &[
         "C706 section 12.6; independent hosts",
         |t| {
             for syntax in syntaxes(t)? {
-                for at in 1..=BIND_SPLITS {
+                for at in t.some_of((1..=BIND_SPLITS).collect(), 8, 1) {
                     bind(t, syntax, |t, frame| split(t, frame, None, at))?;
                     if is_ready(t) && at < BIND_SPLITS {
                         t.close();
                     }
                 }
-                for at in 1..=REQUEST_SPLITS {
+                for at in t.some_of((1..=REQUEST_SPLITS).collect(), 8, 2) {
                     if is_ready(t) {
                         let (frame, ask) = t.request_frame(0);
                         let at = at.min(frame.len() - 1);
