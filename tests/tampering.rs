@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use CheckId::*;
 use kmsproof::crypto::{SealV5, SealV6, Sealing, envelope, mac, proof};
-use kmsproof::proto::verify::{CheckId, CheckSet, History};
+use kmsproof::proto::verify::{self, CheckId, CheckSet, Checks, History};
 use kmsproof::proto::{Answer, Ask, Association, AssociationConfig, FailureKind, HostAssociation, HostConfig, Offer};
 use kmsproof::wire::kms::{
     ActivationRequest, ActivationResponse, EpidText, LicenseStatus, Proof, ProofV6, ProtocolVersion, WorkstationName,
@@ -48,7 +48,8 @@ fn assert_rows(rows: &[Row]) {
 #[test]
 fn a_check_without_a_row_here_might_never_fail() {
     let mut untouched: BTreeSet<_> = CheckId::ALL.iter().copied().collect();
-    let groups = [openings(), alterations(), pdus(), faults(), stubs(), envelopes(), bodies(), proofs(), pasts()];
+    let groups =
+        [openings(), alterations(), pdus(), lengths(), faults(), stubs(), envelopes(), bodies(), proofs(), pasts()];
     for row in groups.into_iter().flatten() {
         for check in row.due {
             untouched.remove(check);
@@ -71,6 +72,11 @@ fn of_an_alter_context() {
 #[test]
 fn of_the_pdus_of_an_answer() {
     assert_rows(&pdus());
+}
+
+#[test]
+fn of_how_long_a_pdu_is() {
+    assert_rows(&lengths());
 }
 
 #[test]
@@ -364,6 +370,25 @@ fn pdus() -> Vec<Row> {
         row("a first fragment alone", fragments(&[1]), &[Answered]),
         row("two first fragments", fragments(&[1, 1]), &[ResponseFragments]),
         row("two answers at once", fragments(&[3, 3]), &[NothingUnasked]),
+    ]
+}
+
+/// Of a PDU with all the bytes that came with it: in a stream the next one takes what is too much.
+fn lengths() -> Vec<Row> {
+    let checked = |change: fn(&mut Vec<u8>)| {
+        let mut bytes = encoded(&Pdu::whole(2, fault(FaultStatus::ACCESS_DENIED)));
+        change(&mut bytes);
+        let mut checks = Checks::default();
+        verify::check_frag_length(&mut checks, PduView(&bytes));
+        checks.failed
+    };
+    vec![
+        row("nothing", checked(|_| {}), &[]),
+        row("a byte too much", checked(|bytes| bytes.push(0)), &[HeaderFragLength]),
+        row("a byte too few", checked(|bytes| bytes.truncate(31)), &[HeaderFragLength]),
+        row("a length of one more", checked(|bytes| bytes[8] += 1), &[HeaderFragLength]),
+        row("a length in the other order", checked(|bytes| bytes[8..10].reverse()), &[HeaderFragLength]),
+        row("no length at all", checked(|bytes| bytes.truncate(9)), &[HeaderFragLength]),
     ]
 }
 
