@@ -1,6 +1,16 @@
 //! What is heard in a talk: whole answers, with every check there is done on each PDU.
 
-use super::*;
+use std::time::Duration;
+
+use super::{Kind, Said, Shared, Suspect, Talk, Waiting};
+use crate::conform::accept::{Answered, Seen};
+use crate::conform::host::{Closing, Heard, Patience};
+use crate::proto::answers::{self, Opening, Step};
+use crate::proto::verify::{self, CheckId, Checks};
+use crate::proto::{Answer, Ask, Failure, FailureKind, Phase, Reply, ReplyBody, ReplyTimes, Sender};
+use crate::wire::ndr;
+use crate::wire::rpc::{FrameBuffer, PduView, Ptype, SyntaxId, TransferSyntax, in_other_order};
+use crate::wire::{FileTime, Hresult};
 
 /// What is heard, and every check there is on it.
 impl Talk<'_> {
@@ -314,6 +324,8 @@ const RPC_VERSION: u8 = 5;
 /// More bytes than this on one connection are nothing a case asked for.
 const HEARD_MAX: usize = 8 << 20;
 /// Whoever closes later than this after a fault does so for another reason.
-const LATE_MAX: std::time::Duration = std::time::Duration::from_secs(1);
+const LATE_MAX: Duration = Duration::from_secs(1);
 /// Longer than this after what was said last no host has anything to say.
-const HEARD_FOR_MAX: std::time::Duration = std::time::Duration::from_secs(30);
+const HEARD_FOR_MAX: Duration = Duration::from_secs(30);
+/// More fragments than any answer has.
+const FRAGMENTS_MAX: usize = 1024;

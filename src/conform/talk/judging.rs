@@ -1,7 +1,13 @@
 //! What was heard in a talk, held against what a case accepts.
 
-use super::*;
-use crate::conform::accept::{allows_silence, is_answer_due, ok, words};
+use super::{Judged, Stop, Talk};
+use crate::conform::accept::{
+    Accept, Grade, Mismatch, Seen, Then, Want, allows_silence, is_answer_due, judge, ok, words,
+};
+use crate::conform::host::{Closing, Patience};
+use crate::proto::verify::{CheckId, Place};
+use crate::wire::Layer;
+use crate::wire::rpc::{Flags, PduView, Ptype, SyntaxId};
 
 /// What is heard, held against what is accepted.
 impl Talk<'_> {

@@ -2,7 +2,7 @@
 
 use super::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields, Incoming};
-use crate::wire::rpc::{Bind, BindAck, Body, ContextResult, Flags, Pdu, PduView, Ptype, ResultCode, SyntaxId};
+use crate::wire::rpc::{Bind, BindAck, Body, ContextResult, Flags, Pdu, PduView, Ptype, ResultCode, SyntaxId, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -20,7 +20,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Windows clients: they wait for an alter_context_resp.",
         caught_by: &["rpc/pdu/expected-kind"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| out.put(2, &[Ptype::BIND_ACK.0]));
+            tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| out.put(at::PTYPE, &[Ptype::BIND_ACK.0]));
         }),
     },
     Fault {
@@ -82,8 +82,8 @@ pub(super) static FAULTS: &[Fault] = &[
                     });
                     incoming.scene.note = u64::from(adds);
                 }
-                Some(Ptype::REQUEST) if incoming.scene.note == 1 && incoming.half(20) == 0 => {
-                    incoming.put(20, &0x3fff_u16.to_le_bytes());
+                Some(Ptype::REQUEST) if incoming.scene.note == 1 && incoming.half(at::CONTEXT) == 0 => {
+                    incoming.put(at::CONTEXT, &0x3fff_u16.to_le_bytes());
                 }
                 _ => {}
             });
@@ -262,7 +262,7 @@ fn offered(alter: &mut Incoming<'_>) -> Option<Bind> {
 
 /// Changes what an alter_context offers.
 fn change(alter: &mut Incoming<'_>, change: impl FnOnce(&mut Bind)) {
-    let (call_id, flags) = (alter.word(12), alter.flags());
+    let (call_id, flags) = (alter.word(at::CALL_ID), alter.flags());
     if let Some(mut offered) = offered(alter) {
         change(&mut offered);
         if let Ok(frame) = (Pdu { flags, ..Pdu::whole(call_id, Body::AlterContext(offered)) }).encode() {
@@ -281,7 +281,7 @@ fn respond(alter: &mut Incoming<'_>, results: Vec<ContextResult>) {
         pad: [0; 3],
         results,
     };
-    let call_id = alter.word(12);
+    let call_id = alter.word(at::CALL_ID);
     alter.answer(&Pdu::whole(call_id, Body::AlterContextResponse(ack)));
 }
 

@@ -6,7 +6,7 @@ use super::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields, Incoming, Tamper};
 use crate::wire::rpc::{
     BindAck, Body, ContextResult, FaultStatus, HEADER_LEN, MAX_FRAGMENT, Pdu, PduView, Ptype, RejectReason, Response,
-    ResultCode, SyntaxId,
+    ResultCode, SyntaxId, at,
 };
 
 pub(super) static FAULTS: &[Fault] = &[
@@ -84,7 +84,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             on_binds(tamper, |incoming| {
                 if is_cut_short(incoming) {
-                    incoming.put(CONTEXTS_AT, &[1]);
+                    incoming.put(at::CONTEXTS, &[1]);
                 }
             });
         }),
@@ -261,7 +261,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients that forgot to bind: it shows with the first host that is strict.",
         caught_by: &["rpc/association/not-bound#reply"],
         install: Install::Pdus(|tamper, _| {
-            before_bind(tamper, Ptype::ALTER_CONTEXT, |incoming| incoming.put(PTYPE_AT, &[Ptype::BIND.0]));
+            before_bind(tamper, Ptype::ALTER_CONTEXT, |incoming| incoming.put(at::PTYPE, &[Ptype::BIND.0]));
         }),
     },
     Fault {
@@ -327,7 +327,7 @@ fn before_bind(tamper: &mut Tamper, ptype: Ptype, change: fn(&mut Incoming<'_>))
 
 /// Whether a bind says that it has more contexts than there are.
 fn is_cut_short(incoming: &Incoming<'_>) -> bool {
-    incoming.frame.len() > CONTEXTS_AT && offer(&incoming.frame).is_none() && incoming.frame[CONTEXTS_AT] > 1
+    incoming.frame.len() > at::CONTEXTS && offer(&incoming.frame).is_none() && incoming.frame[at::CONTEXTS] > 1
 }
 
 fn accept_nothing(incoming: &mut Incoming<'_>) {
@@ -353,8 +353,5 @@ fn answer_with(incoming: &mut Incoming<'_>, results: Vec<ContextResult>) {
     incoming.answer(&Pdu::whole(call_id, Body::BindAck(ack)));
 }
 
-const PTYPE_AT: usize = 2;
-/// Where a bind says how many contexts it has.
-const CONTEXTS_AT: usize = 24;
 /// Any number but 0 serves.
 const ONE_GROUP: u32 = 0x6b6d_7370;

@@ -1,8 +1,8 @@
 //! Faults of authentication, which KMS does without (MS-RPCE 2.2.2.11).
 
 use super::{Fault, Install};
-use crate::lab::tamper::{AUTH_LENGTH_AT, Fate, Fields, Incoming};
-use crate::wire::rpc::{Ptype, RejectReason};
+use crate::lab::tamper::{Fate, Fields, Incoming};
+use crate::wire::rpc::{Ptype, RejectReason, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -26,7 +26,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/auth/missing-trailer#closing"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::BIND, |bind| {
-                if bind.half(AUTH_LENGTH_AT) == 8 && !has_trailer(bind) {
+                if bind.half(at::AUTH_LENGTH) == 8 && !has_trailer(bind) {
                     bind.fate = Fate::Vanishes;
                 }
             });
@@ -53,7 +53,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/auth/request-trailer#liveness"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
-                if request.half(AUTH_LENGTH_AT) != 0 {
+                if request.half(at::AUTH_LENGTH) != 0 {
                     request.fate = Fate::Kills;
                 }
             });
@@ -66,7 +66,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/auth/odd-trailers#closing"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
-                if usize::from(request.half(AUTH_LENGTH_AT)) + TRAILER_HEADER_LEN > request.frame.len() {
+                if usize::from(request.half(at::AUTH_LENGTH)) + TRAILER_HEADER_LEN > request.frame.len() {
                     request.fate = Fate::Vanishes;
                 }
             });
@@ -79,7 +79,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/auth/known-types#liveness"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::BIND, |bind| {
-                if bind.half(AUTH_LENGTH_AT) != 0 && matches!(bind.frame.get(PLAIN_BIND_LEN), Some(9 | 10 | 16 | 68)) {
+                if bind.half(at::AUTH_LENGTH) != 0 && matches!(bind.frame.get(PLAIN_BIND_LEN), Some(9 | 10 | 16 | 68)) {
                     bind.fate = Fate::Kills;
                 }
             });
@@ -94,22 +94,22 @@ fn has_trailer(bind: &mut Incoming<'_>) -> bool {
 
 /// Takes the trailer off, and the length that tells of it.
 fn drop_trailer(incoming: &mut Incoming<'_>) {
-    let token = usize::from(incoming.half(AUTH_LENGTH_AT));
+    let token = usize::from(incoming.half(at::AUTH_LENGTH));
     let is_bind = incoming.ptype() == Some(Ptype::BIND);
     if token == 0 || (is_bind && !has_trailer(incoming)) {
         return;
     }
     let left = incoming.frame.len().saturating_sub(token + TRAILER_HEADER_LEN);
     incoming.frame.truncate(left);
-    incoming.put(AUTH_LENGTH_AT, &[0, 0]);
+    incoming.put(at::AUTH_LENGTH, &[0, 0]);
     incoming.fit();
 }
 
 fn reason_of_logons(tamper: &mut crate::lab::tamper::Tamper, reason: u16) {
     tamper.on_way_out_of(Ptype::BIND_NAK, move |nak| {
-        let asks_for_one = nak.asked.get(AUTH_LENGTH_AT) != Some(&0) && nak.asked.len() > PLAIN_BIND_LEN;
+        let asks_for_one = nak.asked.get(at::AUTH_LENGTH) != Some(&0) && nak.asked.len() > PLAIN_BIND_LEN;
         if asks_for_one {
-            nak.put(16, &reason.to_le_bytes());
+            nak.put(at::REJECT_REASON, &reason.to_le_bytes());
         }
     });
 }

@@ -2,9 +2,10 @@
 
 use super::header::refuse;
 use super::{Fault, Install};
-use crate::lab::tamper::{CONTEXT_AT, End, Fate, Fields, Incoming, Outgoing, Tamper};
+use crate::lab::tamper::{End, Fate, Fields, Incoming, Outgoing, Tamper};
 use crate::wire::rpc::{
     Bind, BindAck, Body, ContextResult, Flags, Pdu, PduView, Ptype, RejectReason, ResultCode, SyntaxId, TransferSyntax,
+    at,
 };
 
 pub(super) static FAULTS: &[Fault] = &[
@@ -271,7 +272,7 @@ pub(super) static FAULTS: &[Fault] = &[
             });
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 if incoming.scene.note == 1 {
-                    incoming.put(CONTEXT_AT, &[0, 0]);
+                    incoming.put(at::CONTEXT, &[0, 0]);
                 }
             });
         }),
@@ -286,7 +287,7 @@ pub(super) static FAULTS: &[Fault] = &[
                 let asked = PduView(out.asked);
                 if asked.ptype() == Some(Ptype::REQUEST) {
                     let context = asked.context_id().unwrap_or_default();
-                    out.put(CONTEXT_AT, &context.to_le_bytes());
+                    out.put(at::CONTEXT, &context.to_le_bytes());
                 }
             });
         }),

@@ -2,7 +2,7 @@
 
 use super::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields};
-use crate::wire::rpc::{BindNak, Body, Flags, Pdu, Ptype, RejectReason};
+use crate::wire::rpc::{BindNak, Body, Flags, Pdu, Ptype, RejectReason, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -32,7 +32,7 @@ pub(super) static FAULTS: &[Fault] = &[
                         versions: vec![(5, 0)],
                         trailer: vec![0; 3],
                     };
-                    let call_id = bind.word(12);
+                    let call_id = bind.word(at::CALL_ID);
                     bind.answer(&Pdu::whole(call_id, Body::BindNak(nak)));
                 }
             });
@@ -74,7 +74,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
                 if request.scene.note == 0 {
-                    request.scene.note = u64::from(request.word(12)) + 1;
+                    request.scene.note = u64::from(request.word(at::CALL_ID)) + 1;
                 }
             });
             tamper.on_way_out_of(Ptype::RESPONSE, |out| {
@@ -91,7 +91,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/request/multiplexed-same-id#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
-                let id = u64::from(request.word(12)) + 1;
+                let id = u64::from(request.word(at::CALL_ID)) + 1;
                 if request.flags().has(Flags::WHOLE) && std::mem::replace(&mut request.scene.note, id) == id {
                     request.fate = Fate::Vanishes;
                 }

@@ -2,10 +2,10 @@
 
 use super::bind::{offer, on_acks, on_offers};
 use super::{Fault, Install};
-use crate::lab::tamper::{CONTEXT_AT, Fields, Incoming, OPNUM_AT, Tamper};
+use crate::lab::tamper::{Fields, Incoming, Tamper};
 use crate::wire::Guid;
 use crate::wire::rpc::{
-    Bind, Body, ContextResult, FaultStatus, Pdu, PduView, Ptype, ResultCode, SyntaxId, TransferSyntax,
+    Bind, Body, ContextResult, FaultStatus, Pdu, PduView, Ptype, ResultCode, SyntaxId, TransferSyntax, at,
 };
 
 pub(super) static FAULTS: &[Fault] = &[
@@ -37,7 +37,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/bind/any-context-id#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
-                if request.scene.bound && request.half(CONTEXT_AT) == u16::MAX {
+                if request.scene.bound && request.half(at::CONTEXT) == u16::MAX {
                     request.fault(FaultStatus::UNKNOWN_INTERFACE);
                 }
             });
@@ -49,7 +49,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients of a later interface: what they asked is taken for something else.",
         caught_by: &["rpc/request/operation-numbers#reply"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_in_of(Ptype::REQUEST, |request| request.put(OPNUM_AT + 1, &[0]));
+            tamper.on_way_in_of(Ptype::REQUEST, |request| request.put(at::OPNUM + 1, &[0]));
         }),
     },
     Fault {
@@ -59,8 +59,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/request/operation-numbers#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
-                if request.half(CONTEXT_AT) != 0 {
-                    request.put(OPNUM_AT, &[0, 0]);
+                if request.half(at::CONTEXT) != 0 {
+                    request.put(at::OPNUM, &[0, 0]);
                 }
             });
         }),
@@ -74,7 +74,7 @@ pub(super) static FAULTS: &[Fault] = &[
             tamper.on_way_out_of(Ptype::FAULT, |out| {
                 let asked = PduView(out.asked);
                 if let (Some(Ptype::REQUEST), Some(context)) = (asked.ptype(), asked.context_id()) {
-                    out.put(CONTEXT_AT, &context.to_le_bytes());
+                    out.put(at::CONTEXT, &context.to_le_bytes());
                 }
             });
         }),
@@ -194,8 +194,8 @@ fn on_ids(tamper: &mut Tamper, id: fn(u16) -> u16) {
             offered.contexts.iter_mut().for_each(|context| context.id = id(context.id));
         }),
         Some(Ptype::REQUEST) => {
-            let other = id(incoming.half(CONTEXT_AT));
-            incoming.put(CONTEXT_AT, &other.to_le_bytes());
+            let other = id(incoming.half(at::CONTEXT));
+            incoming.put(at::CONTEXT, &other.to_le_bytes());
         }
         _ => {}
     });
@@ -204,7 +204,7 @@ fn on_ids(tamper: &mut Tamper, id: fn(u16) -> u16) {
 fn change_offer(incoming: &mut Incoming<'_>, change: impl FnOnce(&mut Bind)) {
     let Some(mut offered) = offer(&incoming.frame) else { return };
     let is_bind = incoming.ptype() == Some(Ptype::BIND);
-    let (call_id, flags) = (incoming.word(12), incoming.flags());
+    let (call_id, flags) = (incoming.word(at::CALL_ID), incoming.flags());
     change(&mut offered);
     let body = if is_bind { Body::Bind(offered) } else { Body::AlterContext(offered) };
     if let Ok(frame) = (Pdu { flags, ..Pdu::whole(call_id, body) }).encode() {

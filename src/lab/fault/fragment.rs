@@ -1,8 +1,8 @@
 //! Faults of requests that come in several fragments (C706 section 12.6.3.7).
 
 use super::{Fault, Install};
-use crate::lab::tamper::{ALLOC_HINT_AT, CONTEXT_AT, End, Fate, Fields, STUB_AT};
-use crate::wire::rpc::{Flags, Ptype};
+use crate::lab::tamper::{End, Fate, Fields};
+use crate::wire::rpc::{Flags, Ptype, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -84,7 +84,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 let flags = incoming.flags();
-                let under_way = u64::from(incoming.word(12)) + 1;
+                let under_way = u64::from(incoming.word(at::CALL_ID)) + 1;
                 if incoming.scene.note == under_way && flags.has(Flags::FIRST) {
                     incoming.set_flags(flags.without(Flags::FIRST));
                 }
@@ -105,7 +105,7 @@ pub(super) static FAULTS: &[Fault] = &[
                     incoming.set_call_id(first);
                     incoming.set_flags(flags.without(Flags::FIRST));
                 } else if !flags.has(Flags::LAST) {
-                    incoming.scene.note = u64::from(incoming.word(12)) + 1;
+                    incoming.scene.note = u64::from(incoming.word(at::CALL_ID)) + 1;
                 }
                 if flags.has(Flags::LAST) {
                     incoming.scene.note = 0;
@@ -122,7 +122,7 @@ pub(super) static FAULTS: &[Fault] = &[
             tamper.on_way_out_of(Ptype::FAULT, |out| {
                 if let Some(asked) = out.asked.get(12..16) {
                     let asked = asked.to_vec();
-                    out.put(12, &asked);
+                    out.put(at::CALL_ID, &asked);
                 }
             });
         }),
@@ -135,11 +135,11 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 if incoming.scene.note == 0 {
-                    incoming.scene.note = u64::from(incoming.word(12)) + 1;
+                    incoming.scene.note = u64::from(incoming.word(at::CALL_ID)) + 1;
                 }
             });
             tamper.on_way_out_of(Ptype::FAULT, |out| {
-                if let (0x1c01_000b, Some(first)) = (out.word(24), out.scene.note.checked_sub(1)) {
+                if let (0x1c01_000b, Some(first)) = (out.word(at::STATUS), out.scene.note.checked_sub(1)) {
                     out.set_call_id(first as u32);
                 }
             });
@@ -153,7 +153,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 let flags = incoming.flags();
-                if !flags.has(Flags::FIRST) && incoming.half(CONTEXT_AT) != 0 {
+                if !flags.has(Flags::FIRST) && incoming.half(at::CONTEXT) != 0 {
                     incoming.fate = Fate::Closes(End::Finish);
                 }
             });
@@ -197,7 +197,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 if !incoming.flags().has(Flags::LAST) {
-                    incoming.put(ALLOC_HINT_AT, &1_u32.to_le_bytes());
+                    incoming.put(at::ALLOC_HINT, &1_u32.to_le_bytes());
                 }
             });
         }),
@@ -210,7 +210,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 let is_more = !incoming.flags().has(Flags::WHOLE) && !incoming.flags().has(Flags::FIRST);
-                if is_more && incoming.frame.len() > STUB_AT + 1000 {
+                if is_more && incoming.frame.len() > at::STUB + 1000 {
                     incoming.fate = Fate::Vanishes;
                 }
             });

@@ -2,11 +2,8 @@
 //! MS-RPCE 2.2.2).
 
 use super::{Fault, Install};
-use crate::lab::tamper::{
-    ALLOC_HINT_AT, AUTH_LENGTH_AT, CANCEL_COUNT_AT, CONTEXT_AT, DREP_AT, FRAG_LENGTH_AT, Fate, Fields, Incoming,
-    Outgoing, STATUS_AT, STUB_AT, Tamper,
-};
-use crate::wire::rpc::{self, BindNak, Body, FaultStatus, Flags, Pdu, PduView, Ptype, RejectReason};
+use crate::lab::tamper::{Fate, Fields, Incoming, Outgoing, Tamper};
+use crate::wire::rpc::{self, BindNak, Body, FaultStatus, Flags, Pdu, PduView, Ptype, RejectReason, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -16,7 +13,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/bind/refusal-versions#versions"],
         install: Install::Pdus(|tamper, _| {
             // How many there are, and the one there is.
-            tamper.on_way_out_of(Ptype::BIND_NAK, |out| out.put(18, &[0; 3]));
+            tamper.on_way_out_of(Ptype::BIND_NAK, |out| out.put(at::VERSIONS, &[0; 3]));
         }),
     },
     Fault {
@@ -25,7 +22,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients of another protocol: they take its answer for one of theirs.",
         caught_by: &["rpc/header/bind-version#reply"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_in_of(Ptype::BIND, |incoming| incoming.put(0, &[5]));
+            tamper.on_way_in_of(Ptype::BIND, |incoming| incoming.put(at::VERSION, &[5]));
         }),
     },
     Fault {
@@ -34,7 +31,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients of a later protocol: they take its answer for one of theirs.",
         caught_by: &["rpc/header/bind-minor-version#reply"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_in_of(Ptype::BIND, |incoming| incoming.put(1, &[0]));
+            tamper.on_way_in_of(Ptype::BIND, |incoming| incoming.put(at::VERSION + 1, &[0]));
         }),
     },
     Fault {
@@ -43,7 +40,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients that are out of step: they get an answer to what they did not ask.",
         caught_by: &["rpc/header/request-version#reply"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_in_of(Ptype::REQUEST, |incoming| incoming.put(0, &[5, 0]));
+            tamper.on_way_in_of(Ptype::REQUEST, |incoming| incoming.put(at::VERSION, &[5, 0]));
         }),
     },
     Fault {
@@ -54,7 +51,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::BIND_NAK, |out| {
                 if PduView(out.asked).version() != Some((5, 0)) {
-                    out.put(REASON_AT, &[0, 0]);
+                    out.put(at::REJECT_REASON, &[0, 0]);
                 }
             });
         }),
@@ -80,7 +77,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::FAULT, |out| {
                 if PduView(out.asked).version() != Some((5, 0)) {
-                    out.put(STATUS_AT, &FaultStatus::ACCESS_DENIED.0.to_le_bytes());
+                    out.put(at::STATUS, &FaultStatus::ACCESS_DENIED.0.to_le_bytes());
                 }
             });
         }),
@@ -117,7 +114,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out(|out| {
                 if let Some(drep) = PduView(out.asked).drep() {
-                    out.put(DREP_AT, &drep);
+                    out.put(at::DREP, &drep);
                 }
             });
         }),
@@ -130,7 +127,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::BIND, |incoming| {
                 if !PduView(&incoming.frame).is_big_endian() {
-                    incoming.put(DREP_AT, &LITTLE_ENDIAN);
+                    incoming.put(at::DREP, &LITTLE_ENDIAN);
                 }
             });
         }),
@@ -217,7 +214,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::FAULT, |out| {
                 let leftover = out.scene.pdus as u8 | 0x40;
-                out.put(CANCEL_COUNT_AT, &[leftover, 0x7f]);
+                out.put(at::CANCEL_COUNT, &[leftover, 0x7f]);
             });
         }),
     },
@@ -229,7 +226,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::FAULT, |out| {
                 let leftover = (out.scene.pdus as u32) | 0x7f40_0000;
-                out.put(STATUS_AT + 4, &leftover.to_le_bytes());
+                out.put(at::STATUS + 4, &leftover.to_le_bytes());
             });
         }),
     },
@@ -239,7 +236,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients that believe their call was cancelled.",
         caught_by: &["rpc/response/cancel-count"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(CANCEL_COUNT_AT, &[1]));
+            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(at::CANCEL_COUNT, &[1]));
         }),
     },
     Fault {
@@ -247,14 +244,14 @@ pub(super) static FAULTS: &[Fault] = &[
         does: "Says protocol version 5.1 in its faults.",
         hurts: "Clients that check the version: they cannot read why their call went wrong.",
         caught_by: &["rpc/header/version"],
-        install: Install::Pdus(|tamper, _| tamper.on_way_out_of(Ptype::FAULT, |out| out.put(1, &[1]))),
+        install: Install::Pdus(|tamper, _| tamper.on_way_out_of(Ptype::FAULT, |out| out.put(at::VERSION + 1, &[1]))),
     },
     Fault {
         name: "faults-with-vax-floats",
         does: "Labels its faults with another representation of floats.",
         hurts: "Clients that check the label: they cannot read why their call went wrong.",
         caught_by: &["rpc/header/drep"],
-        install: Install::Pdus(|tamper, _| tamper.on_way_out_of(Ptype::FAULT, |out| out.put(DREP_AT + 1, &[1]))),
+        install: Install::Pdus(|tamper, _| tamper.on_way_out_of(Ptype::FAULT, |out| out.put(at::DREP + 1, &[1]))),
     },
     Fault {
         name: "announces-missing-trailer",
@@ -262,7 +259,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients: they look for a trailer in what is none.",
         caught_by: &["rpc/header/auth-length"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_out_of(Ptype::FAULT, |out| out.put(AUTH_LENGTH_AT, &[8, 0]));
+            tamper.on_way_out_of(Ptype::FAULT, |out| out.put(at::AUTH_LENGTH, &[8, 0]));
         }),
     },
     Fault {
@@ -307,7 +304,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::RESPONSE, |out| {
                 let length = out.frame.len() as u16 - 1;
-                out.put(FRAG_LENGTH_AT, &length.to_le_bytes());
+                out.put(at::FRAG_LENGTH, &length.to_le_bytes());
             });
         }),
     },
@@ -331,7 +328,7 @@ pub(super) static FAULTS: &[Fault] = &[
             tamper.on_way_out_of(Ptype::BIND_ACK, |out| {
                 if has_more_results(&out.frame) {
                     let length = out.frame.len() as u16 + 4;
-                    out.put(FRAG_LENGTH_AT, &length.to_le_bytes());
+                    out.put(at::FRAG_LENGTH, &length.to_le_bytes());
                 }
             });
         }),
@@ -344,7 +341,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::BIND_ACK, |out| {
                 if has_more_results(&out.frame) {
-                    out.put(PTYPE_AT, &[Ptype::ALTER_CONTEXT_RESPONSE.0]);
+                    out.put(at::PTYPE, &[Ptype::ALTER_CONTEXT_RESPONSE.0]);
                 }
             });
         }),
@@ -368,8 +365,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/response/alloc-hint"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::RESPONSE, |out| {
-                let hint = out.word(ALLOC_HINT_AT) + STUB_AT as u32;
-                out.put(ALLOC_HINT_AT, &hint.to_le_bytes());
+                let hint = out.word(at::ALLOC_HINT) + at::STUB as u32;
+                out.put(at::ALLOC_HINT, &hint.to_le_bytes());
             });
         }),
     },
@@ -379,7 +376,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients that call in another context: they find no answer of theirs.",
         caught_by: &["rpc/response/context-id"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(CONTEXT_AT, &[0, 0]));
+            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(at::CONTEXT, &[0, 0]));
         }),
     },
 ];
@@ -409,9 +406,6 @@ fn has_more_results(frame: &[u8]) -> bool {
     matches!(Pdu::decode(frame).map(|pdu| pdu.body), Ok(Body::BindAck(ack)) if ack.results.len() > 1)
 }
 
-const PTYPE_AT: usize = 2;
-/// Where the reason of a bind_nak stands.
-const REASON_AT: usize = 16;
 const LITTLE_ENDIAN: [u8; 4] = [0x10, 0, 0, 0];
 /// No kind of PDU.
 const UNKNOWN: Ptype = Ptype(99);

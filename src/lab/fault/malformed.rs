@@ -2,10 +2,10 @@
 
 use super::{Fault, Install};
 use crate::crypto::envelope;
-use crate::lab::tamper::{Fate, Fields, STUB_AT, Tamper};
+use crate::lab::tamper::{Fate, Fields, Tamper};
 use crate::proto::sealing;
 use crate::wire::kms::{ActivationRequest, Envelope, ProtocolVersion, REQUEST_LEN, SEALED_REQUEST_LEN, V4_REQUEST_LEN};
-use crate::wire::rpc::Ptype;
+use crate::wire::rpc::{Ptype, at};
 use crate::wire::{Guid, Hresult};
 
 pub(super) static FAULTS: &[Fault] = &[
@@ -153,7 +153,7 @@ pub(super) static FAULTS: &[Fault] = &[
             tamper.on_way_out_of(Ptype::RESPONSE, |out| {
                 let code = out.frame.last_chunk().map(|code| u32::from_le_bytes(*code));
                 // A refusal's stub is three words in NDR32, and five in NDR64.
-                if code == Some(Hresult::INVALID_DATA.0) && out.frame.len() <= STUB_AT + 20 {
+                if code == Some(Hresult::INVALID_DATA.0) && out.frame.len() <= at::STUB + 20 {
                     out.frame.clear();
                 }
             });
@@ -209,10 +209,10 @@ struct HeardRequest {
 
 impl HeardRequest {
     fn of(frame: &mut impl Fields) -> Option<HeardRequest> {
-        let size = frame.word(STUB_AT) as usize;
+        let size = frame.word(at::STUB) as usize;
         // In NDR64 the size is eight bytes, and so is the count. What contradicts itself is no request.
-        let at = STUB_AT
-            + match (frame.word(STUB_AT + 4) as usize == size, frame.word(STUB_AT + 8) as usize == size) {
+        let at = at::STUB
+            + match (frame.word(at::STUB + 4) as usize == size, frame.word(at::STUB + 8) as usize == size) {
                 (true, _) => 8,
                 (false, true) => 16,
                 (false, false) => return None,

@@ -2,8 +2,8 @@
 
 use super::ndr64::lay_out_as_ndr32;
 use super::{Fault, Install};
-use crate::lab::tamper::{End, Fate, Fields, Incoming, Outgoing, STUB_AT, Tamper};
-use crate::wire::rpc::{FaultStatus, Flags, Ptype};
+use crate::lab::tamper::{End, Fate, Fields, Incoming, Outgoing, Tamper};
+use crate::wire::rpc::{FaultStatus, Flags, Ptype, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -20,7 +20,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/short-stub#reply"],
         install: Install::Pdus(|tamper, _| {
             on_short(tamper, |incoming| {
-                let due = STUB_AT + 8 + incoming.word(STUB_AT) as usize;
+                let due = at::STUB + 8 + incoming.word(at::STUB) as usize;
                 incoming.frame.resize(due.min(4096), 0);
                 incoming.fit();
             });
@@ -33,7 +33,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/short-stub#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::FAULT, |out| {
-                if out.word(24) == FaultStatus::BAD_STUB_DATA.0 {
+                if out.word(at::STATUS) == FaultStatus::BAD_STUB_DATA.0 {
                     out.end = Some(End::Finish);
                 }
             });
@@ -46,8 +46,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/huge-counts#liveness"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
-                let is_plain = incoming.frame.len() > STUB_AT + 8 && incoming.flags() == Flags::WHOLE;
-                if is_plain && incoming.word(STUB_AT + 4) > 0x1000_0000 {
+                let is_plain = incoming.frame.len() > at::STUB + 8 && incoming.flags() == Flags::WHOLE;
+                if is_plain && incoming.word(at::STUB + 4) > 0x1000_0000 {
                     incoming.fate = Fate::Kills;
                 }
             });
@@ -60,9 +60,9 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/huge-counts#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
-                let is_negative = incoming.word(STUB_AT) & 0x8000_0000 != 0;
-                if incoming.frame.len() > STUB_AT + 8 && is_negative {
-                    incoming.put(STUB_AT, &[16, 0, 0, 0, 16, 0, 0, 0]);
+                let is_negative = incoming.word(at::STUB) & 0x8000_0000 != 0;
+                if incoming.frame.len() > at::STUB + 8 && is_negative {
+                    incoming.put(at::STUB, &[16, 0, 0, 0, 16, 0, 0, 0]);
                 }
             });
         }),
@@ -74,7 +74,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/empty-stub#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
-                if incoming.frame.len() == STUB_AT {
+                if incoming.frame.len() == at::STUB {
                     incoming.frame.extend_from_slice(&[0; 8]);
                     incoming.fit();
                 }
@@ -88,8 +88,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/short-stub#reply", "ndr/request/empty-stub#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::FAULT, |out| {
-                if out.word(24) == FaultStatus::BAD_STUB_DATA.0 {
-                    out.put(24, &FaultStatus::PROTOCOL_ERROR.0.to_le_bytes());
+                if out.word(at::STATUS) == FaultStatus::BAD_STUB_DATA.0 {
+                    out.put(at::STATUS, &FaultStatus::PROTOCOL_ERROR.0.to_le_bytes());
                 }
             });
         }),
@@ -101,9 +101,9 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/trailing#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
-                let said = 8 + incoming.word(STUB_AT) as usize;
-                let is_ndr32 = incoming.word(STUB_AT) == incoming.word(STUB_AT + 4) && incoming.word(STUB_AT) != 0;
-                if is_ndr32 && incoming.frame.len() >= STUB_AT + said + 8 {
+                let said = 8 + incoming.word(at::STUB) as usize;
+                let is_ndr32 = incoming.word(at::STUB) == incoming.word(at::STUB + 4) && incoming.word(at::STUB) != 0;
+                if is_ndr32 && incoming.frame.len() >= at::STUB + said + 8 {
                     incoming.fate = Fate::Vanishes;
                 }
             });
@@ -116,8 +116,9 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/noisy-alignment#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
-                let is_ndr64 = incoming.word(STUB_AT) == incoming.word(STUB_AT + 8) && incoming.word(STUB_AT + 12) == 0;
-                if is_ndr64 && incoming.frame.len() > 200 && incoming.word(STUB_AT + 4) != 0 {
+                let is_ndr64 =
+                    incoming.word(at::STUB) == incoming.word(at::STUB + 8) && incoming.word(at::STUB + 12) == 0;
+                if is_ndr64 && incoming.frame.len() > 200 && incoming.word(at::STUB + 4) != 0 {
                     incoming.fault(FaultStatus::BAD_STUB_DATA);
                 }
             });
@@ -130,7 +131,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/response/well-formed"],
         install: Install::Pdus(|tamper, _| {
             on_answer(tamper, |out, ndr64| {
-                out.put(if ndr64 { STUB_AT + 8 } else { STUB_AT + 4 }, &[0; 4]);
+                out.put(if ndr64 { at::STUB + 8 } else { at::STUB + 4 }, &[0; 4]);
             })
         }),
     },
@@ -141,7 +142,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/response/well-formed"],
         install: Install::Pdus(|tamper, _| {
             on_answer(tamper, |out, ndr64| {
-                let at = if ndr64 { STUB_AT + 16 } else { STUB_AT + 8 };
+                let at = if ndr64 { at::STUB + 16 } else { at::STUB + 8 };
                 let count = out.word(at).wrapping_sub(1);
                 out.put(at, &count.to_le_bytes());
             })
@@ -155,7 +156,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             on_answer(tamper, |out, ndr64| {
                 if ndr64 {
-                    out.put(STUB_AT + 4, &[0xa5; 4]);
+                    out.put(at::STUB + 4, &[0xa5; 4]);
                 }
             });
         }),
@@ -189,7 +190,7 @@ pub(super) static FAULTS: &[Fault] = &[
         does: "Has a pointer that is not null in a refusal in NDR32, and nothing behind it.",
         hurts: "Windows clients: their runtime looks for bytes that are not there.",
         caught_by: &["ndr/response/well-formed"],
-        install: Install::Pdus(|tamper, _| on_refusal(tamper, 12, |out| out.put(STUB_AT + 4, &[4, 0, 2, 0]))),
+        install: Install::Pdus(|tamper, _| on_refusal(tamper, 12, |out| out.put(at::STUB + 4, &[4, 0, 2, 0]))),
     },
     Fault {
         name: "pads-refusals",
@@ -210,7 +211,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/refusal/ndr64#length"],
         install: Install::Pdus(|tamper, _| {
             on_refusal(tamper, 20, |out| {
-                out.frame.drain(STUB_AT..STUB_AT + 8);
+                out.frame.drain(at::STUB..at::STUB + 8);
                 out.fit();
             })
         }),
@@ -248,9 +249,9 @@ pub(super) static FAULTS: &[Fault] = &[
 /// Requests whose stub, in NDR32, is shorter than its count says.
 fn on_short(tamper: &mut Tamper, change: impl Fn(&mut Incoming<'_>) + Send + 'static) {
     tamper.on_way_in_of(Ptype::REQUEST, move |incoming| {
-        let (size, count) = (incoming.word(STUB_AT), incoming.word(STUB_AT + 4));
-        let is_whole = incoming.flags().has(Flags::WHOLE) && incoming.frame.len() >= STUB_AT + 8;
-        if is_whole && size == count && size < 4096 && incoming.frame.len() < STUB_AT + 8 + size as usize {
+        let (size, count) = (incoming.word(at::STUB), incoming.word(at::STUB + 4));
+        let is_whole = incoming.flags().has(Flags::WHOLE) && incoming.frame.len() >= at::STUB + 8;
+        if is_whole && size == count && size < 4096 && incoming.frame.len() < at::STUB + 8 + size as usize {
             change(incoming);
         }
     });
@@ -259,9 +260,9 @@ fn on_short(tamper: &mut Tamper, change: impl Fn(&mut Incoming<'_>) + Send + 'st
 /// Responses in one piece with an answer in them, and whether they are in NDR64.
 pub(super) fn on_answer(tamper: &mut Tamper, change: impl Fn(&mut Outgoing<'_>, bool) + Send + 'static) {
     tamper.on_way_out_of(Ptype::RESPONSE, move |out| {
-        let size = out.word(STUB_AT);
+        let size = out.word(at::STUB);
         if size != 0 && out.flags().has(Flags::WHOLE) {
-            let ndr64 = out.word(STUB_AT + 4) == 0 && out.word(STUB_AT + 16) == size;
+            let ndr64 = out.word(at::STUB + 4) == 0 && out.word(at::STUB + 16) == size;
             change(out, ndr64);
         }
     });
@@ -270,7 +271,7 @@ pub(super) fn on_answer(tamper: &mut Tamper, change: impl Fn(&mut Outgoing<'_>, 
 /// Responses of so many stub bytes without an answer in them.
 pub(super) fn on_refusal(tamper: &mut Tamper, len: usize, change: impl Fn(&mut Outgoing<'_>) + Send + 'static) {
     tamper.on_way_out_of(Ptype::RESPONSE, move |out| {
-        if out.word(STUB_AT) == 0 && out.frame.len() == STUB_AT + len {
+        if out.word(at::STUB) == 0 && out.frame.len() == at::STUB + len {
             change(out);
         }
     });

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::ndr::{on_answer, on_refusal};
 use super::{Fault, Install};
-use crate::lab::tamper::{Fields, Incoming, Outgoing, STUB_AT, Tamper};
+use crate::lab::tamper::{Fields, Incoming, Outgoing, Tamper};
 use crate::wire::Hresult;
-use crate::wire::rpc::{Body, Flags, Pdu, Ptype, SyntaxId};
+use crate::wire::rpc::{Body, Flags, Pdu, Ptype, SyntaxId, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -17,8 +17,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/short-stub#reply"],
         install: Install::Pdus(|tamper, _| {
             on_requests(tamper, false, |incoming| {
-                if (STUB_AT + 1..STUB_AT + 8).contains(&incoming.frame.len()) {
-                    incoming.frame.truncate(STUB_AT);
+                if (at::STUB + 1..at::STUB + 8).contains(&incoming.frame.len()) {
+                    incoming.frame.truncate(at::STUB);
                     incoming.frame.extend_from_slice(&[0; 8]);
                     incoming.fit();
                 }
@@ -75,8 +75,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/counts-differ#code"],
         install: Install::Pdus(|tamper, _| {
             on_requests(tamper, false, |incoming| {
-                let count = incoming.word(STUB_AT + 4);
-                incoming.put(STUB_AT, &count.to_le_bytes());
+                let count = incoming.word(at::STUB + 4);
+                incoming.put(at::STUB, &count.to_le_bytes());
             });
         }),
     },
@@ -87,8 +87,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/counts-differ#code", "ndr/request/huge-counts#reply"],
         install: Install::Pdus(|tamper, _| {
             on_requests(tamper, false, |incoming| {
-                let size = incoming.word(STUB_AT);
-                incoming.put(STUB_AT + 4, &size.to_le_bytes());
+                let size = incoming.word(at::STUB);
+                incoming.put(at::STUB + 4, &size.to_le_bytes());
             });
         }),
     },
@@ -99,8 +99,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/ndr64-counts-differ#code"],
         install: Install::Pdus(|tamper, _| {
             on_requests(tamper, true, |incoming| {
-                let size = incoming.word(STUB_AT);
-                incoming.put(STUB_AT + 8, &u64::from(size).to_le_bytes());
+                let size = incoming.word(at::STUB);
+                incoming.put(at::STUB + 8, &u64::from(size).to_le_bytes());
             });
         }),
     },
@@ -110,7 +110,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "The admin of Windows clients of 64 bits: a wrong clock and a wrong host key look like broken data.",
         caught_by: &["ndr/answer/same-in-both#code"],
         install: Install::Pdus(|tamper, _| {
-            on_refusal(tamper, 20, |out| out.put(STUB_AT + 16, &Hresult::INVALID_DATA.0.to_le_bytes()));
+            on_refusal(tamper, 20, |out| out.put(at::STUB + 16, &Hresult::INVALID_DATA.0.to_le_bytes()));
         }),
     },
     Fault {
@@ -119,7 +119,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "The host's own memory: a count of gigabytes passes for a small one.",
         caught_by: &["ndr/request/ndr64-huge-counts#reply"],
         install: Install::Pdus(|tamper, _| {
-            on_requests(tamper, true, |incoming| incoming.put(STUB_AT + 12, &[0; 4]));
+            on_requests(tamper, true, |incoming| incoming.put(at::STUB + 12, &[0; 4]));
         }),
     },
     Fault {
@@ -129,8 +129,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/ndr64-short-stub#reply"],
         install: Install::Pdus(|tamper, _| {
             on_requests(tamper, true, |incoming| {
-                let due = STUB_AT + 16 + incoming.word(STUB_AT) as usize;
-                if (STUB_AT + 16..due.min(4096)).contains(&incoming.frame.len()) {
+                let due = at::STUB + 16 + incoming.word(at::STUB) as usize;
+                if (at::STUB + 16..due.min(4096)).contains(&incoming.frame.len()) {
                     incoming.frame.resize(due, 0);
                     incoming.fit();
                 }
@@ -144,7 +144,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/ndr64-empty-stub#reply"],
         install: Install::Pdus(|tamper, _| {
             on_requests(tamper, true, |incoming| {
-                if incoming.frame.len() == STUB_AT {
+                if incoming.frame.len() == at::STUB {
                     incoming.frame.extend_from_slice(&[0; 16]);
                     incoming.fit();
                 }
@@ -159,8 +159,8 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             on_requests(tamper, false, |incoming| {
                 if let Some(rest) = rest(incoming, 8, 4) {
-                    incoming.put(STUB_AT, &(rest as u32).to_le_bytes());
-                    incoming.put(STUB_AT + 4, &(rest as u32).to_le_bytes());
+                    incoming.put(at::STUB, &(rest as u32).to_le_bytes());
+                    incoming.put(at::STUB + 4, &(rest as u32).to_le_bytes());
                 }
             });
         }),
@@ -173,8 +173,8 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             on_requests(tamper, true, |incoming| {
                 if let Some(rest) = rest(incoming, 16, 8) {
-                    incoming.put(STUB_AT, &(rest as u64).to_le_bytes());
-                    incoming.put(STUB_AT + 8, &(rest as u64).to_le_bytes());
+                    incoming.put(at::STUB, &(rest as u64).to_le_bytes());
+                    incoming.put(at::STUB + 8, &(rest as u64).to_le_bytes());
                 }
             });
         }),
@@ -183,9 +183,9 @@ pub(super) static FAULTS: &[Fault] = &[
 
 /// How many bytes follow the counts of a request whose counts are the same, and other than that.
 fn rest(incoming: &mut Incoming<'_>, head: usize, count_at: usize) -> Option<usize> {
-    let said = incoming.word(STUB_AT);
-    let rest = incoming.frame.len().checked_sub(STUB_AT + head)?;
-    (said != 0 && said == incoming.word(STUB_AT + count_at) && rest > said as usize).then_some(rest)
+    let said = incoming.word(at::STUB);
+    let rest = incoming.frame.len().checked_sub(at::STUB + head)?;
+    (said != 0 && said == incoming.word(at::STUB + count_at) && rest > said as usize).then_some(rest)
 }
 
 /// Requests in one piece on connections that were bound with NDR64, or with NDR32.
@@ -206,7 +206,7 @@ fn accepts_ndr64(frame: &[u8]) -> bool {
 /// Leaves out of an answer in NDR64 what makes it one.
 pub(super) fn lay_out_as_ndr32(out: &mut Outgoing<'_>) {
     for at in [20, 12, 4] {
-        out.frame.drain(STUB_AT + at..STUB_AT + at + 4);
+        out.frame.drain(at::STUB + at..at::STUB + at + 4);
     }
     out.fit();
 }

@@ -2,8 +2,8 @@
 //! 12.6.3.7).
 
 use super::{Fault, Install};
-use crate::lab::tamper::{ALLOC_HINT_AT, End, Fate, Fields, Incoming, STUB_AT, Tamper};
-use crate::wire::rpc::{FaultStatus, Flags, PduView, Ptype};
+use crate::lab::tamper::{End, Fate, Fields, Incoming, Tamper};
+use crate::wire::rpc::{FaultStatus, Flags, PduView, Ptype, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -59,7 +59,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_segment(|segment| {
                 let is_request = segment.pending.get(2) == Some(&Ptype::REQUEST.0);
-                if is_request && segment.pending.len() == STUB_AT {
+                if is_request && segment.pending.len() == at::STUB {
                     segment.fate = Fate::Closes(End::Finish);
                 }
             });
@@ -78,7 +78,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients whose runtime names the nil object: their request cannot be read.",
         caught_by: &["rpc/fragment/object#code"],
         install: Install::Pdus(|tamper, _| {
-            on_objects(tamper, |_, frame| frame.get(STUB_AT..STUB_AT + 16) == Some(&[0; 16]));
+            on_objects(tamper, |_, frame| frame.get(at::STUB..at::STUB + 16) == Some(&[0; 16]));
         }),
     },
     Fault {
@@ -118,7 +118,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
                 let flags = request.flags();
-                if flags.has(Flags::FIRST) && !flags.has(Flags::WHOLE) && request.frame.len() == STUB_AT {
+                if flags.has(Flags::FIRST) && !flags.has(Flags::WHOLE) && request.frame.len() == at::STUB {
                     request.fate = Fate::Closes(End::Finish);
                 }
             });
@@ -161,7 +161,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/request/any-call-id#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
-                let id = u64::from(request.word(12)) + 1;
+                let id = u64::from(request.word(at::CALL_ID)) + 1;
                 if id < std::mem::replace(&mut request.scene.note, id) {
                     request.fate = Fate::Closes(End::Finish);
                 }
@@ -181,5 +181,5 @@ fn on_objects(tamper: &mut Tamper, misreads: fn(Flags, &[u8]) -> bool) {
 }
 
 fn outgrows_hint(request: &mut Incoming<'_>) -> bool {
-    (request.word(ALLOC_HINT_AT) as usize) < request.frame.len() - STUB_AT
+    (request.word(at::ALLOC_HINT) as usize) < request.frame.len() - at::STUB
 }

@@ -1,10 +1,8 @@
 //! Faults of requests and how they are dispatched (C706 section 12.6.4.9).
 
 use super::{Fault, Install};
-use crate::lab::tamper::{
-    ALLOC_HINT_AT, CANCEL_COUNT_AT, CONTEXT_AT, End, Fate, Fields, OPNUM_AT, STATUS_AT, STUB_AT, Tamper,
-};
-use crate::wire::rpc::{FaultStatus, Flags, Ptype};
+use crate::lab::tamper::{End, Fate, Fields, Tamper};
+use crate::wire::rpc::{FaultStatus, Flags, Ptype, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -15,8 +13,8 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
                 // All but the contexts that other cases agree on.
-                if !matches!(request.half(CONTEXT_AT), 0 | 5 | 7 | 200 | 0x102) && request.flags().has(Flags::WHOLE) {
-                    request.put(CONTEXT_AT, &[0, 0]);
+                if !matches!(request.half(at::CONTEXT), 0 | 5 | 7 | 200 | 0x102) && request.flags().has(Flags::WHOLE) {
+                    request.put(at::CONTEXT, &[0, 0]);
                 }
             });
         }),
@@ -34,7 +32,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Nobody yet: Windows names context 0 there.",
         caught_by: &["rpc/request/unknown-context#p_cont_id"],
         install: Install::Pdus(|tamper, _| {
-            on_fault(tamper, UNKNOWN_INTERFACE, |out| out.put(CONTEXT_AT, &[0x39, 0x30]));
+            on_fault(tamper, UNKNOWN_INTERFACE, |out| out.put(at::CONTEXT, &[0x39, 0x30]));
         }),
     },
     Fault {
@@ -56,7 +54,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/request/unknown-context#status", "rpc/request/unknown-operation#status"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::FAULT, |out| {
-                out.put(STATUS_AT, &FaultStatus::PROTOCOL_ERROR.0.to_le_bytes());
+                out.put(at::STATUS, &FaultStatus::PROTOCOL_ERROR.0.to_le_bytes());
             });
         }),
     },
@@ -68,7 +66,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
                 if request.flags().has(Flags::WHOLE) {
-                    request.put(OPNUM_AT, &[0, 0]);
+                    request.put(at::OPNUM, &[0, 0]);
                 }
             });
         }),
@@ -99,7 +97,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/request/object-missing#closing"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
-                if request.flags().has(Flags::OBJECT) && request.frame.len() < STUB_AT + 16 {
+                if request.flags().has(Flags::OBJECT) && request.frame.len() < at::STUB + 16 {
                     request.fate = Fate::Vanishes;
                 }
             });
@@ -125,7 +123,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/request/flags#pfc_flags"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::RESPONSE, |out| {
-                let asked = out.asked.get(3).copied().unwrap_or_default();
+                let asked = out.asked.get(at::FLAGS).copied().unwrap_or_default();
                 let flags = out.flags().with(Flags(asked));
                 out.set_flags(flags);
             });
@@ -138,7 +136,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/request/alloc-hint#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
-                if request.flags().has(Flags::WHOLE) && request.word(ALLOC_HINT_AT) > 4 << 20 {
+                if request.flags().has(Flags::WHOLE) && request.word(at::ALLOC_HINT) > 4 << 20 {
                     request.fault(FaultStatus::ACCESS_DENIED);
                 }
             });
@@ -150,7 +148,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients that look at it: they believe that their call was cancelled.",
         caught_by: &["rpc/response/cancel-count", "rpc/request/response-form#cancel_count"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(CANCEL_COUNT_AT, &[1]));
+            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(at::CANCEL_COUNT, &[1]));
         }),
     },
     Fault {
@@ -159,7 +157,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients that make room by it: they have none for the answer.",
         caught_by: &["rpc/response/alloc-hint", "rpc/request/response-form#alloc_hint"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(ALLOC_HINT_AT, &[0; 4]));
+            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(at::ALLOC_HINT, &[0; 4]));
         }),
     },
     Fault {
@@ -168,7 +166,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients that make room by it: they run out of memory.",
         caught_by: &["rpc/response/alloc-hint"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(ALLOC_HINT_AT, &0x7fff_ffff_u32.to_le_bytes()));
+            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(at::ALLOC_HINT, &0x7fff_ffff_u32.to_le_bytes()));
         }),
     },
     Fault {
@@ -178,8 +176,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/response/context-id"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::RESPONSE, |out| {
-                let next = out.half(CONTEXT_AT).wrapping_add(1);
-                out.put(CONTEXT_AT, &next.to_le_bytes());
+                let next = out.half(at::CONTEXT).wrapping_add(1);
+                out.put(at::CONTEXT, &next.to_le_bytes());
             });
         }),
     },
@@ -226,7 +224,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients that look for extended errors there: they find one that is none.",
         caught_by: &["rpc/request/fault-form#reserved"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_out_of(Ptype::FAULT, |out| out.put(28, &[0xde, 0xad, 0xbe, 0xef]));
+            tamper.on_way_out_of(Ptype::FAULT, |out| out.put(at::FAULT_RESERVED, &[0xde, 0xad, 0xbe, 0xef]));
         }),
     },
     Fault {
@@ -235,7 +233,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients: their runtime raises an access violation of its own.",
         caught_by: &["rpc/request/fault-form#status"],
         install: Install::Pdus(|tamper, _| {
-            on_fault(tamper, OP_RANGE_ERROR, |out| out.put(STATUS_AT, &0xC000_0005_u32.to_le_bytes()));
+            on_fault(tamper, OP_RANGE_ERROR, |out| out.put(at::STATUS, &0xC000_0005_u32.to_le_bytes()));
         }),
     },
 ];
@@ -247,7 +245,7 @@ fn on_fault(
     change: impl Fn(&mut crate::lab::tamper::Outgoing<'_>) + Send + 'static,
 ) {
     tamper.on_way_out_of(Ptype::FAULT, move |out| {
-        if out.word(STATUS_AT) == status.0 {
+        if out.word(at::STATUS) == status.0 {
             change(out);
         }
     });
