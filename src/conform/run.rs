@@ -166,8 +166,19 @@ pub struct CheckResult {
     pub passed: u64,
     /// Cases in which it was done and did not.
     pub failed: u64,
-    /// The first failures: the case, and what was found.
-    pub evidence: Vec<(&'static str, Finding)>,
+    /// The first failures.
+    pub evidence: Vec<Evidence>,
+}
+
+/// One failure of a check.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// In which case.
+    pub case: &'static str,
+    /// What was found.
+    pub finding: Finding,
+    /// What was asked, and the PDU that shows it.
+    pub said: Vec<Said>,
 }
 
 /// What a run came to.
@@ -359,7 +370,7 @@ impl Runner<'_> {
         for (check, CheckCount { passed, failed, evidence }) in lane.checks.0 {
             let (entry, holds) = (check.check(), failed == 0);
             let verdict = if holds { Verdict::Pass } else { options.profile.check_verdict(entry.id, entry.level) };
-            let field = evidence.first().and_then(|(_, finding)| finding.place.map(|place| place.field));
+            let field = evidence.first().and_then(|first| first.finding.place.map(|place| place.field));
             let (verdict, why) = options.known.weigh(entry.id, verdict, field, false, options.today);
             run.checks.push(CheckResult { check, verdict, why, passed, failed, evidence });
         }

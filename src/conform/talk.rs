@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::accept::{Grade, Mismatch};
 use super::host::{Closing, Host, Line};
 use crate::client::Randomness;
-use crate::proto::verify::{Checks, History};
+use crate::proto::verify::{CheckId, Checks, History};
 use crate::proto::{Answer, Ask, Moment, Sender};
 use crate::wire::Guid;
 use crate::wire::kms::ProtocolVersion;
@@ -93,6 +93,8 @@ pub struct Said {
     pub bytes: Vec<u8>,
     /// The syntax of its stub, if it has one.
     pub syntax: Option<TransferSyntax>,
+    /// What was sealed in an answer, and in which version, where that could be opened.
+    pub opened: Option<(ProtocolVersion, Vec<u8>)>,
     /// When.
     pub at: Moment,
 }
@@ -121,6 +123,8 @@ pub struct Talk<'h> {
     said: Vec<Said>,
     judged: Vec<Judged>,
     checks: Checks,
+    /// Which thing said, by its number, shows first that a check does not hold.
+    shows: Vec<(CheckId, usize)>,
     notes: Vec<String>,
     /// Another client for each machine that is asked for.
     clients: u32,
@@ -166,11 +170,19 @@ enum Kind {
     Other,
 }
 
+/// What the checks of a talk came to.
+#[derive(Default)]
+pub(super) struct Checked {
+    pub checks: Checks,
+    /// Of those that do not hold: what was asked, and the PDU that shows it.
+    pub exhibits: Vec<(CheckId, Vec<Said>)>,
+}
+
 /// What became of a case's talk.
 pub(super) struct Outcome {
     pub said: Vec<Said>,
     pub judged: Vec<Judged>,
-    pub checks: Checks,
+    pub checked: Checked,
     pub notes: Vec<String>,
     /// What may have been closed before what was said next, and not by it.
     pub suspect: Option<Suspect>,
@@ -186,6 +198,7 @@ impl<'h> Talk<'h> {
             said: Vec::new(),
             judged: Vec::new(),
             checks: Checks::default(),
+            shows: Vec::new(),
             notes: Vec::new(),
             clients: 0,
             told: None,
@@ -197,8 +210,10 @@ impl<'h> Talk<'h> {
 
     pub(super) fn finish(mut self) -> Outcome {
         self.take_in_the_rest();
-        let Talk { said, judged, checks, notes, suspect, .. } = self;
-        Outcome { said, judged, checks, notes, suspect }
+        let Talk { said, judged, checks, shows, notes, suspect, .. } = self;
+        let checked =
+            Checked { exhibits: shows.iter().map(|(check, at)| (*check, exhibit(&said, *at))).collect(), checks };
+        Outcome { said, judged, checked, notes, suspect }
     }
 }
 
@@ -210,6 +225,14 @@ impl Talk<'_> {
     fn tick(&mut self) -> Moment {
         self.host.moment()
     }
+}
+
+/// Something that was said, after what the client said last on that connection.
+fn exhibit(said: &[Said], at: usize) -> Vec<Said> {
+    let Some(shown) = said.get(at).or(said.last()) else { return Vec::new() };
+    let before = &said[..at.min(said.len())];
+    let asked = before.iter().rfind(|asked| asked.line == shown.line && asked.sender == Sender::Client);
+    asked.filter(|_| shown.sender == Sender::Host).into_iter().chain([shown]).cloned().collect()
 }
 
 /// A syntax no host knows.

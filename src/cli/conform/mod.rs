@@ -136,7 +136,7 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     run.checks.iter().map(events::event_of_check).for_each(|event| outputs.observe(&event));
     let stale = args.stale(&options, &run);
     let exit = exit_of(&run, !stale.is_empty());
-    say(report::check_lines(&run, args.quiet));
+    say(report::check_lines(&run, args.quiet, |case| again::command(args, case)));
     stale.iter().for_each(|stale| say(format_args!("  stale  {stale}\n")));
     if !args.quiet {
         say(report::conform_footer(&run, exit));

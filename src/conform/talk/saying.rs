@@ -123,7 +123,7 @@ impl Talk<'_> {
         };
         let line = self.current;
         let is_first = !self.said.iter().any(|said| said.line == line);
-        self.said.push(Said { sender: Sender::Client, line, bytes: frame.to_vec(), syntax, at });
+        self.said.push(Said { sender: Sender::Client, line, bytes: frame.to_vec(), syntax, opened: None, at });
         let conversation = self.conversation();
         // Later fragments of a call do not await answers of their own.
         let is_more = view.ptype() == Some(Ptype::REQUEST)
@@ -152,7 +152,7 @@ impl Talk<'_> {
     pub fn send_raw(&mut self, bytes: &[u8]) {
         let line = self.current;
         let at = self.tick();
-        self.said.push(Said { sender: Sender::Client, line, bytes: bytes.to_vec(), syntax: None, at });
+        self.said.push(Said { sender: Sender::Client, line, bytes: bytes.to_vec(), syntax: None, opened: None, at });
         self.transmit(bytes);
     }
 
