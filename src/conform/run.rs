@@ -8,7 +8,7 @@ use super::host::{Host, Patience};
 use super::known::KnownFailures;
 use super::lane::{CheckCount, Condition, Lane};
 use super::profile::Profile;
-use super::talk::{Judged, Said, Service};
+use super::talk::{Judged, SHORTENED, Said, Service};
 use super::{capabilities, cases};
 
 use jiff::civil::Date;
@@ -196,6 +196,14 @@ pub struct Run {
     pub interrupted: bool,
     /// Whether the case that must fail did not: then something is wrong with this tool.
     pub canary_lives: bool,
+}
+
+impl Run {
+    /// How many cases repeated themselves less often than they would, for the host takes its time.
+    pub fn shortened(&self) -> usize {
+        let is_short = |result: &&CaseResult| result.notes.iter().any(|note| note.ends_with(SHORTENED));
+        self.results.iter().filter(is_short).count()
+    }
 }
 
 /// Puts these cases to a host. `told` hears of each as it is done, and says whether to go on.

@@ -21,6 +21,7 @@ use crate::wire::Guid;
 use crate::wire::kms::ProtocolVersion;
 use crate::wire::rpc::{Assembler, Bind, BindAck, Flags, FrameBuffer, SyntaxId, TransferSyntax};
 
+pub(super) use pace::SHORTENED;
 pub use pace::median;
 
 /// What is asked of the host in ordinary calls: KMS activation, or a call of any other interface.

@@ -217,6 +217,13 @@ fn reason_lines(run: &Run) -> String {
     if more > 0 {
         let _ = writeln!(out, "  {} more, for other reasons", grouped(more as u64));
     }
+    if run.shortened() > 0 {
+        let cases = counted(run.shortened(), "case");
+        let _ = writeln!(
+            out,
+            "  {cases} repeated less often, for the host takes its time (--verbose tells which; --jobs puts cases side by side)"
+        );
+    }
     out
 }
 
