@@ -1,0 +1,40 @@
+//! Faults of KMS itself: of what an answer is, and of who is granted one.
+
+mod by_version;
+mod codes;
+mod intervals;
+mod lease;
+mod policy;
+mod policy_addresses;
+mod policy_askers;
+pub mod policy_counting;
+mod policy_identity;
+mod products;
+mod request_conversation;
+mod request_malformed;
+mod response_body;
+mod response_envelope;
+mod time;
+mod versions;
+
+use super::Fault;
+
+/// A theme, a file, a list.
+pub(super) static THEMES: &[&[Fault]] = &[
+    policy_counting::FAULTS,
+    policy_identity::FAULTS,
+    policy::FAULTS,
+    policy_askers::FAULTS,
+    policy_addresses::FAULTS,
+    time::FAULTS,
+    products::FAULTS,
+    versions::FAULTS,
+    by_version::FAULTS,
+    lease::FAULTS,
+    codes::FAULTS,
+    intervals::FAULTS,
+    request_conversation::FAULTS,
+    request_malformed::FAULTS,
+    response_envelope::FAULTS,
+    response_body::FAULTS,
+];

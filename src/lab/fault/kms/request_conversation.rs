@@ -1,0 +1,57 @@
+//! Faults of what one request has to do with another (protocol description, sections 3 to 5).
+
+use std::sync::{Arc, Mutex};
+
+use crate::lab::fault::ndr::ndr32::on_refusal;
+use crate::lab::fault::{Fault, Install};
+use crate::lab::rules::Rule;
+use crate::lab::tamper::End;
+
+pub(super) static FAULTS: &[Fault] = &[
+    Fault {
+        name: "closes-after-refusals",
+        does: "Closes the connection after every refusal.",
+        hurts: "Clients that ask for a second product on the same connection: they have to begin again.",
+        caught_by: &["kms/policy/open-after-refusal#reply"],
+        install: Install::Pdus(|tamper, _| {
+            on_refusal(tamper, 12, |out| out.end = Some(End::Finish));
+            on_refusal(tamper, 20, |out| out.end = Some(End::Finish));
+        }),
+    },
+    Fault {
+        name: "keeps-refused-ids",
+        does: "Answers whoever comes after a refused client with the client machine id of that one.",
+        hurts: "That client: it cannot trust the answer, and shows 0x8007000D.",
+        caught_by: &["kms/request/alternating#code", "kms/request/alternating-ndr64#code"],
+        install: Install::Answers(|host, _| {
+            let refused = Arc::new(Mutex::new(None));
+            let kept = Arc::clone(&refused);
+            host.rule(Rule::Product, move |asked, honest| {
+                if let (Err(_), Ok(mut kept)) = (honest, kept.lock()) {
+                    *kept = Some(asked.request.cmid);
+                }
+                honest
+            });
+            host.write(move |response| {
+                if let Some(id) = refused.lock().ok().and_then(|mut refused| refused.take()) {
+                    response.cmid = id;
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "mixes-up-one-in-forty",
+        does: "Answers one client in forty with the client time of the one before it.",
+        hurts: "That client: the answer is for another request, and it shows 0x8007000D.",
+        caught_by: &["kms/request/alternating#code"],
+        install: Install::Answers(|host, lots| {
+            let (mut lot, mut before) = (lots.one_in(40), None);
+            host.write(move |response| {
+                let time = response.client_time;
+                if let Some(before) = before.replace(time).filter(|_| lot()) {
+                    response.client_time = before;
+                }
+            });
+        }),
+    },
+];
