@@ -8,7 +8,7 @@ use super::LabHost;
 use super::tamper::{End, Fate, Outgoing, Scene};
 use crate::proto::{HostAssociation, HostConfig};
 use crate::wire::kms::ActivationRequest;
-use crate::wire::rpc::{FrameBuffer, PduView, Ptype, at};
+use crate::wire::rpc::{FrameBuffer, PduView, Ptype};
 use crate::wire::{FileTime, Hresult};
 
 /// What is to be done with a connection, one thing after the other.
@@ -266,8 +266,8 @@ impl Session {
 
     /// Whoever names a group that is there is let into it.
     fn join_group(&mut self, host: &Mutex<LabHost>, frame: &[u8]) {
-        let asked = frame.get(at::ASSOC_GROUP..at::ASSOC_GROUP + 4).and_then(|bytes| bytes.try_into().ok());
-        if let (Some(Ptype::BIND), Some(asked)) = (PduView(frame).ptype(), asked.map(u32::from_le_bytes))
+        let view = PduView(frame);
+        if let (Some(Ptype::BIND), Some(asked)) = (view.ptype(), view.assoc_group())
             && asked != 0
             && lock(host).has_group(asked)
         {

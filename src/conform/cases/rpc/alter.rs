@@ -250,7 +250,7 @@ pub(super) static CASES: &[Case] = &[
 ];
 
 /// The answer to an alter_context leaves alone what the bind settled.
-fn unchanged(t: &mut Talk<'_>, ack: &BindAck, seen: &Seen) {
+pub fn unchanged(t: &mut Talk<'_>, ack: &BindAck, seen: &Seen) {
     let Some(Ok(pdu)) = seen.reply.as_deref().map(Pdu::decode) else { return };
     let Body::AlterContextResponse(response) = pdu.body else {
         return t.field("ptype", Ptype::ALTER_CONTEXT_RESPONSE, pdu.ptype());
@@ -264,5 +264,5 @@ fn unchanged(t: &mut Talk<'_>, ack: &BindAck, seen: &Seen) {
 /// A call in a context that is none.
 const REFUSED_CALL: &[Accept] = &[ok(Want::AnyFault, Then::Either), loose(Want::Silence, Then::Closed)];
 const PROTOCOL_ERROR: &[u32] = &[FaultStatus::PROTOCOL_ERROR.0];
-const REFUSED: &[Accept] =
+pub const REFUSED: &[Accept] =
     &[ok(fault(PROTOCOL_ERROR).executed(false).context(0).want(), Then::Closed), loose(Want::Silence, Then::Closed)];

@@ -169,7 +169,7 @@ pub(super) static CASES: &[Case] = &[
 ];
 
 /// A bind on a new connection that names a group.
-fn name_group(t: &mut Talk<'_>, label: &str, group: u32, accepts: &[Accept]) -> Result<(), Stop> {
+pub fn name_group(t: &mut Talk<'_>, label: &str, group: u32, accepts: &[Accept]) -> Result<(), Stop> {
     t.connect()?;
     let offered = Bind { assoc_group: group, ..t.offer(vec![plain(t, 0)]) };
     t.send_bind(Flags::WHOLE, &offered);
@@ -178,7 +178,7 @@ fn name_group(t: &mut Talk<'_>, label: &str, group: u32, accepts: &[Accept]) -> 
 }
 
 /// The same, which is let into it.
-fn join(t: &mut Talk<'_>, label: &str, group: u32) -> Result<(), Stop> {
+pub fn join(t: &mut Talk<'_>, label: &str, group: u32) -> Result<(), Stop> {
     name_group(t, label, group, ACCEPTED)?;
     if let Some(got) = t.ack().map(|ack| ack.assoc_group) {
         t.holds("assoc_group", got == group, || (listed(&[group]), listed(&[got])));
@@ -200,8 +200,8 @@ fn listed(groups: &[u32]) -> String {
     groups.iter().map(|group| format!("0x{group:08x}")).collect::<Vec<_>>().join(", ")
 }
 
-const A_MOMENT: Duration = Duration::from_millis(150);
+pub const A_MOMENT: Duration = Duration::from_millis(150);
 const MANY: usize = 8;
 /// Hosts that know no groups take every bind for one that asks for a new one, and no client minds.
-const NOT_JOINED: &[Accept] =
+pub const NOT_JOINED: &[Accept] =
     &[ok(Want::Nak(&[0]), Then::Closed), loose(Want::Silence, Then::Closed), loose(Want::Ack(&[(0, 0)]), Then::Open)];

@@ -131,7 +131,7 @@ const TRAILERS: &[Trailer] = &[
 ];
 
 /// Appends a trailer with a token of so many bytes.
-fn append(frame: &mut Vec<u8>, auth_type: u8, pad: u8, token: usize) {
+pub fn append(frame: &mut Vec<u8>, auth_type: u8, pad: u8, token: usize) {
     frame.resize(frame.len().next_multiple_of(4), 0);
     frame.extend_from_slice(&[auth_type, 5, pad, 0, 1, 0, 0, 0]);
     frame.resize(frame.len() + token, 0x5a);

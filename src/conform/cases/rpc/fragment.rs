@@ -262,7 +262,7 @@ pub(super) static CASES: &[Case] = &[
 ];
 
 /// Sends the first fragment of one call and then a fragment of another, and looks which of them is blamed.
-fn other_call(t: &mut Talk<'_>, flags: Flags, blames_first: bool) -> Result<(), Stop> {
+pub fn other_call(t: &mut Talk<'_>, flags: Flags, blames_first: bool) -> Result<(), Stop> {
     let (first, second) = (Call::of(t), Call::of(t));
     first.send(t, Flags::FIRST, &first.stub);
     second.send(t, flags, &second.stub);
@@ -275,10 +275,10 @@ fn other_call(t: &mut Talk<'_>, flags: Flags, blames_first: bool) -> Result<(), 
 
 const BROKEN: &[Accept] =
     &[ok(fault(&[PROTOCOL_ERROR]).executed(true).context(0).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
-const ENDED: &[Accept] = &[ok(fault(&[PROTOCOL_ERROR]).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
-const TOO_MUCH: &[Accept] = &[ok(fault(&[ACCESS_DENIED]).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
+pub const ENDED: &[Accept] = &[ok(fault(&[PROTOCOL_ERROR]).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
+pub const TOO_MUCH: &[Accept] = &[ok(fault(&[ACCESS_DENIED]).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
 const ACCESS_DENIED: u32 = 5;
 /// What a Windows RPC server joins of one request by default, in bytes.
-const REQUEST_MAX: u32 = 4 << 20;
+pub const REQUEST_MAX: u32 = 4 << 20;
 /// What fits a fragment of the size every host takes, and is a multiple of eight.
-const PIECE: usize = 2048 - 24;
+pub const PIECE: usize = 2048 - 24;

@@ -81,6 +81,22 @@ pub fn results(seen: &Seen) -> Vec<(u16, u16, SyntaxId)> {
     }
 }
 
+/// Whether an acknowledgement has these results and reasons, in this order.
+pub fn lists(t: &mut Talk<'_>, label: &str, seen: &Seen, due: &[(u16, u16)]) -> bool {
+    let got: Vec<_> = results(seen).iter().map(|(result, reason, _)| (*result, *reason)).collect();
+    let words = |of: &[(u16, u16)]| {
+        let (shown, more) = of.split_at(of.len().min(SHOWN_MAX));
+        let shown: Vec<_> = shown.iter().map(|(result, reason)| format!("({result},{reason})")).collect();
+        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        format!("{}{more}", shown.join(" "))
+    };
+    let field = if got.is_empty() { "reply" } else { "results" };
+    t.holds(field, got == due, || {
+        (format!("{label}: {}", words(due)), if got.is_empty() { seen.to_string() } else { words(&got) })
+    });
+    got == due
+}
+
 /// Whether each result names the syntax it has to; looked at only when there is one for each.
 pub fn names(t: &mut Talk<'_>, seen: &Seen, syntaxes: &[SyntaxId]) {
     let named: Vec<_> = results(seen).iter().map(|(_, _, syntax)| *syntax).collect();
@@ -127,6 +143,8 @@ pub const UNKNOWN_CONTEXT: &[Accept] = &[
     ok(fault(&[UNKNOWN_INTERFACE]).executed(false).context(0).want(), Then::Open),
     loose(Want::Silence, Then::Closed),
 ];
+/// As many results are told.
+const SHOWN_MAX: usize = 12;
 /// nca_s_proto_error.
 pub const PROTOCOL_ERROR: u32 = 0x1c01_000b;
 /// nca_s_unk_if.

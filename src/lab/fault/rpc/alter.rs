@@ -253,7 +253,7 @@ pub(super) static FAULTS: &[Fault] = &[
     },
 ];
 
-fn offered(alter: &mut Incoming<'_>) -> Option<Bind> {
+pub fn offered(alter: &mut Incoming<'_>) -> Option<Bind> {
     match Pdu::decode(&alter.frame).ok()?.body {
         Body::AlterContext(offered) => Some(offered),
         _ => None,
@@ -261,7 +261,7 @@ fn offered(alter: &mut Incoming<'_>) -> Option<Bind> {
 }
 
 /// Changes what an alter_context offers.
-fn change(alter: &mut Incoming<'_>, change: impl FnOnce(&mut Bind)) {
+pub fn change(alter: &mut Incoming<'_>, change: impl FnOnce(&mut Bind)) {
     let (call_id, flags) = (alter.word(at::CALL_ID), alter.flags());
     if let Some(mut offered) = offered(alter) {
         change(&mut offered);

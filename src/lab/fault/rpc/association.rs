@@ -334,7 +334,7 @@ fn accept_nothing(incoming: &mut Incoming<'_>) {
     answer_with(incoming, Vec::new());
 }
 
-fn accept_all(incoming: &mut Incoming<'_>) {
+pub fn accept_all(incoming: &mut Incoming<'_>) {
     let contexts = offer(&incoming.frame).map(|bind| bind.contexts).unwrap_or_default();
     let accepted = ContextResult { result: ResultCode::ACCEPTED, reason: 0, syntax: SyntaxId::NDR32 };
     answer_with(incoming, vec![accepted; contexts.len()]);

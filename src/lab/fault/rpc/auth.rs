@@ -93,7 +93,7 @@ fn has_trailer(bind: &mut Incoming<'_>) -> bool {
 }
 
 /// Takes the trailer off, and the length that tells of it.
-fn drop_trailer(incoming: &mut Incoming<'_>) {
+pub fn drop_trailer(incoming: &mut Incoming<'_>) {
     let token = usize::from(incoming.half(at::AUTH_LENGTH));
     let is_bind = incoming.ptype() == Some(Ptype::BIND);
     if token == 0 || (is_bind && !has_trailer(incoming)) {
