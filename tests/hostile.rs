@@ -31,8 +31,11 @@ fn assert_ran(arguments: &[&str], code: i32, message: &str) {
     assert!(!said.contains("panicked"), "{said}");
 }
 
+/// What a host does with a connection.
+type Behaviour = fn(TcpStream);
+
 /// A host that does `behave` with every connection, until the test ends.
-fn host(behave: fn(TcpStream)) -> SocketAddr {
+fn host(behave: Behaviour) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -165,7 +168,7 @@ fn no_case_passes_with_what_is_no_host() {
             }
         }
     };
-    let behaviours: [(&str, fn(TcpStream)); 6] = [
+    let behaviours: [(&str, Behaviour); 6] = [
         ("a black hole", silent),
         ("an HTTP server", http),
         ("one that closes at once", drop),

@@ -23,7 +23,9 @@ pub(super) static CASES: &[Case] = &[
                 let room = (size - CALL_HEADER_LEN) & !7;
                 for more in [1, 8, room - 8, room] {
                     if !t.is_over() {
-                        Call::of(t).padded(room + more).send_cut(t, &[room], hinted);
+                        Call::of(t)
+                            .padded(room + more)
+                            .send_cut(t, &[room], |frame, _, left| hint_at(frame, left as u32));
                         t.expect_next(&format!("{room} and {more} bytes where {size} were agreed on"), SERVED_NEXT);
                     }
                 }
@@ -43,7 +45,9 @@ pub(super) static CASES: &[Case] = &[
                 for count in [100, 300] {
                     if bind_as(t, &format!("a bind in {}", syntax.id()), 0, syntax)? {
                         let places: Vec<_> = (1..count).map(|number| number * 8).collect();
-                        Call::in_syntax(t, syntax).padded(count * 8).send_cut(t, &places, hinted);
+                        Call::in_syntax(t, syntax)
+                            .padded(count * 8)
+                            .send_cut(t, &places, |frame, _, left| hint_at(frame, left as u32));
                         t.expect_next(&format!("{count} fragments in {}", syntax.id()), SERVED_NEXT);
                     }
                 }
@@ -51,7 +55,7 @@ pub(super) static CASES: &[Case] = &[
                     [("first", &[0, 64][..]), ("last", &[64, END]), ("first and the last", &[0, END])]
                 {
                     if !t.is_over() && t.syntax_of(0).is_some() {
-                        Call::in_syntax(t, syntax).send_cut(t, places, hinted);
+                        Call::in_syntax(t, syntax).send_cut(t, places, |frame, _, left| hint_at(frame, left as u32));
                         t.expect_next(&format!("nothing in the {label}, in {}", syntax.id()), SERVED_NEXT);
                     }
                 }
@@ -97,11 +101,7 @@ fn agreed(t: &mut Talk<'_>, asked: u16) -> Result<Option<usize>, Stop> {
     Ok(size.filter(|size| *size >= SIZE_MIN && !t.is_over() && t.syntax_of(0).is_some()))
 }
 
-/// A fragment that hints at all that is left, as clients have it.
-fn hinted(frame: &mut Vec<u8>, _: usize, left: usize) {
-    hint_at(frame, left as u32);
-}
-
+/// What a fragment hints at; clients have it say all that is left.
 fn hint_at(frame: &mut [u8], hint: u32) {
     at::set(frame, at::ALLOC_HINT, &hint.to_le_bytes());
 }
