@@ -53,10 +53,18 @@ pub(super) static CASES: &[Case] = &[
             let offered = t.offer(vec![unknown]);
             t.send_alter(&offered);
             t.expect("the alter_context", &[ok(Want::Ack(&[(2, 1)]), Then::Open)]);
+            let interface = t.service().interface;
+            for (id, more) in [(2, 1), (3, 0x1_0000)] {
+                let interface = SyntaxId { version: interface.version.wrapping_add(more), ..interface };
+                let offered = t.offer(vec![ContextElement { interface, ..plain(t, id) }]);
+                t.send_alter(&offered);
+                t.expect_next(&format!("an alter_context for {interface}"), &[ok(Want::Ack(&[(2, 1)]), Then::Either)]);
+            }
             t.still_serves("a request in the old context");
             Ok(())
         },
-    ),
+    )
+    .revision(2),
     Case::new(
         "rpc/alter/change-interface",
         Level::Win,

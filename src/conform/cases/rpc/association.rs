@@ -12,7 +12,7 @@ pub(super) static CASES: &[Case] = &[
         "rpc/association/not-bound",
         Level::Win,
         "a connection that begins with something else than a bind",
-        "A request, alter_context or co_cancel before any bind is refused with a bind_nak of reason 4, and the connection \
+        "A request, alter_context, co_cancel, orphaned, auth3 or shutdown before any bind is refused with a bind_nak of reason 4, and the connection \
          closed.",
         "seen live on Samba 4.17; Samba server code",
         |t| {
@@ -27,9 +27,16 @@ pub(super) static CASES: &[Case] = &[
             let pdu = Pdu::whole(t.next_call_id(), Body::CoCancel);
             t.send_pdu(&pdu);
             t.expect("a co_cancel", PROTOCOL_NAK);
+            for (label, body) in [("an orphaned", Body::Orphaned), ("an auth3", Body::Auth3), ("a shutdown", Body::Shutdown)] {
+                t.connect()?;
+                let pdu = Pdu::whole(t.next_call_id(), body);
+                t.send_pdu(&pdu);
+                t.expect(label, PROTOCOL_NAK);
+            }
             Ok(())
         },
     )
+    .revision(2)
     .confidence(Confidence::Medium),
     Case::new(
         "rpc/association/not-bound-last-context",

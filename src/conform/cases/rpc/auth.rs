@@ -29,8 +29,14 @@ pub(super) static CASES: &[Case] = &[
         "A bind with a trailer of an unknown authentication type is refused with a bind_nak of reason 8, and the connection \
          closed.",
         "MS-RPCE 2.2.2.5; seen live on Samba 4.17",
-        |t| bind_with(t, "type 99", UNKNOWN_TYPE, 5, &[8]),
-    ),
+        |t| {
+            for auth_type in [UNKNOWN_TYPE, 255, 3] {
+                bind_with(t, &format!("type {auth_type}"), auth_type, 5, &[8])?;
+            }
+            Ok(())
+        },
+    )
+    .revision(2),
     Case::new(
         "rpc/auth/no-type",
         Level::Win,

@@ -27,9 +27,11 @@ pub(super) static CASES: &[Case] = &[
         "Samba raw protocol tests (presentation_ctx_invalid2); seen live on Samba 4.17",
         |t| {
             expect_bind(t, "the bind", vec![t.context(0, &[])], PLAIN_NAK)?;
+            expect_bind(t, "one behind a good one", vec![plain(t, 0), t.context(1, &[])], PLAIN_NAK)?;
             Ok(())
         },
-    ),
+    )
+    .revision(2),
     Case::new(
         "rpc/bind/missing-contexts",
         Level::Rec,

@@ -4,6 +4,7 @@ use super::tools::{PLAIN_NAK, SERVED_NEXT, expect_bind, names, plain, results};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Capability, Case, Confidence, Level, NO_SYNTAX, Stop, Talk};
+use crate::wire::Guid;
 use crate::wire::rpc::{ContextElement, Flags, SyntaxId};
 
 pub(super) static CASES: &[Case] = &[
@@ -66,6 +67,32 @@ pub(super) static CASES: &[Case] = &[
     )
     .needs(&[Capability::Btfn]),
     Case::new(
+        "rpc/features/near",
+        Level::Win,
+        "syntaxes that nearly ask for features, and features alone",
+        "What differs from the syntax that asks for features in its version or in one of its first eight bytes is an unknown \
+         syntax; what asks for them is answered whatever its interface is, and though nothing else is offered.",
+        "MS-RPCE 2.2.2.14; Samba server code",
+        |t| {
+            let asking = SyntaxId::bind_time_features(3);
+            let others = [0, 2, 0x1_0001].map(|version| SyntaxId { version, ..asking });
+            let bytes = (0..8).map(|byte| SyntaxId { uuid: Guid::from_u128(asking.uuid.as_u128() ^ 1 << (8 * (15 - byte))), ..asking });
+            for near in others.into_iter().chain(bytes) {
+                let contexts = vec![plain(t, 0), t.context(1, &[near])];
+                let accepts = [ok(Want::Ack(&[(0, 0), (2, 2)]), Then::Either)];
+                next_bind(t, &near.to_string(), contexts, &accepts)?;
+            }
+            let granted = [ok(Want::Ack(&[(3, 3)]), Then::Either)];
+            let contexts = vec![features(t, 0, 3)];
+            next_bind(t, "features alone", contexts, &granted)?;
+            let strange = ContextElement { id: 0, interface: NO_SYNTAX, transfer: vec![asking] };
+            next_bind(t, "features of an unknown interface", vec![strange], &granted)?;
+            Ok(())
+        },
+    )
+    .confidence(Confidence::Medium)
+    .needs(&[Capability::Btfn]),
+    Case::new(
         "rpc/features/asked-twice",
         Level::Win,
         "features asked for twice",
@@ -100,6 +127,15 @@ pub(super) static CASES: &[Case] = &[
 ];
 
 /// A bind of features and syntaxes in this order; whether features are known must be the same each time.
+/// A bind of these contexts on a new connection.
+fn next_bind(t: &mut Talk<'_>, label: &str, contexts: Vec<ContextElement>, accepts: &[Accept]) -> Result<(), Stop> {
+    t.connect()?;
+    let offered = t.offer(contexts);
+    t.send_bind(Flags::WHOLE, &offered);
+    t.expect_next(label, accepts);
+    Ok(())
+}
+
 fn beside(t: &mut Talk<'_>, asked: u16, order: &[SyntaxId], known: &mut Option<bool>) -> Result<(), Stop> {
     t.connect()?;
     let asking = SyntaxId::bind_time_features(asked);

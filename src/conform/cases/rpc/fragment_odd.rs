@@ -3,7 +3,7 @@
 
 use super::calls::Call;
 use super::fragment::{ENDED, PIECE, REQUEST_MAX, TOO_MUCH};
-use super::tools::{SERVED_NEXT, bind_as, syntaxes};
+use super::tools::{ACCEPTED_NEXT, SERVED_NEXT, bind_as, plain, syntaxes};
 use crate::conform::accept::{Accept, Then, Want, fault, loose, ok};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, PduView, TransferSyntax, at};
@@ -79,6 +79,28 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     ),
+    Case::new(
+        "rpc/fragment/alter-between",
+        Level::Win,
+        "an alter_context between fragments",
+        "An alter_context between the fragments of a call is acknowledged, and the call is answered.",
+        "Samba server code; C706 section 12.6.4.1",
+        |t| {
+            t.bind()?;
+            let call = Call::of(t);
+            let half = call.stub.len() / 2;
+            call.send(t, Flags::FIRST, &call.stub[..half]);
+            let offered = t.offer(vec![plain(t, 1)]);
+            t.send_alter(&offered);
+            t.expect_next("an alter_context between fragments", ACCEPTED_NEXT);
+            if !t.is_over() {
+                call.send(t, Flags::LAST, &call.stub[half..]);
+                t.expect_next("the whole of the call", SERVED_NEXT);
+            }
+            Ok(())
+        },
+    )
+    .confidence(Confidence::Medium),
     Case::new(
         "rpc/fragment/near-call-ids",
         Level::Win,

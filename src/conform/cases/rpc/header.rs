@@ -7,7 +7,8 @@ use crate::conform::host::Patience;
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
 use crate::wire::rpc::{
-    Body, Fault, FaultStatus, Flags, Pdu, PduView, Ptype, Response, SyntaxId, TransferSyntax, at, in_other_order,
+    BindNak, Body, Fault, FaultStatus, Flags, Pdu, PduView, Ptype, RejectReason, Response, SyntaxId, TransferSyntax,
+    at, in_other_order,
 };
 
 pub(super) static CASES: &[Case] = &[
@@ -147,10 +148,11 @@ pub(super) static CASES: &[Case] = &[
         "rpc/header/wrong-way-ptypes",
         Level::Win,
         "kinds of PDU that a client has no business to send",
-        "A response, fault, shutdown or auth3 from a client is answered with a protocol error that says nothing was \
+        "A response, fault, shutdown, auth3 or answer to a bind from a client is answered with a protocol error that says nothing was \
          executed, and the connection closed.",
         "seen live on Samba 4.17; Samba server code",
         |t| {
+            let ack = t.bind()?;
             for (label, body) in [
                 (
                     "a response",
@@ -159,6 +161,9 @@ pub(super) static CASES: &[Case] = &[
                 ("a fault", Body::Fault(FAULT)),
                 ("a shutdown", Body::Shutdown),
                 ("an auth3", Body::Auth3),
+                ("a bind_nak", Body::BindNak(BindNak { reason: RejectReason::NOT_SPECIFIED, versions: vec![(5, 0)], trailer: vec![0; 3] })),
+                ("a bind_ack", Body::BindAck(ack.clone())),
+                ("an alter_context_resp", Body::AlterContextResponse(ack)),
             ] {
                 t.bind()?;
                 let pdu = Pdu::whole(t.next_call_id(), body);

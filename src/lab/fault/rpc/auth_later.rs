@@ -3,7 +3,7 @@
 use super::auth::drop_trailer;
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{Fields, Incoming, Tamper};
-use crate::wire::rpc::{Flags, Ptype, at};
+use crate::wire::rpc::{Flags, Ptype};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -33,19 +33,6 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients that ask for a logon later: they believe in one that never was.",
         caught_by: &["rpc/auth/alter-trailer#reply"],
         install: Install::Pdus(|tamper, _| tamper.on_way_in_of(Ptype::ALTER_CONTEXT, drop_trailer)),
-    },
-    Fault {
-        name: "names-no-context-for-trailers",
-        does: "Names context 0 in the fault that a trailer gets, whatever the context of the call is.",
-        hurts: "Clients with several contexts: they look for the cause in the wrong one.",
-        caught_by: &["rpc/auth/later-trailers#p_cont_id"],
-        install: Install::Pdus(|tamper, _| {
-            tamper.on_way_out_of(Ptype::FAULT, |out| {
-                if out.word(at::STATUS) == 5 {
-                    out.put(at::CONTEXT, &[0, 0]);
-                }
-            });
-        }),
     },
 ];
 

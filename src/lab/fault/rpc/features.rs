@@ -121,6 +121,37 @@ pub(super) static FAULTS: &[Fault] = &[
             });
         }),
     },
+    Fault {
+        name: "grants-features-of-any-version",
+        does: "Takes the syntax that asks for features for that in any version.",
+        hurts: "Clients of what comes after it: they are granted what they did not ask for.",
+        caught_by: &["rpc/features/near#results"],
+        install: Install::Pdus(|tamper, _| {
+            on_offers(tamper, |offered| {
+                for syntax in offered.contexts.iter_mut().flat_map(|context| &mut context.transfer) {
+                    let first = SyntaxId { version: 1, ..*syntax };
+                    if first.as_bind_time_features().is_some() {
+                        *syntax = first;
+                    }
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "grants-features-to-known-interfaces",
+        does: "Refuses a context that asks for features when it does not know its interface.",
+        hurts: "Clients that put any interface there, as they may: they do without what the host has.",
+        caught_by: &["rpc/features/near#results"],
+        install: Install::Pdus(|tamper, _| {
+            on_acks(tamper, |ack, offered| {
+                for (result, context) in ack.results.iter_mut().zip(&offered.contexts) {
+                    if result.result.0 == 3 && context.interface != SyntaxId::KMS {
+                        (result.result, result.reason) = (ResultCode::PROVIDER_REJECTION, 1);
+                    }
+                }
+            });
+        }),
+    },
 ];
 
 /// Changes the results that grant features, given what was asked.

@@ -77,6 +77,25 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "forgets-calls-when-altered",
+        does: "Forgets the call under way at an alter_context.",
+        hurts: "Clients with several threads on a connection: a call of one is lost by what another does.",
+        caught_by: &["rpc/fragment/alter-between#closing"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in(|incoming| {
+                let flags = incoming.flags();
+                match incoming.ptype() {
+                    Some(Ptype::ALTER_CONTEXT) => incoming.scene.note = 1,
+                    Some(Ptype::REQUEST) if !flags.has(Flags::FIRST) && incoming.scene.note == 1 => {
+                        incoming.fate = Fate::Vanishes;
+                    }
+                    Some(Ptype::REQUEST) => incoming.scene.note = 0,
+                    _ => {}
+                }
+            });
+        }),
+    },
+    Fault {
         name: "knows-calls-by-half",
         does: "Compares the lower sixteen bits of a call id, and no more.",
         hurts: "Clients with long-lived connections: fragments of two calls are read as one.",

@@ -67,6 +67,21 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "hints-at-the-call-before",
+        does: "Has in a fault the allocation hint of the request before it.",
+        hurts: "Clients that make room by it: they make room for what does not come.",
+        caught_by: &["rpc/request/refused-again#alloc_hint"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.scene.note = u64::from(out.word(at::ALLOC_HINT)));
+            tamper.on_way_out_of(Ptype::FAULT, |out| {
+                let before = out.scene.note as u32;
+                if before > 0 {
+                    out.put(at::ALLOC_HINT, &before.to_le_bytes());
+                }
+            });
+        }),
+    },
+    Fault {
         name: "counts-cancels-in-faults",
         does: "Has in a fault the number of cancels that came on the connection.",
         hurts: "Clients that look at it: they believe that this call was cancelled.",
