@@ -37,5 +37,5 @@ static FILES: &[&[&[Case]]] = &[
     kms::FILES,
     load::FILES,
     // What these leave behind is nobody else's business.
-    &[kms::policy_limits::CASES],
+    kms::LAST,
 ];

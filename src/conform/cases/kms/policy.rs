@@ -2,10 +2,13 @@
 
 use jiff::SignedDuration;
 
-use super::tools::{ahead, goes_on, put_ask, put_changed, put_in_each, served_versions};
+use super::tools::{
+    OFFICE, OFFICE_2010, SERVER, WINDOWS, ahead, goes_on, of, product, put_ask, put_changed, put_in_each,
+    served_products, served_versions,
+};
 use crate::catalog::{self, Application, Channel};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
-use crate::conform::cases::rpc::tools::SERVED_NEXT;
+use crate::conform::cases::rpc::tools::{SERVED_NEXT, syntaxes};
 use crate::conform::{Capability, Case, Confidence, Level, Talk};
 use crate::proto::Ask;
 use crate::wire::kms::ProtocolVersion;
@@ -104,18 +107,30 @@ pub(super) static CASES: &[Case] = &[
             put_in_each(t, &versions, "an application nobody knows", UNSERVED, |request| {
                 request.application_id = Guid::from_u128(0x9d20_57e1_0c6b_4f7a_b3d8_64f1_25c7_8e90);
             })?;
+            for (words, name, application) in [
+                ("a product of Office 2019 of Office 2010", OFFICE, Application::Office2010),
+                ("a product of Office 2010 of the later Office", OFFICE_2010, Application::Office),
+                ("a product of Office of Windows", OFFICE, Application::Windows),
+                ("a Windows product of Office 2010", WINDOWS, Application::Office2010),
+                ("a server of Office", SERVER, Application::Office),
+            ] {
+                put_in_each(t, &versions, words, UNSERVED, |request| {
+                    of(request, product(name));
+                    request.application_id = application.guid();
+                })?;
+            }
             goes_on(t);
             Ok(())
         },
     )
-    .revision(2)
+    .revision(3)
     .of_kms()
     .needs(&[Capability::Products])
     .confidence(Confidence::Medium),
     Case::new(
         "kms/policy/sku",
         Level::Win,
-        "a SKU id nobody knows",
+        "a SKU id nobody knows, and ones of other products",
         "A request is granted whatever its SKU id is: the KMS counted id decides.",
         "independent implementations agree on what genuine hosts do",
         |t| {
@@ -124,24 +139,40 @@ pub(super) static CASES: &[Case] = &[
                 request.sku_id = Guid::from_u128(0xe18c_40f2_97b3_4d65_a0de_5b72_13f9_6c84);
             })?;
             put_in_each(t, &versions, "a nil SKU id", SERVED_NEXT, |request| request.sku_id = Guid::NIL)?;
+            for name in [SERVER, "Windows 8.1 Enterprise", "Windows 7 Enterprise", OFFICE, OFFICE_2010] {
+                let sku_id = product(name).sku_id;
+                put_in_each(t, &versions, &format!("the SKU id of {name}"), SERVED_NEXT, |request| request.sku_id = sku_id)?;
+            }
+            // And the other way about, where the host serves them.
+            for other in served_products(t, &[SERVER, OFFICE, OFFICE_2010])? {
+                let sku_id = product(WINDOWS).sku_id;
+                put_in_each(t, &versions, &format!("{} with the SKU id of {WINDOWS}", other.edition), SERVED_NEXT, |request| {
+                    of(request, other);
+                    request.sku_id = sku_id;
+                })?;
+            }
             Ok(())
         },
     )
-    .revision(2)
+    .revision(3)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
         "kms/policy/clock-within",
         Level::Win,
         "clocks a little less than four hours off",
-        "A client whose clock is less than four hours off is granted, in every version, and told its own time to the step of 100 ns.",
+        "A client whose clock is less than four hours off is granted, in every version and syntax, and told its own time to the \
+         step of 100 ns.",
         "protocol description, section 5; independent implementations agree",
         |t| {
-            for version in ProtocolVersion::ALL {
-                for minutes in [239, -239] {
+            for syntax in syntaxes(t)? {
+                t.bind_in(syntax)?;
+                for (version, minutes) in ProtocolVersion::ALL.into_iter().flat_map(|one| OFF.map(|off| (one, off))) {
                     let ask = off_by(t, version, SignedDuration::from_mins(minutes));
-                    put_ask(t, &format!("{minutes} minutes in version {version}"), &ask, SERVED_NEXT)?;
+                    put_ask(t, &format!("{minutes} minutes in version {version}, in {syntax}"), &ask, SERVED_NEXT)?;
                 }
+            }
+            for version in ProtocolVersion::ALL {
                 for (words, time) in steps(t.now()) {
                     let ask = t.ask(version, |request| request.client_time = time);
                     put_ask(t, &format!("{words} in version {version}"), &ask, SERVED_NEXT)?;
@@ -150,27 +181,31 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
-    .revision(2)
+    .revision(3)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
         "kms/policy/clock-beyond",
         Level::Win,
         "clocks a little more than four hours off",
-        "A client whose clock is more than four hours off is refused with 0xC004F06C, be it fast or slow, in every version.",
+        "A client whose clock is more than four hours off is refused with 0xC004F06C, be it fast or slow, in every version and \
+         syntax.",
         "protocol description, section 5; independent implementations agree",
         |t| {
             let versions = served_versions(t)?;
-            for minutes in [241, -241, 10 * 24 * 60, -10 * 24 * 60] {
-                put_in_each(t, &versions, &format!("{minutes} minutes"), WRONG_CLOCK, |request| {
-                    request.client_time = request.client_time.saturating_add(SignedDuration::from_mins(minutes));
-                })?;
+            for syntax in syntaxes(t)? {
+                t.bind_in(syntax)?;
+                for minutes in [241, -241, 10 * 24 * 60, -10 * 24 * 60] {
+                    put_in_each(t, &versions, &format!("{minutes} minutes, in {syntax}"), WRONG_CLOCK, |request| {
+                        request.client_time = request.client_time.saturating_add(SignedDuration::from_mins(minutes));
+                    })?;
+                }
             }
             goes_on(t);
             Ok(())
         },
     )
-    .revision(2)
+    .revision(3)
     .of_kms()
     .needs(&[Capability::Clock])
     .confidence(Confidence::Medium),
@@ -214,6 +249,9 @@ pub(super) static CASES: &[Case] = &[
     .of_kms()
     .confidence(Confidence::Medium),
 ];
+
+/// Minutes that pass: hosts that allow three hours, or halves of them, allow too little.
+const OFF: [i64; 6] = [239, -239, 181, -181, 100, -100];
 
 fn off_by(t: &mut Talk<'_>, version: ProtocolVersion, by: SignedDuration) -> Ask {
     t.ask(version, |request| request.client_time = request.client_time.saturating_add(by))

@@ -4,8 +4,10 @@
 use jiff::SignedDuration;
 
 use super::policy::{UNSERVED, WRONG_CLOCK};
-use super::tools::{OFFICE, SERVED_OR_UNSERVED, ahead, client, cmid, is_as_before, product, put_ask, say};
-use crate::catalog::{self, Application, Product};
+use super::tools::{
+    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, SERVER, ahead, client, cmid, is_as_before, of, product, put_ask, say,
+};
+use crate::catalog::{self, Application};
 use crate::conform::accept::{Accept, Answered};
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
@@ -299,16 +301,9 @@ fn in_state(request: &mut ActivationRequest, status: u32, minutes_left: u32) {
     (request.license_status, request.binding_expiration_min) = (LicenseStatus(status), minutes_left);
 }
 
-fn of(request: &mut ActivationRequest, product: &Product) {
-    (request.application_id, request.sku_id) = (product.application_id(), product.sku_id);
-    (request.kms_counted_id, request.n_policy) = (product.kms_counted_id, product.n_policy);
-}
-
 fn counted(request: &mut ActivationRequest) -> &mut Guid {
     &mut request.kms_counted_id
 }
 
-const SERVER: &str = "Windows Server 2022 Standard";
-const OFFICE_2010: &str = "Office Professional Plus 2010";
 /// One that is counted nowhere.
 const NEW_MACHINE: u32 = 48;

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::policy_counting::at_least;
 use super::tools::{
-    MALFORMED, WINDOWS, bind_together, client, cmid, goes_on, granted, is_as_before, product, put_ask, put_in_each,
-    served_versions,
+    MALFORMED, OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ask_for, bind_together, cmid, goes_on, granted,
+    is_as_before, of, product, put_ask, put_in_each, served_products, served_versions,
 };
 use crate::conform::accept::{Accept, Answered, Seen, Then, Want, ok};
 use crate::conform::cases::rpc::tools::SERVED_NEXT;
@@ -17,50 +17,16 @@ use crate::wire::kms::ProtocolVersion;
 
 pub static CASES: &[Case] = &[
     Case::new(
-        "kms/policy/charged",
-        Level::Win,
-        "more machines than twice the N policy",
-        "A host that more than twice N machines have asked tells a count from N to 2N.",
-        "Windows 7 resource kit on the cache of 2N ids kept for thirty days; independent implementations agree",
-        |t| {
-            let n = product(WINDOWS).n_policy;
-            for number in 0..2 * n + 5 {
-                let Some(told) = client(t, &format!("machine {}", number + 1), number)? else { return Ok(()) };
-                if number == 0 && told.count > 2 * n {
-                    // Whoever came before asked for more.
-                    return Err(Stop::NotApplicable(format!("the host counts {} already", told.count)));
-                }
-                if number >= 2 * n {
-                    let (least, most) = (n, 2 * n);
-                    t.holds("count", told.count >= least, || (format!("{least} to {most}"), told.count.to_string()));
-                    // A table that somebody else made larger before, and that is not full, looks the same.
-                    t.should_hold("count", told.count <= most, || {
-                        (format!("{least} to {most}"), told.count.to_string())
-                    });
-                }
-            }
-            Ok(())
-        },
-    )
-    .of_kms()
-    .needs(&[Capability::Counting])
-    .confidence(Confidence::Medium)
-    .disruptive(),
-    Case::new(
         "kms/policy/large-n",
         Level::Win,
         "N policies up to 1,000",
-        "A request with an N policy of up to 1,000 is granted.",
+        "A request with an N policy of up to 1,000 is granted, for Windows and for Office.",
         "independent implementations agree on what genuine hosts do",
         |t| {
-            let versions = served_versions(t)?;
-            for n_policy in [26, 100, 999, 1000] {
-                put_in_each(t, &versions, &format!("N = {n_policy}"), SERVED_NEXT, |request| request.n_policy = n_policy)?;
-            }
-            Ok(())
+            n_in_each(t, &[26, 50, 100, 101, 255, 256, 257, 500, 512, 999, 1000], SERVED_NEXT)
         },
     )
-    .revision(2)
+    .revision(3)
     .of_kms()
     .confidence(Confidence::Medium)
     .disruptive(),
@@ -68,20 +34,16 @@ pub static CASES: &[Case] = &[
         "kms/policy/too-large-n",
         Level::Win,
         "N policies beyond 1,000",
-        "A request with an N policy of more than 1,000 is refused with 0x8007000D.",
+        "A request with an N policy of more than 1,000 is refused with 0x8007000D, for Windows and for Office.",
         "independent implementations agree on what genuine hosts do",
         |t| {
-            let versions = served_versions(t)?;
-            for n_policy in [1001, 0x7fff_ffff, u32::MAX] {
-                put_in_each(t, &versions, &format!("N = {n_policy}"), MALFORMED, |request| {
-                    request.n_policy = n_policy
-                })?;
-            }
+            // Some of them are small to whoever reads fewer bits than there are.
+            n_in_each(t, &[1001, 1024, 2000, 0xffff, 65_541, 65_561, 0x0100_0005, 0x7fff_ffff, 0x8000_0019, u32::MAX], MALFORMED)?;
             goes_on(t);
             Ok(())
         },
     )
-    .revision(2)
+    .revision(3)
     .of_kms()
     .confidence(Confidence::Medium)
     .disruptive(),
@@ -122,7 +84,8 @@ pub static CASES: &[Case] = &[
         "kms/policy/full-table",
         Level::Win,
         "as many machines as a genuine host keeps, and some more",
-        "A host whose table is full says so with 0xC004D104, or gives up its oldest entry and grants.",
+        "A host whose table is full says so with 0xC004D104, or gives up its oldest entry and grants; another application's \
+         clients it grants as before.",
         "independent implementations on genuine hosts, whose table ends at 671 entries",
         |t| {
             if t.is_paced() {
@@ -141,10 +104,25 @@ pub static CASES: &[Case] = &[
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium)
     .disruptive(),
 ];
+
+/// What requests with these N policies come to, for each product that is served and in each version.
+fn n_in_each(t: &mut Talk<'_>, all: &[u32], accepts: &[Accept]) -> Result<(), Stop> {
+    let versions = served_versions(t)?;
+    for one in served_products(t, &[WINDOWS, OFFICE, OFFICE_2010])? {
+        for n_policy in t.some_of(all.to_vec(), 4, versions.len() as u32) {
+            put_in_each(t, &versions, &format!("N = {n_policy} of {}", one.edition), accepts, |request| {
+                of(request, one);
+                request.n_policy = n_policy;
+            })?;
+        }
+    }
+    Ok(())
+}
 
 /// What machine `number` of many is told.
 fn one_of_many(t: &mut Talk<'_>, version: ProtocolVersion, number: u32) -> Result<Option<u32>, Stop> {
@@ -164,6 +142,9 @@ fn when_full(t: &mut Talk<'_>, seen: &Seen) -> Result<(), Stop> {
     let ask = t.ask(t.version(), |request| request.cmid = id);
     let known = put_ask(t, "machine 1 again", &ask, FULL_OR_SERVED)?;
     t.note(format!("machine 1 then gets {known}"));
+    // Each application has a table of its own.
+    let ask = ask_for(t, 0, product(OFFICE));
+    put_ask(t, "Office, of which there are few", &ask, SERVED_OR_UNSERVED)?;
     Ok(())
 }
 

@@ -2,10 +2,10 @@
 
 use jiff::SignedDuration;
 
-use super::tools::{ahead, cmid};
-use crate::conform::accept::{Accept, Then, Want, loose, ok};
+use super::tools::{ahead, cmid, put_ask};
+use crate::conform::accept::{Accept, Answered, Then, Want, loose, ok};
 use crate::conform::cases::ndr::tools::{is_silent, send_in};
-use crate::conform::cases::rpc::tools::SERVED_NEXT;
+use crate::conform::cases::rpc::tools::{SERVED_NEXT, syntaxes};
 use crate::conform::host::Patience;
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
@@ -33,6 +33,36 @@ pub(super) static CASES: &[Case] = &[
     )
     .of_kms()
     .needs(&[Capability::Ndr64]),
+    Case::new(
+        "kms/request/one-connection",
+        Level::Must,
+        "clients that ask in turn over one connection",
+        "Of clients that ask in turn over one connection, in any version and syntax, each is answered for itself: with its \
+         client machine id, its client time and in its version.",
+        "protocol description, sections 1.2, 3 and 4: a connection serves later calls, and a client takes no other's answer",
+        |t| {
+            for syntax in syntaxes(t)? {
+                t.bind_in(syntax)?;
+                for turn in 0..t.times(TURNS_EACH, 12, 2) {
+                    let id = cmid(t, [3, 4, 4, 3, 5, 3, 3][turn % 7]);
+                    // The same client twice in a row now and then, and the same version; then others.
+                    let ask = t.ask(ProtocolVersion::ALL[(turn / 2) % 3], |request| {
+                        request.cmid = id;
+                        request.client_time =
+                            request.client_time.saturating_add(SignedDuration::from_secs(-(turn as i64)));
+                    });
+                    let label = format!("request {} in {syntax}", turn + 1);
+                    let seen = put_ask(t, &label, &ask, SERVED_NEXT)?;
+                    if t.is_over() || seen.answer != Some(Answered::Granted) {
+                        // Without this version, or closed after each answer: other cases say so.
+                        t.bind_in(syntax)?;
+                    }
+                }
+            }
+            Ok(())
+        },
+    )
+    .of_kms(),
     Case::new(
         "kms/policy/open-after-refusal",
         Level::Win,
@@ -125,3 +155,4 @@ const OPEN: &[Accept] = &[
 /// Defects that show once in forty answers are to show.
 const TURNS: usize = 60;
 const FEW_TURNS: usize = 12;
+const TURNS_EACH: usize = 24;

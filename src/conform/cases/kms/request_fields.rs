@@ -168,6 +168,15 @@ pub(super) static CASES: &[Case] = &[
                 ("a byte order mark", "\u{feff}PC"),
                 ("nothing but a mark of direction", "\u{200f}"),
                 ("a printf format", "%s%n%x{0}"),
+                ("a digit first", "2016-SRV"),
+                ("nothing but digits", "20160117"),
+                ("a hyphen first", "-pc"),
+                ("a hyphen last", "pc-"),
+                ("nothing but a dot", "."),
+                ("a name with its domain", "pc7.lab.example.org."),
+                ("an address", "192.0.2.7"),
+                ("a name of a device", "NUL"),
+                ("capitals and small letters", "DeskTop-7fQ2"),
             ] {
                 let units: Vec<u16> = text.encode_utf16().collect();
                 named(t, &versions, words, |at| units.get(at).copied().unwrap_or(0))?;
@@ -179,7 +188,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
-    .revision(2)
+    .revision(3)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(

@@ -12,7 +12,6 @@ use crate::wire::kms::{ActivationRequest, ActivationResponse, ProtocolVersion};
 use crate::wire::rpc::Flags;
 use crate::wire::{Guid, Hresult};
 
-/// A grant that every check of it believes.
 /// A grant, or what a host says that has no key for the product.
 pub const SERVED_OR_UNSERVED: &[Accept] =
     &[ok(Want::Served, Then::Either), ok(Want::Refused(&[Hresult::KMS_ID_MISMATCH.0]), Then::Either)];
@@ -166,6 +165,36 @@ pub fn ask_for(t: &mut Talk<'_>, number: u32, product: &'static Product) -> Ask 
     Ask::new(request, iv)
 }
 
+/// Whether nobody else is counted meanwhile: else it cannot be told what one machine adds.
+pub fn is_alone(t: &Talk<'_>) -> Result<(), Stop> {
+    match t.is_alone() {
+        true => Ok(()),
+        false => Err(Stop::NotApplicable("others may ask the host too".to_owned())),
+    }
+}
+
+/// Of these products those that the host serves: that it lacks one is its own affair.
+pub fn served_products(t: &mut Talk<'_>, names: &[&str]) -> Result<Vec<&'static Product>, Stop> {
+    let mut served = Vec::new();
+    for name in names {
+        let ask = ask_for(t, 0, product(name));
+        let seen = put_ask(t, name, &ask, SERVED_OR_UNSERVED)?;
+        if seen.answer == Some(Answered::Granted) {
+            served.push(product(name));
+        }
+    }
+    match served[..] {
+        [] => Err(Stop::NotApplicable(format!("the host serves none of it: {}", names.join(", ")))),
+        _ => Ok(served),
+    }
+}
+
+/// It asks for this product.
+pub fn of(request: &mut ActivationRequest, product: &Product) {
+    (request.application_id, request.sku_id) = (product.application_id(), product.sku_id);
+    (request.kms_counted_id, request.n_policy) = (product.kms_counted_id, product.n_policy);
+}
+
 /// A product that every catalogue has.
 pub fn product(name: &str) -> &'static Product {
     catalog::find(name).expect("the catalogue has it")
@@ -188,3 +217,7 @@ pub fn say(t: &mut Talk<'_>, payload: &[u8], ask: Option<&Ask>) -> Seen {
 pub const WINDOWS: &str = "Windows 11 Enterprise";
 /// Of another application.
 pub const OFFICE: &str = "Office Professional Plus 2019";
+/// Of a third.
+pub const OFFICE_2010: &str = "Office Professional Plus 2010";
+/// Counted with the ordinary ones; it needs fewer.
+pub const SERVER: &str = "Windows Server 2022 Standard";

@@ -8,12 +8,16 @@ mod policy;
 mod policy_addresses;
 mod policy_askers;
 pub mod policy_counting;
+mod policy_growth;
 mod policy_identity;
+mod policy_kinds;
+mod policy_office;
 mod products;
 mod request_conversation;
 mod request_malformed;
 mod response_body;
 mod response_envelope;
+mod response_random;
 mod time;
 mod versions;
 
@@ -23,6 +27,9 @@ use super::Fault;
 pub(super) static THEMES: &[&[Fault]] = &[
     policy_counting::FAULTS,
     policy_identity::FAULTS,
+    policy_kinds::FAULTS,
+    policy_growth::FAULTS,
+    policy_office::FAULTS,
     policy::FAULTS,
     policy_askers::FAULTS,
     policy_addresses::FAULTS,
@@ -36,5 +43,6 @@ pub(super) static THEMES: &[&[Fault]] = &[
     request_conversation::FAULTS,
     request_malformed::FAULTS,
     response_envelope::FAULTS,
+    response_random::FAULTS,
     response_body::FAULTS,
 ];

@@ -260,6 +260,85 @@ pub(super) static FAULTS: &[Fault] = &[
             });
         }),
     },
+    Fault {
+        name: "counts-previous-ids-in-v5",
+        does: "Counts a machine once more when it names the client machine id it had before, in version 5.0.",
+        hurts: "The admin: machines of Windows 8 that were given a new id stand twice in the count.",
+        caught_by: &["kms/policy/previous-cmid#count"],
+        install: Install::Answers(|host, _| {
+            let has_previous = Arc::new(AtomicBool::new(false));
+            let noticed = Arc::clone(&has_previous);
+            host.rule(Rule::Machine, move |asked, honest| {
+                let is_such = asked.request.previous_cmid != Guid::NIL && asked.request.version == ProtocolVersion::V5;
+                noticed.store(is_such, Ordering::Relaxed);
+                honest
+            });
+            host.tell(move |_, count| count + u32::from(has_previous.load(Ordering::Relaxed)));
+        }),
+    },
+    Fault {
+        name: "reads-n-in-16-bits",
+        does: "Reads the lower half of an N policy alone, so that 65,541 is five.",
+        hurts: "The host: what is refused elsewhere as nonsense is granted here.",
+        caught_by: &["kms/policy/too-large-n#code"],
+        install: Install::Answers(|host, _| {
+            host.rule(Rule::NPolicy, |asked, honest| match asked.request.n_policy & 0xffff {
+                0..=1000 => Ok(()),
+                _ => honest,
+            });
+        }),
+    },
+    Fault {
+        name: "refuses-digits-first",
+        does: "Refuses a machine whose name begins with a digit, with 0x8007000D.",
+        hurts: "Machines named after their year or their number: they are never activated, for a comment.",
+        caught_by: &["kms/request/any-name#code"],
+        install: Install::Answers(|host, _| {
+            refuse(host, |request| (0x30..0x3a).contains(&request.workstation.units()[0]));
+        }),
+    },
+    Fault {
+        name: "refuses-hyphens-last",
+        does: "Refuses a machine whose name ends in a hyphen or a dot, as no name in DNS does, with 0x8007000D.",
+        hurts: "Such a machine: it is never activated, for a comment.",
+        caught_by: &["kms/request/any-name#code"],
+        install: Install::Answers(|host, _| {
+            refuse(host, |request| {
+                let name = request.workstation.units().iter().take_while(|unit| **unit != 0);
+                name.last().is_some_and(|last| [0x2d, 0x2e].contains(last))
+            });
+        }),
+    },
+    Fault {
+        name: "refuses-skus-of-others",
+        does: "Refuses a SKU id that it knows as one of another KMS counted id, with 0xC004F042.",
+        hurts: "Editions that came under another counted id since the list was made: they are refused.",
+        caught_by: &["kms/policy/sku#code"],
+        install: Install::Answers(|host, _| {
+            host.rule(Rule::Product, |asked, honest| {
+                honest?;
+                let mut known = catalog::by_sku_id(asked.request.sku_id).peekable();
+                let is_unknown = known.peek().is_none();
+                match is_unknown || known.any(|one| one.kms_counted_id == asked.request.kms_counted_id) {
+                    true => Ok(()),
+                    false => Err(Hresult::KMS_ID_MISMATCH),
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "shuts-all-applications",
+        does: "Refuses every machine of every application with 0xC004D104 once one table is full.",
+        hurts: "Office clients, because there are too many machines with Windows.",
+        caught_by: &["kms/policy/full-table#code"],
+        install: Install::Answers(|host, _| {
+            let mut is_full = false;
+            host.grant(move |_, grant| {
+                is_full |= grant.count >= FULL;
+                if is_full { Err(Hresult::TABLE_FULL) } else { Ok(grant) }
+            });
+        }),
+    },
 ];
 
 fn refuse(host: &mut Conduct, refused: fn(&ActivationRequest) -> bool) {

@@ -67,7 +67,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "counts-visits",
         does: "Counts a machine again when another asked between its two requests.",
         hurts: "The admin: two machines that take turns are counted as fifty, and the count says nothing.",
-        caught_by: &["kms/policy/applications-apart#count"],
+        caught_by: &["kms/policy/same-client#count"],
         install: Install::Answers(|host, _| {
             let (mut last, mut visits) = (None, 0);
             host.entry_of(move |caller, entry| {
