@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::tools::{ACCEPTED, PROTOCOL_ERROR, REFUSED_OR_CLOSED, SERVED_NEXT, bind_frame, expect_first};
+use super::calls::Call;
+use super::tools::{ACCEPTED, PROTOCOL_ERROR, REFUSED_OR_CLOSED, SERVED_NEXT, bind_frame, expect_first, plain};
 use crate::conform::accept::{Accept, Then, Want, fault, loose, ok};
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Case, Level, Stop, Talk};
 use crate::proto::Ask;
-use crate::wire::rpc::{HEADER_LEN, MAX_FRAGMENT, SyntaxId, at};
+use crate::wire::rpc::{Bind, CALL_HEADER_LEN, Flags, HEADER_LEN, MAX_FRAGMENT, SyntaxId, at};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -125,7 +126,8 @@ pub(super) static CASES: &[Case] = &[
         "rpc/transport/oversized-fragment",
         Level::Win,
         "a request longer than a fragment may be",
-        "A request of 5,841 bytes in one fragment is answered with a protocol error, and the connection closed.",
+        "A fragment of 5,841 bytes, be it a whole request or the last of several, is answered with a protocol error, and \
+         the connection closed; one of 3,000 is not, whatever size was agreed on.",
         "Samba raw protocol tests (neg_xmit); seen live on Samba 4.17",
         |t| {
             t.bind()?;
@@ -135,9 +137,22 @@ pub(super) static CASES: &[Case] = &[
                 loose(Want::Silence, Then::Closed),
             ];
             t.expect("5841 bytes", &accepts);
+            t.bind()?;
+            let call = Call::of(t).padded(64 + usize::from(MAX_FRAGMENT) + 1 - CALL_HEADER_LEN);
+            call.send_cut(t, &[64], |_, _, _| ());
+            t.expect("5841 bytes in the last fragment", &accepts);
+            t.connect()?;
+            let offered = Bind { max_xmit_frag: 2048, max_recv_frag: 2048, ..t.offer(vec![plain(t, 0)]) };
+            t.send_bind(Flags::WHOLE, &offered);
+            t.expect_next("a bind with fragments of 2048", ACCEPTED);
+            if t.syntax_of(0).is_some() && !t.is_over() {
+                long_request(t, 3000);
+                t.expect_next("3000 bytes where 2048 were agreed on", SERVED_NEXT);
+            }
             Ok(())
         },
-    ),
+    )
+    .revision(2),
     Case::new(
         "rpc/transport/half-close",
         Level::Rec,
@@ -251,7 +266,7 @@ fn long_request(t: &mut Talk<'_>, length: u16) {
     t.request_with(0, |frame| {
         frame.resize(usize::from(length), 0);
         set_length(frame, length);
-        let hint = u32::from(length) - crate::wire::rpc::CALL_HEADER_LEN as u32;
+        let hint = u32::from(length) - CALL_HEADER_LEN as u32;
         at::set(frame, at::ALLOC_HINT, &hint.to_le_bytes());
     });
 }
@@ -284,7 +299,7 @@ fn idle(t: &mut Talk<'_>) -> Result<(), Stop> {
     let offered = t.offer(vec![t.context(0, &[SyntaxId::NDR32])]);
     t.on(0);
     if !t.is_over() {
-        t.send_bind(crate::wire::rpc::Flags::WHOLE, &offered);
+        t.send_bind(Flags::WHOLE, &offered);
         let seen = t.see(Patience::Answer, None);
         t.note(format!("a bind after the rest: {seen}"));
     }

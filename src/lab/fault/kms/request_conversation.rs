@@ -45,7 +45,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "mixes-up-one-in-forty",
         does: "Answers one client in forty with the client time of the one before it.",
         hurts: "That client: the answer is for another request, and it shows 0x8007000D.",
-        caught_by: &["kms/request/alternating#code"],
+        caught_by: &["kms/response/client-time"],
         install: Install::Answers(|host, lots| {
             let (mut lot, mut before) = (lots.one_in(40), None);
             host.write(move |response| {

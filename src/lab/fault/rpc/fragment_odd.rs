@@ -3,7 +3,7 @@
 
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields};
-use crate::wire::rpc::{Body, Fault as FaultBody, FaultStatus, Flags, Pdu, Ptype, at};
+use crate::wire::rpc::{Body, Fault as FaultBody, FaultStatus, Flags, MAX_FRAGMENT, Pdu, Ptype, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -80,7 +80,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "forgets-calls-when-altered",
         does: "Forgets the call under way at an alter_context.",
         hurts: "Clients with several threads on a connection: a call of one is lost by what another does.",
-        caught_by: &["rpc/fragment/alter-between#closing"],
+        caught_by: &["rpc/fragment/alter-between#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in(|incoming| {
                 let flags = incoming.flags();
@@ -138,6 +138,35 @@ pub(super) static FAULTS: &[Fault] = &[
                 request.scene.note = before + stub;
                 if request.scene.note > u64::from(u16::MAX) {
                     request.fate = Fate::Closes(End::Finish);
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "minds-the-size-of-first-fragments",
+        does: "Takes a later fragment of any length, and what it has room for of it.",
+        hurts: "The admin: whoever sends more than there is room for finds out what it overwrites.",
+        caught_by: &["rpc/transport/oversized-fragment#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::REQUEST, |request| {
+                if !request.flags().has(Flags::FIRST) && request.frame.len() > usize::from(MAX_FRAGMENT) {
+                    request.frame.truncate(usize::from(MAX_FRAGMENT));
+                    request.fit();
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "holds-clients-to-what-was-agreed",
+        does: "Answers a request that is longer than the fragments that were agreed on with a protocol error.",
+        hurts: "Clients that send as much as every host takes: those behind a small fragment size are refused.",
+        caught_by: &["rpc/transport/oversized-fragment#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::BIND_ACK, |out| out.scene.note = u64::from(out.half(at::MAX_RECV_FRAG)));
+            tamper.on_way_in_of(Ptype::REQUEST, |request| {
+                let agreed = request.scene.note;
+                if agreed != 0 && request.frame.len() as u64 > agreed && agreed < u64::from(MAX_FRAGMENT) {
+                    request.fault(FaultStatus::PROTOCOL_ERROR);
                 }
             });
         }),
