@@ -31,8 +31,11 @@ fn assert_ran(arguments: &[&str], code: i32, message: &str) {
     assert!(!said.contains("panicked"), "{said}");
 }
 
+/// What a host does with a connection.
+type Behaviour = fn(TcpStream);
+
 /// A host that does `behave` with every connection, until the test ends.
-fn host(behave: fn(TcpStream)) -> SocketAddr {
+fn host(behave: Behaviour) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -138,6 +141,55 @@ fn a_host_that_never_stops_talking() {
     });
     let target = flood.to_string();
     assert_ran(&["probe", "--target", &target, "--timeout", "5s"], 100, "verdict");
+}
+
+/// What is no KMS host passes no case, whatever it does, and a run against it comes to its end.
+#[test]
+fn no_case_passes_with_what_is_no_host() {
+    let silent = |stream: TcpStream| {
+        heard(&stream);
+        std::thread::sleep(Duration::from_secs(60));
+    };
+    let http = |stream: TcpStream| say(stream, b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    let half = |stream: TcpStream| say(stream, &[5, 0, 12, 3, 0x10, 0, 0, 0, 60, 0, 0, 0, 2, 0, 0, 0, 0xd0, 0x16]);
+    let endless = |mut stream: TcpStream| {
+        heard(&stream);
+        let piece = [5, 0, 12, 3, 0x10, 0, 0, 0, 0xff, 0xff].repeat(6000);
+        while stream.write_all(&piece).is_ok() {}
+    };
+    // Each byte comes in time, and the answer does not.
+    let dripping = |mut stream: TcpStream| {
+        heard(&stream);
+        let _ = stream.set_nodelay(true);
+        for byte in [5, 0, 12, 3, 0x10, 0, 0, 0, 60, 0, 0, 0, 2, 0, 0, 0].into_iter().cycle().take(100) {
+            std::thread::sleep(Duration::from_millis(100));
+            if stream.write_all(&[byte]).is_err() {
+                break;
+            }
+        }
+    };
+    let behaviours: [(&str, Behaviour); 6] = [
+        ("a black hole", silent),
+        ("an HTTP server", http),
+        ("one that closes at once", drop),
+        ("one that dies in its first answer", half),
+        ("one that does not stop", endless),
+        ("one that drips", dripping),
+    ];
+    for (name, behave) in behaviours {
+        let target = host(behave).to_string();
+        let ran = kmsproof(&["conform", "--target", &target, "--timeout", "300ms", "--quiet", "--out", "json=-"]);
+        assert_eq!(ran.code, 100, "{name}: {}", ran.stderr);
+        let record: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let cases = record["cases"].as_array().unwrap();
+        let of_kind = |kind: &'static str| cases.iter().filter(move |case| case["kind"] == kind);
+        assert!(of_kind("case").count() > 200, "{name}: {}", cases.len());
+        let told = ["fail", "inconclusive", "skip"];
+        let passed: Vec<_> = of_kind("case").filter(|case| !told.iter().any(|told| case["verdict"] == *told)).collect();
+        assert!(passed.is_empty(), "{name}: {passed:?}");
+        let control = of_kind("case").find(|case| case["id"] == "rpc/transport/control").unwrap();
+        assert_eq!(control["verdict"], "fail", "{name}: {control}");
+    }
 }
 
 /// Every byte is right and the answer never ends: only the clock can tell.

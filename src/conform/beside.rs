@@ -11,7 +11,7 @@ use super::case::Case;
 use super::lane::{CheckCounts, OtherLane};
 use super::profile::Profile;
 use super::run::{CaseResult, Verdict};
-use crate::proto::verify::Checks;
+use super::talk::Checked;
 
 /// What is left to do when cases were put side by side.
 #[derive(Default)]
@@ -37,7 +37,7 @@ pub(super) struct Again {
 
 struct Done {
     result: CaseResult,
-    checks: Checks,
+    checks: Checked,
     /// Why the host serves nobody any more, when that was noticed at this case.
     death: Option<String>,
     /// Whether it had been noticed before this case was done.

@@ -39,6 +39,11 @@ pub trait Host {
     /// How long it is since the run began.
     fn moment(&mut self) -> Moment;
 
+    /// How long it is given for an answer to begin.
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
     /// Waits as long as must lie between two requests to this host.
     fn pace(&mut self) {}
 

@@ -7,11 +7,11 @@ use super::accept::{Answered, Grade, Then, Want, ok};
 use super::case::{Case, Level};
 use super::host::{Host, Patience};
 use super::profile::Profile;
-use super::run::{CaseResult, Verdict};
-use super::talk::{Outcome, Service, Shared, Stop, Suspect, Talk};
+use super::run::{CaseResult, Evidence, Verdict};
+use super::talk::{Checked, Outcome, Service, Shared, Stop, Suspect, Talk};
 use super::{capabilities, cases};
 use crate::client::Randomness;
-use crate::proto::verify::{CheckId, Checks, Finding, History};
+use crate::proto::verify::{CheckId, History};
 use crate::wire::Hresult;
 use crate::wire::kms::ProtocolVersion;
 use crate::wire::rpc::{PduView, Ptype, SyntaxId};
@@ -85,7 +85,7 @@ impl<'h> Lane<'h> {
     }
 
     /// Puts a case to the host. Nothing is said yet of how the host is afterwards.
-    pub(super) fn put(&mut self, case: &'static Case, profile: &Profile) -> (CaseResult, Checks) {
+    pub(super) fn put(&mut self, case: &'static Case, profile: &Profile) -> (CaseResult, Checked) {
         let (mut outcome, mut stopped) = self.talk_through(case);
         // What a host closed late, for what came before, is laid at the wrong door: then it is put to it again.
         let is_late = outcome.suspect.take().is_some_and(|suspect| self.learn_when_it_closes(&suspect));
@@ -107,9 +107,9 @@ impl<'h> Lane<'h> {
             (_, Some(Stop::NotApplicable(why))) => (Verdict::NotApplicable, Some(why)),
             (_, Some(Stop::Foundation(why))) => (Verdict::Inconclusive, Some(why)),
         };
-        let findings = outcome.checks.findings.clone();
+        let findings = outcome.checked.checks.findings.clone();
         let (judged, said, notes) = (outcome.judged, outcome.said, outcome.notes);
-        (CaseResult { case, verdict, why, judged, said, findings, notes }, outcome.checks)
+        (CaseResult { case, verdict, why, judged, said, findings, notes }, outcome.checked)
     }
 
     fn talk_through(&mut self, case: &'static Case) -> (Outcome, Option<Stop>) {
@@ -199,7 +199,7 @@ impl<'h> Lane<'h> {
             self.shared.paces.push(took);
             self.shared.answer_times.extend(answer_time);
         }
-        self.checks.note(cases::CONTROL.id, &outcome.checks);
+        self.checks.note(cases::CONTROL.id, &outcome.checked);
         self.refuses_all = condition == Condition::IsFull;
         condition
     }
@@ -234,18 +234,20 @@ pub(super) struct CheckCounts(pub(super) BTreeMap<CheckId, CheckCount>);
 pub(super) struct CheckCount {
     pub(super) passed: u64,
     pub(super) failed: u64,
-    pub(super) evidence: Vec<(&'static str, Finding)>,
+    pub(super) evidence: Vec<Evidence>,
 }
 
 impl CheckCounts {
-    pub(super) fn note(&mut self, case: &'static str, checks: &Checks) {
+    pub(super) fn note(&mut self, case: &'static str, Checked { checks, exhibits }: &Checked) {
         for check in checks.done.iter() {
             let count = self.0.entry(check).or_default();
             if checks.failed.has(check) {
                 count.failed += 1;
                 let found = checks.findings.iter().find(|finding| finding.check == check);
                 if let Some(finding) = found.filter(|_| count.evidence.len() < EVIDENCE_MAX) {
-                    count.evidence.push((case, finding.clone()));
+                    let said = exhibits.iter().find(|(of, _)| *of == check).map(|(_, said)| said.clone());
+                    let (finding, said) = (finding.clone(), said.unwrap_or_default());
+                    count.evidence.push(Evidence { case, finding, said });
                 }
             } else {
                 count.passed += 1;

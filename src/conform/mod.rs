@@ -31,5 +31,5 @@ pub use known::{KnownFailures, ListError, is_named};
 pub use listing::write_list;
 pub use memory::MemoryHost;
 pub use profile::{Cost, Profile};
-pub use run::{CaseResult, CheckResult, Options, Run, Verdict, run};
+pub use run::{CaseResult, CheckResult, Evidence, Options, Run, Verdict, run};
 pub use talk::{Judged, NO_SYNTAX, Said, Service, Stop, Talk};

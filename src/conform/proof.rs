@@ -251,11 +251,9 @@ fn alarms_of(run: &Run, strict: bool) -> impl Iterator<Item = String> {
             result.why.as_deref().unwrap_or("")
         )
     });
-    let checks = run
-        .checks
-        .iter()
-        .filter(move |result| is_alarm(result.verdict))
-        .map(|result| format!("{} {}: {:?}", result.check, result.verdict, result.evidence.first()));
+    let checks = run.checks.iter().filter(move |result| is_alarm(result.verdict)).map(|result| {
+        format!("{} {}: {:?}", result.check, result.verdict, result.evidence.first().map(|first| &first.finding))
+    });
     let canary = run.canary_lives.then(|| "the canary lives".to_owned());
     cases.chain(checks).chain(canary).collect::<Vec<_>>().into_iter()
 }

@@ -121,6 +121,10 @@ impl Host for TcpHost {
         self.clock.now()
     }
 
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     fn pace(&mut self) {
         let Some(gap) = self.gap else { return };
         let now = Instant::now();

@@ -31,6 +31,7 @@ pub struct Conduct {
     rulings: Vec<(Rule, Ruling)>,
     tables: Vec<Key>,
     entries: Vec<Key>,
+    n_policies: Vec<NPolicy>,
     losses: Vec<Chance>,
     counts: Vec<Count>,
     grants: Vec<Granting>,
@@ -42,6 +43,7 @@ pub struct Conduct {
 
 type Ruling = Box<dyn FnMut(&Asked<'_>, Result<(), Hresult>) -> Result<(), Hresult> + Send>;
 type Key = Box<dyn FnMut(&Caller<'_>, Guid) -> Guid + Send>;
+type NPolicy = Box<dyn FnMut(&Caller<'_>, u32) -> u32 + Send>;
 type Chance = Box<dyn FnMut() -> bool + Send>;
 type Count = Box<dyn FnMut(Tally, u32) -> u32 + Send>;
 type Granting = Box<dyn FnMut(&Asked<'_>, Grant) -> Result<Grant, Hresult> + Send>;
@@ -97,6 +99,11 @@ impl Conduct {
         self.entries.push(Box::new(key));
     }
 
+    /// For which N policy a client's table has to have room, in place of its own.
+    pub fn room_for(&mut self, n_policy: impl FnMut(&Caller<'_>, u32) -> u32 + Send + 'static) {
+        self.n_policies.push(Box::new(n_policy));
+    }
+
     /// Whether a client new to its table is lost again once it was answered.
     pub fn lose(&mut self, chance: impl FnMut() -> bool + Send + 'static) {
         self.losses.push(Box::new(chance));
@@ -144,6 +151,10 @@ impl Conduct {
         let table = self.tables.iter_mut().fold(caller.application, |table, key| key(caller, table));
         let entry = self.entries.iter_mut().fold(caller.cmid, |entry, key| key(caller, entry));
         (table, entry)
+    }
+
+    pub(super) fn n_policy(&mut self, caller: &Caller<'_>) -> u32 {
+        self.n_policies.iter_mut().fold(caller.n_policy, |n_policy, of| of(caller, n_policy))
     }
 
     pub(super) fn loses(&mut self) -> bool {

@@ -129,8 +129,9 @@ impl Rules {
         if self.tables.len() >= TABLES_MAX && !self.tables.contains_key(&table) {
             table = Guid::NIL;
         }
+        let n_policy = self.conduct.n_policy(caller);
         let table = self.tables.entry(table).or_default();
-        let tally = table.count(&self.conduct.table, entry, caller.n_policy, now);
+        let tally = table.count(&self.conduct.table, entry, n_policy, now);
         if !tally.known && self.conduct.loses() {
             table.forget(entry);
         }
@@ -150,8 +151,8 @@ impl Rules {
 }
 
 /// More than there are applications: only a host that serves what does not exist comes near it, and
-/// the rest then shares a table.
-const TABLES_MAX: usize = 64;
+/// the rest then shares a table. One that begins anew every fifty requests does, too.
+const TABLES_MAX: usize = 256;
 
 /// The largest N policy that is not taken for malformed data (hosts that were tried refuse 1,001 and more).
 const N_POLICY_MAX: u32 = 1000;

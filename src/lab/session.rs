@@ -266,8 +266,8 @@ impl Session {
 
     /// Whoever names a group that is there is let into it.
     fn join_group(&mut self, host: &Mutex<LabHost>, frame: &[u8]) {
-        let asked = frame.get(ASSOC_GROUP_AT..ASSOC_GROUP_AT + 4).and_then(|bytes| bytes.try_into().ok());
-        if let (Some(Ptype::BIND), Some(asked)) = (PduView(frame).ptype(), asked.map(u32::from_le_bytes))
+        let view = PduView(frame);
+        if let (Some(Ptype::BIND), Some(asked)) = (view.ptype(), view.assoc_group())
             && asked != 0
             && lock(host).has_group(asked)
         {
@@ -288,7 +288,5 @@ pub(super) fn lock(host: &Mutex<LabHost>) -> MutexGuard<'_, LabHost> {
     host.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where a bind names the association group.
-const ASSOC_GROUP_AT: usize = 20;
 /// Long enough for a piece to go out by itself.
 const BETWEEN_PIECES: Duration = Duration::from_micros(200);

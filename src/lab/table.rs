@@ -29,6 +29,10 @@ pub struct TableRules {
     pub lifetime: Duration,
     /// Whether a full table gives up its newest entry, not its oldest.
     pub newest_gives_way: bool,
+    /// Whether a table grows for an N policy only after it made room for who asked with it.
+    pub grows_late: bool,
+    /// Whether a table that grows loses the entry that was seen last.
+    pub forgets_on_growth: bool,
 }
 
 impl Default for TableRules {
@@ -39,6 +43,8 @@ impl Default for TableRules {
             entries_most: usize::MAX,
             lifetime: Duration::from_secs(30 * 24 * 3600),
             newest_gives_way: false,
+            grows_late: false,
+            forgets_on_growth: false,
         }
     }
 }
@@ -57,8 +63,14 @@ pub struct Tally {
 impl ClientTable {
     /// Counts a client whose N policy is `n_policy` at `now`.
     pub fn count(&mut self, rules: &TableRules, id: Guid, n_policy: u32, now: FileTime) -> Tally {
-        self.n_policy_max = self.n_policy_max.max(n_policy);
+        let asked_before = self.n_policy_max;
+        let asked_most = asked_before.max(n_policy);
+        self.n_policy_max = if rules.grows_late { asked_before } else { asked_most };
         self.seen.retain(|_, seen| seen.distance(now) < rules.lifetime || *seen > now);
+        if rules.forgets_on_growth && asked_before > 0 && asked_most > asked_before {
+            let last = self.seen.iter().map(|(other, seen)| (*seen, *other)).max();
+            last.and_then(|(_, last)| self.seen.remove(&last));
+        }
         let before = self.seen.len() as u32;
         let known = self.seen.insert(id, now).is_some();
         while self.seen.len() > self.size(rules) {
@@ -68,6 +80,7 @@ impl ClientTable {
             };
             self.seen.remove(&gives_way);
         }
+        self.n_policy_max = asked_most;
         Tally { before, after: self.seen.len() as u32, known }
     }
 

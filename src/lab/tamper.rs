@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::proto::HostConfig;
-use crate::wire::rpc::{BindAck, Body, Fault as FaultBody, FaultStatus, Flags, Pdu, PduView, Ptype};
+use crate::wire::rpc::{BindAck, Body, Fault as FaultBody, FaultStatus, Flags, Pdu, PduView, Ptype, at};
 
 /// What stands between a host and its wire; with an honest host, nothing.
 pub struct Tamper {
@@ -323,9 +323,7 @@ pub trait Fields {
 
     /// Writes bytes over what stands there, as far as it is long enough.
     fn put(&mut self, offset: usize, bytes: &[u8]) {
-        if let Some(place) = self.frame().get_mut(offset..offset + bytes.len()) {
-            place.copy_from_slice(bytes);
-        }
+        at::set(self.frame(), offset, bytes);
     }
 
     /// The bytes at a place; zeros where it is too short.
@@ -342,18 +340,17 @@ pub trait Fields {
 
     /// Changes its flags.
     fn set_flags(&mut self, flags: Flags) {
-        self.put(FLAGS_AT, &[flags.0]);
+        self.put(at::FLAGS, &[flags.0]);
     }
 
     /// Changes its call id.
     fn set_call_id(&mut self, call_id: u32) {
-        self.put(CALL_ID_AT, &call_id.to_le_bytes());
+        self.put(at::CALL_ID, &call_id.to_le_bytes());
     }
 
     /// Makes its length field say how long it is.
     fn fit(&mut self) {
-        let length = self.frame().len() as u16;
-        self.put(FRAG_LENGTH_AT, &length.to_le_bytes());
+        at::fit(self.frame());
     }
 }
 
@@ -432,25 +429,3 @@ impl fmt::Debug for Tamper {
 
 /// How long a connection of an honest host may be silent.
 const IDLE_MAX: Duration = Duration::from_secs(60);
-/// Where the flags stand in a PDU.
-pub const FLAGS_AT: usize = 3;
-/// Where the data representation stands.
-pub const DREP_AT: usize = 4;
-/// Where the length of the PDU stands.
-pub const FRAG_LENGTH_AT: usize = 8;
-/// Where the length of the authentication token stands.
-pub const AUTH_LENGTH_AT: usize = 10;
-/// Where the call id stands.
-pub const CALL_ID_AT: usize = 12;
-/// Where the allocation hint of a request, response or fault stands.
-pub const ALLOC_HINT_AT: usize = 16;
-/// Where the context id of a request, response or fault stands.
-pub const CONTEXT_AT: usize = 20;
-/// Where the cancel count of a response or fault stands.
-pub const CANCEL_COUNT_AT: usize = 22;
-/// Where the operation number of a request stands.
-pub const OPNUM_AT: usize = 22;
-/// Where the status of a fault stands.
-pub const STATUS_AT: usize = 24;
-/// Where the stub of a response, or of a request without an object, begins.
-pub const STUB_AT: usize = 24;

@@ -225,8 +225,7 @@ impl Association {
         let call_id = self.next_call_id;
         self.next_call_id = self.next_call_id.wrapping_add(1);
         self.calls += 1;
-        let mut stub = Vec::with_capacity(payload.len() + 16);
-        RequestStub { payload }.write(syntax, &mut stub);
+        let stub = RequestStub { payload }.encode(syntax);
         let size = self.config.max_fragment.min(self.negotiated.max_fragment).max(CALL_HEADER_LEN as u16 + 8);
         let mut left = stub.len();
         for (flags, piece) in fragments(&stub, size) {

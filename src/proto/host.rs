@@ -191,6 +191,10 @@ impl HostAssociation {
         match pdu.body {
             Body::Bind(_) if self.bound => self.refuse_bind(call_id, RejectReason::NOT_SPECIFIED),
             Body::Bind(bind) => self.handle_bind(call_id, pdu.flags, &bind, pdu.auth.as_ref()),
+            // No authentication was agreed on, and none can be later.
+            Body::AlterContext(_) if pdu.auth.is_some() => {
+                self.fault_and_close(call_id, 0, FaultStatus::ACCESS_DENIED, Flags::DID_NOT_EXECUTE);
+            }
             Body::AlterContext(alter) => self.handle_alter(call_id, &alter),
             Body::Request(request) => {
                 self.handle_request(call_id, pdu.flags, frame.len(), &request, pdu.auth.is_some(), view.is_big_endian())

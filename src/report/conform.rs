@@ -8,9 +8,10 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::conform::accept::Mismatch;
-use crate::conform::{Capability, CaseResult, Judged, Options, Run, Said, Verdict};
+use crate::conform::{Capability, CaseResult, Evidence, Judged, Options, Run, Said, Verdict};
 use crate::exit::Exit;
 use crate::proto::Sender;
+use crate::proto::verify::Finding;
 use crate::text::{counted, grouped, harmless};
 use crate::wire::dump::{self, Listing};
 use crate::wire::{DecodeError, Layer, hex};
@@ -52,20 +53,8 @@ pub fn conversation(result: &CaseResult) -> String {
     };
     let mut out = left_off(window.start, "before");
     for (number, said) in result.said.iter().enumerate().take(window.end).skip(window.start) {
-        let mut listing = dump::pdu(&said.bytes, said.syntax);
-        let mut is_unmarked = false;
         let wrong = result.judged.iter().filter(|judged| judged.said == Some(number));
-        for mismatch in wrong.filter_map(|judged| judged.mismatch.as_ref()) {
-            match place_in(&listing, mismatch) {
-                Some(issue) => listing.mark(issue),
-                None => is_unmarked = true,
-            }
-        }
-        let mark = if is_unmarked { "  <- this" } else { "" };
-        let _ = writeln!(out, "      {}, connection {}{mark}", said.sender, said.line + 1);
-        for line in listing.to_string().lines() {
-            let _ = writeln!(out, "        {}", harmless(line));
-        }
+        out.push_str(&said_lines(said, wrong.filter_map(|judged| judged.mismatch.as_ref())));
     }
     out + &left_off(result.said.len() - window.end, "after")
 }
@@ -80,18 +69,40 @@ fn window(result: &CaseResult) -> Range<usize> {
     start..many.min(start + SAID_MAX)
 }
 
-/// Where in a PDU something wrong stands: where it was found, or in the field that bears the code.
+/// What was said, every byte with its field, and what is wrong with it marked.
+fn said_lines<'m>(said: &Said, wrong: impl Iterator<Item = &'m Mismatch>) -> String {
+    let mut listings = vec![dump::pdu(&said.bytes, said.syntax)];
+    if let Some((version, plaintext)) = &said.opened {
+        listings.push(dump::response_plaintext(plaintext, *version));
+    }
+    let mut is_unmarked = false;
+    for mismatch in wrong {
+        let is_sealed = mismatch.place.is_some_and(|place| matches!(place.layer, Layer::KmsResponse | Layer::Proof));
+        let number = usize::from(is_sealed && said.opened.is_some());
+        match place_in(&listings[number], mismatch) {
+            Some(issue) => listings[number].mark(issue),
+            None => is_unmarked = true,
+        }
+    }
+    let mark = if is_unmarked { "  <- this" } else { "" };
+    let mut out = format!("      {}, connection {}{mark}\n", said.sender, said.line + 1);
+    for line in listings.iter().map(Listing::to_string).collect::<String>().lines() {
+        let _ = writeln!(out, "        {}", harmless(line));
+    }
+    out
+}
+
+/// Where something wrong stands: where it was found, or in the field that bears the code.
 fn place_in(listing: &Listing, mismatch: &Mismatch) -> Option<DecodeError> {
     let (layer, field, offset) = match mismatch.place {
-        Some(place) if place.layer == Layer::Rpc => (place.layer, place.field, place.offset),
-        Some(_) => return None,
+        Some(place) => (place.layer, place.field, place.offset),
         None if mismatch.field == "code" => {
             let code = listing.fields.iter().find(|field| CODES.contains(&field.name.as_str()))?;
             (code.layer, mismatch.field, code.offset)
         }
         None => return None,
     };
-    // What lies beyond its end cannot be marked in it.
+    // What lies beyond its end, or in a fragment before it, cannot be marked in it.
     let is_there = listing.fields.iter().any(|field| (field.offset..field.offset + field.len).contains(&offset));
     let (expected, got) = (mismatch.expected.clone().into(), mismatch.got.clone().into());
     is_there.then_some(DecodeError { layer, field, offset, expected, got })
@@ -108,8 +119,9 @@ fn mismatch_lines(judged: &Judged) -> String {
     )
 }
 
-/// What the checks of every PDU came to: those that did not hold, or of them those alone that fail the run.
-pub fn check_lines(run: &Run, only_wrong: bool) -> String {
+/// What the checks of every PDU came to: those that did not hold, or of them those alone that fail the run. `again` is
+/// the command that puts a case to the host once more.
+pub fn check_lines(run: &Run, only_wrong: bool, again: impl Fn(&str) -> String) -> String {
     let mut out = String::new();
     let is_shown = |verdict| match verdict {
         Verdict::Pass => false,
@@ -118,7 +130,7 @@ pub fn check_lines(run: &Run, only_wrong: bool) -> String {
     };
     for result in run.checks.iter().filter(|result| is_shown(result.verdict)) {
         let (style, word) = shown(result.verdict);
-        let of_all = format!("{} of {} cases", result.failed, result.failed + result.passed);
+        let of_all = format!("{} of {} conversations", result.failed, result.failed + result.passed);
         let entry = result.check.check();
         let _ = writeln!(out, "  {style}{word:<15}{style:#} {:<44} {DIM}in {of_all}{DIM:#}", entry.id);
         if let Some(why) = &result.why {
@@ -128,7 +140,7 @@ pub fn check_lines(run: &Run, only_wrong: bool) -> String {
             continue;
         }
         let _ = writeln!(out, "      required  {} ({}; {})", entry.requirement, entry.level, entry.reference);
-        for (case, finding) in &result.evidence {
+        for Evidence { case, finding, .. } in &result.evidence {
             let _ = writeln!(
                 out,
                 "      in {case}\n        expected  {}\n        seen      {}",
@@ -136,8 +148,25 @@ pub fn check_lines(run: &Run, only_wrong: bool) -> String {
                 harmless(&finding.got)
             );
         }
+        let Some(first) = result.evidence.first().filter(|_| result.verdict == Verdict::Fail) else { continue };
+        if !only_wrong {
+            for said in &first.said {
+                let mismatch = mismatch_of(&first.finding);
+                out.push_str(&said_lines(said, (said.sender == Sender::Host).then_some(&mismatch).into_iter()));
+            }
+        }
+        let _ = writeln!(out, "      again: {}\n", again(first.case));
     }
     out
+}
+
+fn mismatch_of(finding: &Finding) -> Mismatch {
+    Mismatch {
+        field: finding.place.map_or("", |place| place.field),
+        expected: finding.expected.clone(),
+        got: finding.got.clone(),
+        place: finding.place,
+    }
 }
 
 /// The last lines.
@@ -159,7 +188,7 @@ pub fn conform_footer(run: &Run, exit: Exit) -> String {
         cases.join(", "),
         counted(run.checks.len(), "check"),
         wrong.count(),
-        if capable.is_empty() { "nothing more than must be".to_owned() } else { capable.join(", ") },
+        if capable.is_empty() { "nothing that is optional".to_owned() } else { capable.join(", ") },
         reason_lines(run),
         exit.code(),
         exit.meaning(),
@@ -187,6 +216,13 @@ fn reason_lines(run: &Run) -> String {
         shown.map(|(word, why, many)| format!("  {} {word}: {}\n", grouped(*many as u64), harmless(why))).collect();
     if more > 0 {
         let _ = writeln!(out, "  {} more, for other reasons", grouped(more as u64));
+    }
+    if run.shortened() > 0 {
+        let cases = counted(run.shortened(), "case");
+        let _ = writeln!(
+            out,
+            "  {cases} repeated less often, for the host takes its time (--verbose tells which; --jobs puts cases side by side)"
+        );
     }
     out
 }
@@ -218,7 +254,7 @@ pub fn case_records(run: &Run) -> Vec<Value> {
         let (case, window) = (result.case, window(result));
         let worst = result.worst().and_then(|judged| judged.mismatch.as_ref());
         json!({
-            "id": case.id, "revision": case.revision, "title": case.title, "level": case.level,
+            "kind": "case", "id": case.id, "revision": case.revision, "title": case.title, "level": case.level,
             "confidence": case.confidence, "verdict": result.verdict, "requirement": case.requirement,
             "reference": case.sources,
             "field": worst.map(|mismatch| mismatch.field),
@@ -232,13 +268,14 @@ pub fn case_records(run: &Run) -> Vec<Value> {
     let of_checks = run.checks.iter().map(|result| {
         let (entry, evidence) = (result.check.check(), result.evidence.first());
         json!({
-            "id": entry.id, "title": entry.requirement, "level": entry.level, "verdict": result.verdict,
+            "kind": "check", "id": entry.id, "title": entry.requirement, "level": entry.level, "verdict": result.verdict,
             "requirement": entry.requirement, "reference": entry.reference,
             "passed": result.passed, "failed": result.failed, "why": result.why,
-            "field": evidence.and_then(|(_, finding)| finding.place.map(|place| place.field)),
-            "expected": evidence.map(|(_, finding)| &finding.expected),
-            "observed": evidence.map(|(_, finding)| &finding.got),
-            "found_in": result.evidence.iter().map(|(case, _)| case).collect::<Vec<_>>(),
+            "field": evidence.and_then(|first| first.finding.place.map(|place| place.field)),
+            "expected": evidence.map(|first| &first.finding.expected),
+            "observed": evidence.map(|first| &first.finding.got),
+            "found_in": result.evidence.iter().map(|evidence| evidence.case).collect::<Vec<_>>(),
+            "exchange": evidence.map_or_else(Vec::new, |first| exchange(&first.said)),
         })
     });
     of_cases.chain(of_checks).collect()

@@ -47,6 +47,13 @@ impl<'a> RequestStub<'a> {
         Ok(RequestStub { payload })
     }
 
+    /// The arguments, as they go out.
+    pub fn encode(&self, syntax: TransferSyntax) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.payload.len() + 16);
+        self.write(syntax, &mut out);
+        out
+    }
+
     /// Appends the arguments.
     pub fn write(&self, syntax: TransferSyntax, out: &mut Vec<u8>) {
         let size = self.payload.len() as u32;

@@ -23,7 +23,7 @@ pub fn events_of(result: &CaseResult, host: SocketAddr, connections: &mut u64) -
 
 /// What became of a check that was done in every case.
 pub fn event_of_check(result: &CheckResult) -> Event {
-    let (check, evidence) = (result.check.check(), result.evidence.first().map(|(_, finding)| finding));
+    let (check, evidence) = (result.check.check(), result.evidence.first().map(|first| &first.finding));
     Event::Judged(Box::new(JudgedCase {
         id: check.id,
         level: check.level.to_string(),

@@ -136,11 +136,8 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     run.checks.iter().map(events::event_of_check).for_each(|event| outputs.observe(&event));
     let stale = args.stale(&options, &run);
     let exit = exit_of(&run, !stale.is_empty());
-    say(report::check_lines(&run, args.quiet));
+    say(report::check_lines(&run, args.quiet, |case| again::command(args, case)));
     stale.iter().for_each(|stale| say(format_args!("  stale  {stale}\n")));
-    if !args.quiet {
-        say(report::conform_footer(&run, exit));
-    }
     let header = RunHeader {
         kind: "conform",
         seed: args.seed,
@@ -155,10 +152,13 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     let record = RunRecord::new(&header, [], exit).with_cases(terms, report::case_records(&run));
     // Each of them is written whether the others can be or not.
     let reported = outputs.finish(&record);
-    if let Some(path) = &args.write_known_failures {
-        write_known(path, &args.known_afterwards(&options, &run))?;
+    let known = args.write_known_failures.as_ref();
+    let listed = known.map_or(Ok(()), |path| write_known(path, &args.known_afterwards(&options, &run)));
+    let written = reported.and(listed);
+    if !args.quiet {
+        say(report::conform_footer(&run, if written.is_ok() { exit } else { Exit::Output }));
     }
-    reported.map(|()| exit)
+    written.map(|()| exit)
 }
 
 impl ConformArgs {

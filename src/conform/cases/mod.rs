@@ -1,41 +1,11 @@
 //! The cases, one file a group of clauses. A new case goes to the list of its file; a new file, to
 //! the list below.
 
-mod addresses;
-mod kms_alike;
-mod kms_askers;
-mod kms_conversation;
-mod kms_counting;
-mod kms_envelope;
-mod kms_fields;
-mod kms_identity;
-mod kms_limits;
-mod kms_policy;
-mod kms_request;
-mod kms_tools;
+mod alike;
+mod kms;
 mod load;
 mod ndr;
-mod ndr64;
-mod ndr_tools;
-mod rpc_alike;
-mod rpc_alter;
-mod rpc_association;
-mod rpc_auth;
-mod rpc_bind;
-mod rpc_bind_features;
-mod rpc_calls;
-mod rpc_contexts;
-mod rpc_fragment;
-mod rpc_fragment_sizes;
-mod rpc_groups;
-mod rpc_header;
-mod rpc_near;
-mod rpc_objects;
-mod rpc_request;
-mod rpc_segments;
-mod rpc_tools;
-mod rpc_transport;
-mod ways;
+mod rpc;
 
 use super::Case;
 use super::accept::{Then, Want, ok};
@@ -43,7 +13,7 @@ use super::case::Level;
 
 /// Every case, in the order in which they are run.
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    std::iter::once(&CONTROL).chain(FILES.iter().copied().flatten())
+    std::iter::once(&CONTROL).chain(FILES.iter().copied().flatten().copied().flatten())
 }
 
 /// What everything else rests on.
@@ -61,37 +31,11 @@ pub static CONTROL: Case = Case::new(
     },
 );
 
-static FILES: &[&[Case]] = &[
-    rpc_transport::CASES,
-    rpc_segments::CASES,
-    rpc_header::CASES,
-    rpc_bind::CASES,
-    rpc_near::CASES,
-    rpc_contexts::CASES,
-    rpc_bind_features::CASES,
-    rpc_association::CASES,
-    rpc_groups::CASES,
-    rpc_alter::CASES,
-    rpc_request::CASES,
-    rpc_calls::CASES,
-    rpc_fragment::CASES,
-    rpc_fragment_sizes::CASES,
-    rpc_objects::CASES,
-    rpc_alike::CASES,
-    rpc_auth::CASES,
-    ndr::CASES,
-    ndr64::CASES,
-    kms_request::CASES,
-    kms_conversation::CASES,
-    kms_envelope::CASES,
-    kms_fields::CASES,
-    kms_identity::CASES,
-    kms_counting::CASES,
-    kms_policy::CASES,
-    kms_askers::CASES,
-    kms_alike::CASES,
-    addresses::CASES,
-    load::CASES,
+static FILES: &[&[&[Case]]] = &[
+    rpc::FILES,
+    ndr::FILES,
+    kms::FILES,
+    load::FILES,
     // What these leave behind is nobody else's business.
-    kms_limits::CASES,
+    kms::LAST,
 ];

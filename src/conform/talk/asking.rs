@@ -1,6 +1,13 @@
 //! What KMS is asked in a talk, and by whom.
 
-use super::*;
+use super::Talk;
+use crate::catalog::{self, Product};
+use crate::client::Machine;
+use crate::client::identity::{ClientId, Index, workstation_name};
+use crate::proto::{Answer, Ask};
+use crate::wire::kms::{ActivationRequest, ProtocolVersion, WorkstationName};
+use crate::wire::ndr::RequestStub;
+use crate::wire::rpc::{Flags, TransferSyntax};
 
 /// What KMS is asked.
 impl Talk<'_> {
@@ -43,10 +50,12 @@ impl Talk<'_> {
     /// Sends an envelope over the current connection, and says its call id. `ask` is what it asks, if that can be read.
     pub fn send_payload(&mut self, payload: &[u8], ask: Option<Ask>) -> u32 {
         let syntax = self.syntax_of(0).unwrap_or(TransferSyntax::Ndr32);
-        let mut stub = Vec::new();
-        RequestStub { payload }.write(syntax, &mut stub);
+        let stub = RequestStub { payload }.encode(syntax);
         let call_id = self.next_call_id();
         let frame = self.frame_of(call_id, Flags::WHOLE, 0, &stub);
         self.send_frame(&frame, ask)
     }
 }
+
+/// What ordinary clients want; it needs a count of 25.
+const PRODUCT: &str = "Windows 11 Enterprise";

@@ -1,14 +1,25 @@
 //! What is heard in a talk: whole answers, with every check there is done on each PDU.
 
-use super::*;
+use std::time::Duration;
+
+use super::{Kind, Said, Shared, Suspect, Talk, Waiting};
+use crate::conform::accept::{Answered, Seen};
+use crate::conform::host::{Closing, Heard, Patience};
+use crate::proto::answers::{self, Opening, Step};
+use crate::proto::verify::{self, CheckId, Checks};
+use crate::proto::{Answer, Ask, Failure, FailureKind, Moment, Phase, Reply, ReplyBody, ReplyTimes, Sender};
+use crate::wire::kms::ProtocolVersion;
+use crate::wire::ndr;
+use crate::wire::rpc::{FrameBuffer, PduView, Ptype, SyntaxId, TransferSyntax, in_other_order};
+use crate::wire::{FileTime, Hresult};
 
 /// What is heard, and every check there is on it.
 impl Talk<'_> {
     /// Waits for one whole answer, and looks what becomes of the connection then, if that is asked for.
     pub fn see(&mut self, patience: Patience, then: Option<Patience>) -> Seen {
         let (mut reply, mut answer) = (None, None);
-        let mut fragments = 0;
-        while let Some(frame) = self.next_frame(if fragments == 0 { patience } else { Patience::Answer }) {
+        let (mut fragments, begun) = (0, self.tick());
+        while let Some(frame) = self.next_frame(if fragments == 0 { patience } else { Patience::Answer }, begun) {
             if fragments == 0 {
                 self.note_wait();
             }
@@ -24,7 +35,7 @@ impl Talk<'_> {
         if reply.is_none() && !self.conversation().frames.pending().is_empty() {
             let bytes = self.take_pending();
             self.mind_length(&bytes);
-            self.say_heard(&bytes, None);
+            self.say_heard(&bytes, None, None);
             reply = Some(bytes);
         }
         let is_fault = reply.as_deref().is_some_and(|frame| PduView(frame).ptype() == Some(Ptype::FAULT));
@@ -41,7 +52,7 @@ impl Talk<'_> {
         let is_rest = self.conversation().frames.pending().first().is_some_and(|first| *first != RPC_VERSION);
         if let (true, Some(whole)) = (is_rest, reply.as_mut()) {
             let rest = self.take_pending();
-            self.say_heard(&rest, None);
+            self.say_heard(&rest, None, None);
             whole.extend_from_slice(&rest);
             let whole = whole.clone();
             self.mind_length(&whole);
@@ -102,18 +113,19 @@ impl Talk<'_> {
 
     /// What becomes of the connection.
     pub fn closing(&mut self, patience: Patience) -> Closing {
+        let begun = self.tick();
         loop {
             let conversation = self.conversation();
             if let Some(end) = conversation.end {
                 return end;
             }
-            if !self.hear(patience) {
+            if !self.hear(patience, begun) {
                 return self.conversation().end.unwrap_or(Closing::Open);
             }
         }
     }
 
-    pub(super) fn next_frame(&mut self, patience: Patience) -> Option<Vec<u8>> {
+    fn next_frame(&mut self, patience: Patience, begun: Moment) -> Option<Vec<u8>> {
         loop {
             let conversation = self.conversation();
             match conversation.frames.next_frame() {
@@ -124,24 +136,26 @@ impl Talk<'_> {
             if conversation.end.is_some() {
                 return None;
             }
-            if !self.hear(patience) {
+            if !self.hear(patience, begun) {
                 return None;
             }
         }
     }
 
-    /// Takes what comes next; whether there is reason to look again. A host that never comes to an end is left.
-    fn hear(&mut self, patience: Patience) -> bool {
-        let now = self.host.moment();
+    /// Takes what comes next; whether there is reason to look again. A host that never comes to an end, or for every
+    /// byte takes its time, is left.
+    fn hear(&mut self, patience: Patience, begun: Moment) -> bool {
+        let (heard_for, heard_for_max) = (self.host.moment() - begun, WHOLE_TIMES * self.host.timeout());
         let conversation = &mut self.conversations[self.current];
-        let since = now - conversation.since;
         match conversation.line.hear(patience) {
             Heard::Bytes(bytes) => {
                 conversation.heard += bytes.len();
-                if conversation.heard > HEARD_MAX || since > HEARD_FOR_MAX {
+                if conversation.heard > HEARD_MAX || heard_for > heard_for_max {
                     conversation.line.reset();
                     conversation.end = Some(Closing::Reset);
-                    self.notes.push(format!("the host did not stop sending: left after {} bytes", conversation.heard));
+                    let (heard, seconds) = (conversation.heard, heard_for.as_secs_f32());
+                    self.notes
+                        .push(format!("the host did not stop sending: left after {heard} bytes in {seconds:.1} s"));
                     return false;
                 }
                 conversation.frames.push(&bytes);
@@ -170,7 +184,7 @@ impl Talk<'_> {
                 ("silence".to_owned(), format!("a {got} that nobody asked for"))
             });
             self.absorb(checks);
-            self.say_heard(frame, None);
+            self.say_heard(frame, None, None);
             return (None, true);
         };
         let Waiting { call_id, big_endian, mut kind } = conversation.waiting.remove(place);
@@ -178,7 +192,7 @@ impl Talk<'_> {
         let turned = if big_endian && view.is_big_endian() { in_other_order(frame) } else { None };
         let said = turned.as_deref().unwrap_or(frame);
         let mut answer = None;
-        let mut syntax_said = None;
+        let (mut syntax_said, mut opened) = (None, None);
         let mut is_whole = true;
         match &mut kind {
             Kind::Opening { flags, offered, altering } => {
@@ -219,9 +233,9 @@ impl Talk<'_> {
                         let times = ReplyTimes { sent: *at, received };
                         let reply =
                             Reply { call_id, syntax: *syntax, body, times, checks: std::mem::take(&mut checks) };
-                        let (came, told) = self.shared.answered(reply, ask.as_deref(), &mut checks, wall);
+                        let (came, told, sealed) = self.shared.answered(reply, ask.as_deref(), &mut checks, wall);
                         let came = if self.shared.any_response { Answered::Granted } else { came };
-                        (answer, self.told) = (Some(came), told);
+                        (answer, self.told, opened) = (Some(came), told, sealed);
                     }
                     Err(kind @ (FailureKind::Fragments(_) | FailureKind::Malformed(_))) => {
                         verify::record_failure(&mut checks, &Failure::new(Phase::Call, kind));
@@ -235,7 +249,7 @@ impl Talk<'_> {
             self.conversations[self.current].waiting.insert(place, Waiting { call_id, big_endian, kind });
         }
         self.absorb(checks);
-        self.say_heard(frame, syntax_said);
+        self.say_heard(frame, syntax_said, opened);
         (answer, is_whole)
     }
 
@@ -253,22 +267,38 @@ impl Talk<'_> {
             let is_whole = self.conversation().end == Some(Closing::Fin);
             if rest.first().is_some_and(|first| is_whole || *first != RPC_VERSION) {
                 self.mind_length(&rest);
-                self.checks.judge(CheckId::WellFormed, false, || {
+                let mut checks = Checks::default();
+                checks.judge(CheckId::WellFormed, false, || {
                     ("PDUs as long as they say".to_owned(), format!("{} bytes that are no whole PDU", rest.len()))
                 });
-                self.say_heard(&rest, None);
+                self.absorb(checks);
+                self.say_heard(&rest, None, None);
             }
         }
     }
 
-    pub(super) fn absorb(&mut self, checks: Checks) {
+    /// Takes in what checks came to of what is said next.
+    fn absorb(&mut self, checks: Checks) {
+        checks.findings.iter().for_each(|finding| self.show(finding.check, self.said.len()));
         self.checks.absorb(checks);
     }
 
-    pub(super) fn say_heard(&mut self, bytes: &[u8], syntax: Option<TransferSyntax>) {
+    /// A check that what was said last does not keep.
+    pub(super) fn breaks(&mut self, check: CheckId, evidence: impl FnOnce() -> (String, String)) {
+        self.show(check, self.said.len().saturating_sub(1));
+        self.checks.judge(check, false, evidence);
+    }
+
+    fn show(&mut self, check: CheckId, at: usize) {
+        if !self.shows.iter().any(|(shown, _)| *shown == check) {
+            self.shows.push((check, at));
+        }
+    }
+
+    fn say_heard(&mut self, bytes: &[u8], syntax: Option<TransferSyntax>, opened: Option<Opened>) {
         let line = self.current;
         let at = self.tick();
-        self.said.push(Said { sender: Sender::Host, line, bytes: bytes.to_vec(), syntax, at });
+        self.said.push(Said { sender: Sender::Host, line, bytes: bytes.to_vec(), syntax, opened, at });
     }
 }
 
@@ -280,40 +310,47 @@ impl Shared {
         ask: Option<&Ask>,
         checks: &mut Checks,
         wall: FileTime,
-    ) -> (Answered, Option<Answer>) {
+    ) -> (Answered, Option<Answer>, Option<Opened>) {
         let answer = match ask {
             Some(ask) => ask.judge(&reply, wall),
             // What was asked cannot be read: an answer can still be told from a refusal.
             None if self.service.interface == SyntaxId::KMS => Answer::unasked(&reply, wall),
             None => {
                 checks.absorb(reply.checks);
-                return (Answered::Granted, None);
+                return (Answered::Granted, None, None);
             }
         };
+        let version = answer.response.as_ref().map(|response| response.version);
+        let version = version.or(ask.map(|ask| ask.request().version)).unwrap_or(ProtocolVersion::V6);
+        let opened = (!answer.plaintext.is_empty()).then(|| (version, answer.plaintext.clone()));
         checks.absorb(answer.checks.clone());
         let code = answer.wire.unwrap_or(Hresult::OK);
         if code != Hresult::OK {
-            return (Answered::Refused(code.0), None);
+            return (Answered::Refused(code.0), None, opened);
         }
         if let (None, Some(_)) = (ask, answer.wire) {
-            return (Answered::Granted, None);
+            return (Answered::Granted, None, opened);
         }
         if !answer.checks.is_trusted() || answer.response.is_none() {
             let why = answer.checks.findings.first().map_or("it cannot be read".to_owned(), ToString::to_string);
-            return (Answered::Garbled(why), None);
+            return (Answered::Garbled(why), None, opened);
         }
         if let Some(ask) = ask {
             checks.absorb(self.history.observe(ask.request(), &answer, reply.times.sent, reply.times.received));
         }
-        (Answered::Granted, Some(answer))
+        (Answered::Granted, Some(answer), opened)
     }
 }
 
+/// What was sealed in an answer, and in which version.
+type Opened = (ProtocolVersion, Vec<u8>);
 /// The first byte of every PDU.
 const RPC_VERSION: u8 = 5;
 /// More bytes than this on one connection are nothing a case asked for.
 const HEARD_MAX: usize = 8 << 20;
 /// Whoever closes later than this after a fault does so for another reason.
-const LATE_MAX: std::time::Duration = std::time::Duration::from_secs(1);
-/// Longer than this after what was said last no host has anything to say.
-const HEARD_FOR_MAX: std::time::Duration = std::time::Duration::from_secs(30);
+const LATE_MAX: Duration = Duration::from_secs(1);
+/// An answer that began is whole before so many times as long as it may take to begin.
+const WHOLE_TIMES: u32 = 2;
+/// More fragments than any answer has.
+const FRAGMENTS_MAX: usize = 1024;

@@ -1,7 +1,13 @@
 //! What was heard in a talk, held against what a case accepts.
 
-use super::*;
-use crate::conform::accept::{allows_silence, is_answer_due, ok, words};
+use super::{Judged, Stop, Talk};
+use crate::conform::accept::{
+    Accept, Grade, Mismatch, Seen, Then, Want, allows_silence, is_answer_due, judge, ok, words,
+};
+use crate::conform::host::{Closing, Patience};
+use crate::proto::verify::{CheckId, Place};
+use crate::wire::Layer;
+use crate::wire::rpc::{Flags, PduView, Ptype, SyntaxId};
 
 /// What is heard, held against what is accepted.
 impl Talk<'_> {
@@ -81,7 +87,7 @@ impl Talk<'_> {
         let seen = self.see(Patience::Answer, None);
         self.mind_fault(&seen, SERVED);
         if seen.reply.is_none() {
-            self.checks.judge(CheckId::Answered, false, || ("a response".to_owned(), seen.to_string()));
+            self.breaks(CheckId::Answered, || ("a response".to_owned(), seen.to_string()));
         }
         if let Err(mismatch) = judge(&seen, SERVED) {
             self.push(label, Grade::Fail, Some(Mismatch { field: "liveness", ..mismatch }));
@@ -128,7 +134,7 @@ impl Talk<'_> {
     /// An ordinary bind that is not accepted, or not even answered, breaks a rule of its own.
     pub(super) fn mind_refusal(&mut self, seen: &Seen) {
         let check = if seen.reply.is_some() { CheckId::BindAccepted } else { CheckId::Answered };
-        self.checks.judge(check, false, || ("a bind_ack that accepts it".to_owned(), seen.to_string()));
+        self.breaks(check, || ("a bind_ack that accepts it".to_owned(), seen.to_string()));
     }
 
     /// A fault where nothing but a response is right breaks a rule of its own, whatever the case is about.
@@ -136,7 +142,7 @@ impl Talk<'_> {
         let responses = |accept: &Accept| matches!(accept.reply, Want::Served | Want::Answered | Want::Refused(_));
         let Some(frame) = seen.reply.as_deref().filter(|_| accepts.iter().all(responses)) else { return };
         if PduView(frame).ptype() == Some(Ptype::FAULT) {
-            self.checks.judge(CheckId::NoFault, false, || ("a response".to_owned(), seen.to_string()));
+            self.breaks(CheckId::NoFault, || ("a response".to_owned(), seen.to_string()));
         }
     }
 
@@ -144,7 +150,7 @@ impl Talk<'_> {
     /// answer closes (MS-RPCE 3.3.3.5.1).
     fn mind_silence(&mut self, seen: &Seen, accepts: &[Accept]) {
         if seen.reply.is_none() && seen.closing == Closing::Open && is_answer_due(accepts) && !allows_silence(accepts) {
-            self.checks.judge(CheckId::Answered, false, || (words(accepts), seen.to_string()));
+            self.breaks(CheckId::Answered, || (words(accepts), seen.to_string()));
         }
     }
 

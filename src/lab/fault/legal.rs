@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{Fault, Install};
-use crate::lab::tamper::{ALLOC_HINT_AT, CONTEXT_AT, End, Fields, STUB_AT, Tamper};
+use crate::lab::tamper::{End, Fields, Tamper};
 use crate::wire::kms::EpidText;
 use crate::wire::ndr::{ResponseStub, response_in_other_order};
-use crate::wire::rpc::{ContextResult, Flags, PduView, Ptype, ResultCode, SyntaxId, TransferSyntax, in_other_order};
+use crate::wire::rpc::{
+    ContextResult, Flags, PduView, Ptype, ResultCode, SyntaxId, TransferSyntax, at, in_other_order,
+};
 use crate::wire::{Guid, Hresult};
 
 pub(super) static VARIATIONS: &[Fault] = &[
@@ -20,11 +22,11 @@ pub(super) static VARIATIONS: &[Fault] = &[
             let asked_so = PduView(out.asked).is_big_endian();
             if let Some(mut other) = in_other_order(&out.frame).filter(|_| asked_so) {
                 if out.ptype() == Some(Ptype::RESPONSE) {
-                    let stub = &other[STUB_AT..];
+                    let stub = &other[at::STUB..];
                     let reads = |syntax: &TransferSyntax| ResponseStub::decode(stub, *syntax).is_ok();
                     let syntax = TransferSyntax::ALL.into_iter().find(reads).unwrap_or(TransferSyntax::Ndr32);
                     let stub = response_in_other_order(stub, syntax, false);
-                    other.splice(STUB_AT.., stub);
+                    other.splice(at::STUB.., stub);
                 }
                 out.frame = other;
             }
@@ -108,15 +110,15 @@ pub(super) static VARIATIONS: &[Fault] = &[
         });
     }),
     legal("hints-at-little", "Has an allocation hint of 1 in every response.", |tamper| {
-        tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(ALLOC_HINT_AT, &1_u32.to_le_bytes()));
+        tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(at::ALLOC_HINT, &1_u32.to_le_bytes()));
     }),
     legal("hints-at-24-in-faults", "Has an allocation hint of 24 in every fault.", |tamper| {
-        tamper.on_way_out_of(Ptype::FAULT, |out| out.put(ALLOC_HINT_AT, &24_u32.to_le_bytes()));
+        tamper.on_way_out_of(Ptype::FAULT, |out| out.put(at::ALLOC_HINT, &24_u32.to_le_bytes()));
     }),
     legal("points-elsewhere", "Has another referent id in every answer: a pointer is any number but 0.", |tamper| {
         tamper.on_way_out_of(Ptype::RESPONSE, |out| {
             // In both syntaxes the pointer is a word or two after the size, at the next multiple of its own size.
-            let at = if out.word(STUB_AT + 4) == REFERENT { STUB_AT + 4 } else { STUB_AT + 8 };
+            let at = if out.word(at::STUB + 4) == REFERENT { at::STUB + 4 } else { at::STUB + 8 };
             if out.word(at) == REFERENT {
                 out.put(at, &0x00CA_FE04_u32.to_le_bytes());
             }
@@ -126,7 +128,7 @@ pub(super) static VARIATIONS: &[Fault] = &[
         "names-contexts-by-eight-bits",
         "Names a context by its low eight bits in a response, as Windows does.",
         |tamper| {
-            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(CONTEXT_AT + 1, &[0]));
+            tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(at::CONTEXT + 1, &[0]));
         },
     ),
     legal(
@@ -134,9 +136,10 @@ pub(super) static VARIATIONS: &[Fault] = &[
         "Gives reason 0 for a bind without contexts, as Windows 2012 R2.",
         |tamper| {
             tamper.on_way_out_of(Ptype::BIND_NAK, |out| {
-                let is_empty = out.asked.get(2) == Some(&Ptype::BIND.0) && out.asked.get(24) == Some(&0);
+                let is_empty =
+                    out.asked.get(at::PTYPE) == Some(&Ptype::BIND.0) && out.asked.get(at::CONTEXTS) == Some(&0);
                 if is_empty && out.asked.len() >= 28 {
-                    out.put(16, &[0, 0]);
+                    out.put(at::REJECT_REASON, &[0, 0]);
                 }
             });
         },

@@ -9,7 +9,7 @@ use super::{Fault, Install};
 use crate::catalog::Application;
 use crate::lab::rules::Rule;
 use crate::lab::tamper::{End, Fate, Fields};
-use crate::wire::rpc::{HEADER_LEN, PduView, Ptype};
+use crate::wire::rpc::{HEADER_LEN, PduView, Ptype, at};
 use crate::wire::{FileTime, Guid, Hresult};
 
 pub(super) static FAULTS: &[Fault] = &[
@@ -104,9 +104,9 @@ pub(super) static FAULTS: &[Fault] = &[
             tamper.on_way_out_of(Ptype::RESPONSE, move |out| {
                 let last = before.replace((out.scene.number, out.frame.clone()));
                 if let Some((of, frame)) = last.filter(|(of, _)| out.scene.others >= MANY && *of != out.scene.number) {
-                    let call_id = out.word(CALL_ID_AT).to_le_bytes();
+                    let call_id = out.word(at::CALL_ID).to_le_bytes();
                     before = Some((of, std::mem::replace(&mut out.frame, frame)));
-                    out.put(CALL_ID_AT, &call_id);
+                    out.put(at::CALL_ID, &call_id);
                 }
             });
         }),
@@ -119,9 +119,9 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             let mut before = None;
             tamper.on_way_out_of(Ptype::RESPONSE, move |out| {
-                let call_id = out.word(CALL_ID_AT);
+                let call_id = out.word(at::CALL_ID);
                 if let Some(last) = before.replace(call_id).filter(|_| out.scene.others >= MANY) {
-                    out.put(CALL_ID_AT, &last.to_le_bytes());
+                    out.put(at::CALL_ID, &last.to_le_bytes());
                 }
             });
         }),
@@ -335,7 +335,6 @@ const REMEMBERED_MAX: usize = 10_000;
 const BUSY_WITHIN: Duration = Duration::from_millis(10);
 /// As many connections make a host busy.
 const MANY: usize = 10;
-const CALL_ID_AT: usize = 12;
 /// No ordinary request is shorter than a V4 one in its PDU, in bytes.
 const ORDINARY_MIN: usize = 250;
 const BUFFER_MAX: usize = 1 << 16;

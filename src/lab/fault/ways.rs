@@ -1,9 +1,9 @@
 //! Faults that show on connections of a kind alone, or in calls of a kind: where a plain call is answered right.
 
 use super::{Fault, Install};
-use crate::lab::tamper::{CONTEXT_AT, End, Fields, OPNUM_AT, Outgoing, STUB_AT, Tamper};
+use crate::lab::tamper::{End, Fields, Outgoing, Tamper};
 use crate::wire::Hresult;
-use crate::wire::rpc::{Body, Fault as FaultBody, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId};
+use crate::wire::rpc::{Body, Fault as FaultBody, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -52,7 +52,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients that number their contexts so: the next request fails.",
         caught_by: &["kms/request/alike-in-a-high-context#closing"],
         install: Install::Pdus(|tamper, _| {
-            on_refusal(tamper, |out| out.half(CONTEXT_AT) > 0x7fff, |out, _| out.end = Some(End::Finish));
+            on_refusal(tamper, |out| out.half(at::CONTEXT) > 0x7fff, |out, _| out.end = Some(End::Finish));
         }),
     },
     Fault {
@@ -177,7 +177,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::FAULT, |out| {
                 if PduView(out.asked).flags().is_some_and(|flags| flags.has(Flags::OBJECT)) {
-                    out.put(CONTEXT_AT, &[0; 2]);
+                    out.put(at::CONTEXT, &[0; 2]);
                 }
             });
         }),
@@ -204,11 +204,11 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Clients with several contexts: a call is answered in the syntax of another context.",
         caught_by: &["rpc/request/alike-in-a-high-context#reply"],
         install: Install::Pdus(|tamper, _| {
-            tamper.on_way_in_of(Ptype::BIND, |bind| bind.scene.note = u64::from(bind.half(FIRST_CONTEXT_AT)));
+            tamper.on_way_in_of(Ptype::BIND, |bind| bind.scene.note = u64::from(bind.half(at::FIRST_CONTEXT)));
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
                 let offered = request.scene.note as u16;
-                if offered > 0x7fff && request.half(CONTEXT_AT) > 0x7fff {
-                    request.put(CONTEXT_AT, &offered.to_le_bytes());
+                if offered > 0x7fff && request.half(at::CONTEXT) > 0x7fff {
+                    request.put(at::CONTEXT, &offered.to_le_bytes());
                 }
             });
         }),
@@ -221,7 +221,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
                 if PduView(&request.frame).is_big_endian() {
-                    request.put(OPNUM_AT, &[0; 2]);
+                    request.put(at::OPNUM, &[0; 2]);
                 }
             });
         }),
@@ -235,7 +235,7 @@ pub(super) static FAULTS: &[Fault] = &[
             watch(tamper);
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
                 if request.scene.note & NDR64 != 0 {
-                    request.put(OPNUM_AT, &[0; 2]);
+                    request.put(at::OPNUM, &[0; 2]);
                 }
             });
         }),
@@ -253,7 +253,7 @@ pub(super) static FAULTS: &[Fault] = &[
                     owner = Some(request.scene.number);
                 }
                 if !flags.has(Flags::FIRST) && owner != Some(request.scene.number) {
-                    let at = STUB_AT.min(request.frame.len());
+                    let at = at::STUB.min(request.frame.len());
                     request.frame[at..].fill(0);
                 }
             });
@@ -265,7 +265,7 @@ pub(super) static FAULTS: &[Fault] = &[
 fn watch(tamper: &mut Tamper) {
     tamper.on_way_in_of(Ptype::BIND, |bind| {
         let multiplexed = if bind.flags().has(Flags::CONC_MPX) { MULTIPLEXED } else { 0 };
-        let joined = if bind.word(GROUP_AT) != 0 { JOINED } else { 0 };
+        let joined = if bind.word(at::ASSOC_GROUP) != 0 { JOINED } else { 0 };
         bind.scene.note |= multiplexed | joined;
     });
     tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| alter.scene.note += 1 << ALTERED);
@@ -304,7 +304,7 @@ fn on_refusal(tamper: &mut Tamper, is_such: fn(&mut Outgoing<'_>) -> bool, chang
 /// Where the code of a refusal stands, in either syntax.
 fn code_at(out: &mut Outgoing<'_>) -> Option<usize> {
     let at = out.frame.len().checked_sub(4)?;
-    let is_refusal = out.word(STUB_AT) == 0 && [8, 16].contains(&(at - STUB_AT.min(at)));
+    let is_refusal = out.word(at::STUB) == 0 && [8, 16].contains(&(at - at::STUB.min(at)));
     is_refusal.then_some(at)
 }
 
@@ -321,7 +321,3 @@ const NDR64: u64 = 4;
 const FAULTED: u32 = 8;
 const ALTERED: u32 = 16;
 const INVALID_DATA: [u8; 4] = Hresult::INVALID_DATA.0.to_le_bytes();
-/// Where the association group of a bind stands.
-const GROUP_AT: usize = 20;
-/// Where the number of its first context stands.
-const FIRST_CONTEXT_AT: usize = 28;

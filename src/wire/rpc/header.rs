@@ -188,6 +188,11 @@ impl PduView<'_> {
         self.u32(12)
     }
 
+    /// Of a bind, an alter_context and their acknowledgements: the association group.
+    pub fn assoc_group(self) -> Option<u32> {
+        self.u32(20)
+    }
+
     /// Of a request, response or fault: the stub length its sender foresaw, in bytes.
     pub fn alloc_hint(self) -> Option<u32> {
         self.u32(16)

@@ -5,6 +5,7 @@
 //! [`FrameBuffer`] cuts a byte stream into PDUs, [`Assembler`] joins the
 //! fragments of a call, [`fragments`] makes them.
 
+pub mod at;
 mod bind;
 mod call;
 mod fragment;

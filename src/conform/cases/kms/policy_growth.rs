@@ -1,0 +1,199 @@
+//! How large a host's table becomes: twice the largest N policy that any client has asked for (protocol description,
+//! section 6). What these cases ask for a host keeps in mind for ever.
+
+use super::policy_counting::at_least;
+use super::policy_kinds::{adds_one, ask_as};
+use super::policy_newcomers::Newcomers;
+use super::tools::{
+    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ahead, client, granted, is_alone, product, put_ask, say, told,
+};
+use crate::catalog::Product;
+use crate::conform::accept::Answered;
+use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
+use crate::wire::Guid;
+use crate::wire::kms::ActivationRequest;
+
+pub(super) static CASES: &[Case] = &[
+    Case::new(
+        "kms/policy/charged",
+        Level::Win,
+        "more machines than twice the N policy",
+        "A host that more than twice N machines have asked keeps twice N of them, and tells a count of as many.",
+        "Windows 7 resource kit on the cache of 2N ids kept for thirty days; independent implementations agree",
+        |t| {
+            let n = product(WINDOWS).n_policy;
+            for number in 0..2 * n + 5 {
+                let Some(told) = client(t, &format!("machine {}", number + 1), number)? else { return Ok(()) };
+                if number == 0 && told.count > 2 * n {
+                    // Whoever came before asked for more.
+                    return Err(Stop::NotApplicable(format!("the host counts {} already", told.count)));
+                }
+                if number + 1 >= 2 * n {
+                    at_least(t, 2 * n, told.count);
+                    // A table that somebody else made larger before, and that is not full, looks the same.
+                    t.should_hold("count", told.count <= 2 * n, || (format!("at most {}", 2 * n), told.count.to_string()));
+                }
+            }
+            Ok(())
+        },
+    )
+    .revision(2)
+    .of_kms()
+    .needs(&[Capability::Counting])
+    .confidence(Confidence::Medium)
+    .disruptive(),
+    Case::new(
+        "kms/policy/refused-n",
+        Level::Win,
+        "the N policy of a request that is refused",
+        "A request that is refused leaves no trace: its N policy makes no table larger.",
+        "protocol description, section 6; no text says that of refused requests",
+        |t| {
+            is_alone(t)?;
+            let office = product(OFFICE);
+            let mut ids = Newcomers::of(t);
+            let Some(known) = fill(t, &mut ids, office, 2 * office.n_policy)? else {
+                return Err(Stop::NotApplicable("somebody asked the host for more".to_owned()));
+            };
+            for (words, wrong) in REFUSED {
+                for (whose, id) in [("a new machine", ids.next()), ("one that was counted", known)] {
+                    let ask = ask_as(t, id, office, |request| {
+                        request.n_policy = N_CLIENT;
+                        wrong(request);
+                    });
+                    if t.is_over() {
+                        t.bind()?;
+                    }
+                    if say(t, ask.payload(), Some(&ask)).answer == Some(Answered::Granted) {
+                        return Err(Stop::NotApplicable(format!("the host grants it: {words}")));
+                    }
+                    let ask = ask_as(t, ids.next(), office, |_| {});
+                    let label = format!("another one after {words} of {whose}");
+                    let Some(told) = granted(t, &label, &ask)? else { return Ok(()) };
+                    let most = 2 * office.n_policy;
+                    t.should_hold("count", told.count <= most, || (most.to_string(), told.count.to_string()));
+                    at_least(t, most, told.count);
+                }
+            }
+            Ok(())
+        },
+    )
+    .of_kms()
+    .needs(&[Capability::Counting, Capability::Clock, Capability::Products])
+    .confidence(Confidence::Medium)
+    .disruptive(),
+    Case::new(
+        "kms/policy/table-grows",
+        Level::Win,
+        "tables that become larger",
+        "A table has room for twice the largest N policy that any client has asked for, from that request on, whether the \
+         client is new or known; it loses nobody when it grows, and never shrinks. So it is with Windows and with Office.",
+        "Microsoft: the cache is twice the largest threshold and never reduced; protocol description, section 6",
+        |t| {
+            is_alone(t)?;
+            let mut ids = Newcomers::of(t);
+            let mut is_seen = false;
+            for (name, steps) in TABLES {
+                is_seen |= grows(t, &mut ids, product(name), steps)?;
+            }
+            match is_seen {
+                true => Ok(()),
+                false => Err(Stop::NotApplicable("somebody asked the host for more".to_owned())),
+            }
+        },
+    )
+    .of_kms()
+    .needs(&[Capability::Counting])
+    .confidence(Confidence::Medium)
+    .disruptive(),
+];
+
+/// Makes a table full, and then larger step by step. Whether it was as small as it should be before.
+fn grows(t: &mut Talk<'_>, ids: &mut Newcomers, wanted: &'static Product, steps: &[Step]) -> Result<bool, Stop> {
+    let Some(mut known) = fill(t, ids, wanted, 2 * wanted.n_policy)? else { return Ok(false) };
+    let mut size = 2 * wanted.n_policy;
+    for (by_whom, largest) in steps {
+        let mut count = size;
+        let label = |what: &str| format!("{what} with {}, after an N policy of {largest}", wanted.edition);
+        let larger = |request: &mut ActivationRequest| request.n_policy = *largest;
+        if *by_whom == Whom::Known {
+            let ask = ask_as(t, known, wanted, larger);
+            let Some(told) = granted(t, &label("one that was counted"), &ask)? else { return Ok(true) };
+            t.holds("count", told.count == size, || (size.to_string(), told.count.to_string()));
+        } else {
+            let ask = ask_as(t, ids.next(), wanted, larger);
+            let Some(more) = adds_one(t, &label("a new machine"), &ask, count)? else { return Ok(true) };
+            count = more;
+        }
+        // Of the rest none asks for more than the one that made it larger, and the first for less.
+        let mut n_policy = wanted.n_policy;
+        while count < 2 * largest {
+            known = ids.next();
+            let ask = ask_as(t, known, wanted, |request| request.n_policy = n_policy);
+            let Some(more) = adds_one(t, &label("one more"), &ask, count)? else { return Ok(true) };
+            if more != count + 1 {
+                // It was told, and one step after the other would only be told again.
+                return Ok(true);
+            }
+            (count, n_policy) = (more, *largest);
+        }
+        size = count;
+        for _ in 0..2 {
+            known = ids.next();
+            let ask = ask_as(t, known, wanted, |_| {});
+            let Some(told) = granted(t, &label("more than there is room for"), &ask)? else { return Ok(true) };
+            t.holds("count", told.count == size, || (size.to_string(), told.count.to_string()));
+        }
+    }
+    Ok(true)
+}
+
+/// Asks for new machines until the table is full, and says which was the last of them. None, if somebody made the table
+/// larger before or the host lacks the product.
+fn fill(t: &mut Talk<'_>, ids: &mut Newcomers, wanted: &'static Product, size: u32) -> Result<Option<Guid>, Stop> {
+    let mut last = None;
+    for number in 1..=size + 2 {
+        let id = ids.next();
+        let ask = ask_as(t, id, wanted, |_| {});
+        put_ask(t, &format!("new machine {number} with {}", wanted.edition), &ask, SERVED_OR_UNSERVED)?;
+        let Some(told) = told(t) else { return Ok(None) };
+        if told.count > size {
+            t.note(format!("the host counts {} with {}: somebody asked for more", told.count, wanted.edition));
+            return Ok(None);
+        }
+        // What was there before may make it full earlier.
+        if number >= size {
+            at_least(t, size, told.count);
+        }
+        last = Some(id);
+    }
+    Ok(last)
+}
+
+/// Who makes a table larger, with which N policy.
+type Step = (Whom, u32);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    New,
+    Known,
+}
+
+/// What becomes of each table.
+const TABLES: &[(&str, &[Step])] = &[
+    (OFFICE, &[(Whom::Known, N_CLIENT), (Whom::New, 27)]),
+    (OFFICE_2010, &[(Whom::New, N_CLIENT), (Whom::Known, 27)]),
+    (WINDOWS, &[(Whom::Known, 26), (Whom::New, 28)]),
+];
+
+/// What is wrong with a request.
+type Wrong = (&'static str, fn(&mut ActivationRequest));
+
+const REFUSED: &[Wrong] = &[
+    ("a wrong clock", |request| ahead(request, 10)),
+    ("a product nobody knows", |request| {
+        request.kms_counted_id = Guid::from_u128(0x51e0_93b7_2c4f_4d18_a6f2_0b8d_e7c3_9a45);
+    }),
+];
+/// A Windows client's.
+const N_CLIENT: u32 = 25;

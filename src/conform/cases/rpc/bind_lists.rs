@@ -1,0 +1,186 @@
+//! Binds with long lists, with bytes that mean nothing, and a second bind in every state of a connection (C706 sections
+//! 12.6.3.1 and 12.6.4.3; MS-RPCE 3.3.1.5.6).
+
+use super::tools::{
+    ACCEPTED_NEXT, PLAIN_NAK, SERVED_NEXT, bind_frame, bind_frame_of, expect_bind, lists, names, plain, strange,
+    syntaxes,
+};
+use crate::conform::accept::{Then, Want, ok};
+use crate::conform::host::Patience;
+use crate::conform::{Case, Confidence, Level, NO_SYNTAX, Stop, Talk};
+use crate::wire::rpc::{ContextElement, Flags, SyntaxId, TransferSyntax, at};
+
+pub(super) static CASES: &[Case] = &[
+    Case::new(
+        "rpc/bind/many-contexts",
+        Level::Must,
+        "binds with up to a hundred contexts",
+        "A bind_ack has a result for each context, in their order, however many there are, and the good one among them \
+         serves calls wherever it stands.",
+        "C706 section 12.6.3.1 (p_result_list_t); MS-RPCE 2.2.2.4",
+        |t| {
+            for count in t.some_of(vec![3, 5, 6, 9, 12, 17, 24, 33, 48, 65, 100], 5, 4) {
+                for good in [0, count - 1] {
+                    let context = |id| if id == good { plain(t, id) } else { strange(id) };
+                    let contexts = (0..count).map(context).collect();
+                    let due: Vec<_> = (0..count).map(|id| if id == good { (0, 0) } else { (2, 1) }).collect();
+                    bind_of(t, contexts)?;
+                    let seen = t.see(Patience::Answer, None);
+                    if lists(t, &format!("{count} contexts, the good one number {good}"), &seen, &due) && !t.is_over() {
+                        t.request(good);
+                        t.expect_next(&format!("a request in number {good} of {count}"), SERVED_NEXT);
+                    }
+                }
+            }
+            Ok(())
+        },
+    ),
+    Case::new(
+        "rpc/bind/many-syntaxes",
+        Level::Win,
+        "contexts with many transfer syntaxes",
+        "Of the transfer syntaxes of one context the one that the host speaks is chosen, however many others stand before \
+         it; of several that it speaks it chooses one.",
+        "Samba raw protocol tests (presentation_ctx_valid1); MS-RPCE 3.3.1.5.6",
+        |t| {
+            for syntax in syntaxes(t)? {
+                for before in [1, 2, 3, 5, 9, 30] {
+                    let others = (0..before).map(|version| SyntaxId { version, ..NO_SYNTAX });
+                    let offered = others.chain([syntax.id()]).collect::<Vec<_>>();
+                    let label = format!("{} after {before} others", syntax.id());
+                    let seen = expect_next_bind(t, &label, vec![t.context(1, &offered)])?;
+                    names(t, &seen, &[syntax.id()]);
+                    if t.syntax_of(1).is_some() && !t.is_over() {
+                        t.request(1);
+                        t.expect_next(&format!("a request in {label}"), SERVED_NEXT);
+                    }
+                }
+            }
+            let both = TransferSyntax::ALL.map(TransferSyntax::id);
+            for offered in [[both[0], both[1]], [both[1], both[0]]] {
+                let label = format!("{} and {} in one context", offered[0], offered[1]);
+                expect_next_bind(t, &label, vec![t.context(1, &offered)])?;
+                if t.syntax_of(1).is_some() && !t.is_over() {
+                    t.request(1);
+                    t.expect_next(&format!("a request after {label}"), SERVED_NEXT);
+                }
+            }
+            Ok(())
+        },
+    ),
+    Case::new(
+        "rpc/bind/reserved-bytes",
+        Level::Win,
+        "bytes of a bind that mean nothing",
+        "A bind is accepted whatever the reserved bytes of its list and of its contexts are.",
+        "C706 section 12.6.3.1 (reserved bytes); seen live on Samba 4.17",
+        |t| {
+            for (label, change) in MEANINGLESS {
+                t.connect()?;
+                let mut frame = bind_frame(t);
+                change(&mut frame);
+                t.send_frame(&frame, None);
+                t.expect_next(label, ACCEPTED_NEXT);
+                if t.syntax_of(0).is_some() && !t.is_over() {
+                    t.request(0);
+                    t.expect_next(&format!("a request after {label}"), SERVED_NEXT);
+                }
+            }
+            Ok(())
+        },
+    )
+    .confidence(Confidence::Medium),
+    Case::new(
+        "rpc/bind/nothing-known",
+        Level::Win,
+        "an unknown interface in an unknown syntax",
+        "A context of which the host knows neither the interface nor the syntax is refused for the interface, with (2,1).",
+        "Samba server code; seen live on Samba 4.17",
+        |t| {
+            let unknown = ContextElement { id: 1, interface: NO_SYNTAX, transfer: vec![NO_SYNTAX] };
+            let accepts = [ok(Want::Ack(&[(2, 1), (0, 0)]), Then::Either)];
+            expect_bind(t, "it and a good one", vec![unknown, plain(t, 0)], &accepts)?;
+            Ok(())
+        },
+    )
+    .confidence(Confidence::Medium),
+    Case::new(
+        "rpc/bind/second-bind-later",
+        Level::Win,
+        "a second bind in every state of a connection",
+        "A second bind on a connection is refused with a bind_nak, and the connection closed, whatever came between: a \
+         call, a fault, an alter_context or nothing, and though the first one was accepted for nothing.",
+        "Samba raw protocol tests; Samba server code",
+        |t| {
+            for (label, come_to) in STATES {
+                if come_to(t)? && !t.is_over() {
+                    let offered = t.offer(vec![plain(t, 1)]);
+                    t.send_bind(Flags::WHOLE, &offered);
+                    t.expect(label, PLAIN_NAK);
+                }
+            }
+            t.connect()?;
+            let frame = bind_frame(t);
+            t.send_frame(&frame, None);
+            t.see(Patience::Answer, None);
+            t.send_frame(&frame, None);
+            t.expect("the same bind again", PLAIN_NAK);
+            Ok(())
+        },
+    )
+    .confidence(Confidence::Medium),
+];
+
+fn bind_of(t: &mut Talk<'_>, contexts: Vec<ContextElement>) -> Result<(), Stop> {
+    t.connect()?;
+    let offered = t.offer(contexts);
+    let frame = bind_frame_of(t, Flags::WHOLE, offered);
+    t.send_frame(&frame, None);
+    Ok(())
+}
+
+fn expect_next_bind(
+    t: &mut Talk<'_>,
+    label: &str,
+    contexts: Vec<ContextElement>,
+) -> Result<crate::conform::accept::Seen, Stop> {
+    bind_of(t, contexts)?;
+    Ok(t.expect_next(label, ACCEPTED_NEXT))
+}
+
+/// What is changed in a bind with one context of one syntax.
+type Change = fn(&mut Vec<u8>);
+
+const MEANINGLESS: &[(&str, Change)] = &[
+    ("a bind with something in the byte after the count", |frame| frame[at::CONTEXTS + 1] = 1),
+    ("a bind with something in the two bytes after that", |frame| frame[at::CONTEXTS + 2..][..2].fill(0xff)),
+    ("a bind with something beside the count of syntaxes", |frame| frame[at::FIRST_CONTEXT + 3] = 7),
+];
+
+/// How a connection comes to a state, and whether it is in it.
+type ComeTo = fn(&mut Talk<'_>) -> Result<bool, Stop>;
+
+const STATES: &[(&str, ComeTo)] = &[
+    ("a bind after a call", |t| {
+        t.bind()?;
+        t.request(0);
+        Ok(t.see(Patience::Answer, None).reply.is_some())
+    }),
+    ("a bind after a fault", |t| {
+        t.bind()?;
+        t.request(99);
+        Ok(t.see(Patience::Answer, None).reply.is_some())
+    }),
+    ("a bind after an alter_context", |t| {
+        t.bind()?;
+        let offered = t.offer(vec![plain(t, 5)]);
+        t.send_alter(&offered);
+        Ok(t.see(Patience::Answer, None).reply.is_some())
+    }),
+    ("a bind after one of which nothing was accepted", |t| {
+        t.connect()?;
+        let offered = t.offer(vec![strange(0)]);
+        t.send_bind(Flags::WHOLE, &offered);
+        Ok(t.see(Patience::Answer, None).reply.is_some())
+    }),
+];

@@ -1,0 +1,132 @@
+//! Faults of how large a table becomes (protocol description, section 6).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use crate::catalog::Application;
+use crate::lab::fault::{Fault, Install};
+use crate::lab::rules::{Grant, Rule};
+use crate::wire::Guid;
+
+pub(super) static FAULTS: &[Fault] = &[
+    Fault {
+        name: "forgets-on-growth",
+        does: "Loses the machine it saw last when its table becomes larger.",
+        hurts: "The admin: a machine that was just activated is missing from the count.",
+        caught_by: &["kms/policy/table-grows#count"],
+        install: Install::Answers(|host, _| {
+            host.table.forgets_on_growth = true;
+        }),
+    },
+    Fault {
+        name: "grows-for-newcomers-alone",
+        does: "Makes its table larger for machines that are new to it, and not for those it knows.",
+        hurts: "Networks of servers that get Windows clients later: the count stays at ten until one comes that is new.",
+        caught_by: &["kms/policy/table-grows#count"],
+        install: Install::Answers(|host, _| {
+            let mut seen = HashMap::<Guid, HashSet<Guid>>::new();
+            host.room_for(move |caller, n_policy| {
+                let seen = seen.entry(caller.application).or_default();
+                if seen.len() < REMEMBERED_MAX && seen.insert(caller.cmid) { n_policy } else { 0 }
+            });
+        }),
+    },
+    Fault {
+        name: "grows-for-renewals-alone",
+        does: "Makes its table larger for machines it knows, and not for those that are new to it.",
+        hurts: "New Windows clients in a network of servers: the count stays at ten until one of them asks again.",
+        caught_by: &["kms/policy/table-grows#count"],
+        install: Install::Answers(|host, _| {
+            let mut seen = HashMap::<Guid, (u32, HashSet<Guid>)>::new();
+            host.room_for(move |caller, n_policy| {
+                let (first, seen) = seen.entry(caller.application).or_insert((n_policy, HashSet::new()));
+                if seen.len() < REMEMBERED_MAX && seen.insert(caller.cmid) { n_policy.min(*first) } else { n_policy }
+            });
+        }),
+    },
+    Fault {
+        name: "grows-too-late",
+        does: "Makes room for a machine in the table as it was, and the table larger after that.",
+        hurts: "The first Windows client in a network of servers: it pushes one of them out, where there should be room.",
+        caught_by: &["kms/policy/table-grows#count"],
+        install: Install::Answers(|host, _| {
+            host.table.grows_late = true;
+        }),
+    },
+    Fault {
+        name: "keeps-forty-nine",
+        does: "Keeps one machine less than it should when its table is full: 49.",
+        hurts: "The admin who watches the count: it never shows that the host knows as many as it can.",
+        caught_by: &["kms/policy/charged#count"],
+        install: Install::Answers(|host, _| {
+            host.table.entries_most = 49;
+        }),
+    },
+    Fault {
+        name: "keeps-powers-of-two",
+        does: "Has a table whose size is a power of two: eight machines where ten are due, and 32 where fifty are.",
+        hurts: "Networks at the threshold: there is less reserve than there should be.",
+        caught_by: &["kms/policy/twice-n#count", "kms/policy/charged#count"],
+        install: Install::Answers(|host, _| {
+            host.room_for(|_, n_policy| (2 * n_policy.max(1) + 1).next_power_of_two() / 4);
+        }),
+    },
+    Fault {
+        name: "keeps-ten-of-office",
+        does: "Never counts more than ten machines with Office, whatever N policy it is asked for.",
+        hurts: "Products that need more machines than that: none of their clients is ever activated.",
+        caught_by: &["kms/policy/table-grows#count"],
+        install: Install::Answers(|host, _| {
+            host.grant(|asked, grant| match asked.request.application_id == Application::Windows.guid() {
+                true => Ok(grant),
+                false => Ok(Grant { count: grant.count.min(10) }),
+            });
+        }),
+    },
+    Fault {
+        name: "minds-n-of-refused",
+        does: "Makes its table larger for a machine that it refuses for its clock.",
+        hurts: "The admin who watches the count of servers: a client that was never activated lets it go past ten.",
+        caught_by: &["kms/policy/refused-n#count"],
+        install: Install::Answers(|host, _| {
+            let refused = Arc::new(Mutex::new(HashMap::<Guid, u32>::new()));
+            let noted = Arc::clone(&refused);
+            host.rule(Rule::Clock, move |asked, honest| {
+                if honest.is_err() {
+                    let mut noted = noted.lock().expect("nobody panics with it");
+                    let most = noted.entry(asked.request.application_id).or_default();
+                    *most = asked.request.n_policy.max(*most);
+                }
+                honest
+            });
+            host.room_for(move |caller, n_policy| {
+                let refused = refused.lock().expect("nobody panics with it");
+                refused.get(&caller.application).map_or(n_policy, |most| n_policy.max(*most))
+            });
+        }),
+    },
+    Fault {
+        name: "rounds-up-to-n",
+        does: "Tells a machine its N policy when one more is missing to it.",
+        hurts: "The admin: clients are activated by one machine less than there has to be.",
+        caught_by: &["kms/policy/table-grows#count"],
+        install: Install::Answers(|host, _| {
+            host.grant(|asked, grant| match grant.count + 1 == asked.request.n_policy {
+                true => Ok(Grant { count: asked.request.n_policy }),
+                false => Ok(grant),
+            });
+        }),
+    },
+    Fault {
+        name: "tells-no-more-than-twice-n",
+        does: "Tells a machine no more than twice its own N policy, however many there are.",
+        hurts: "The admin: the count that a server is told says nothing of the network.",
+        caught_by: &["kms/policy/table-grows#count"],
+        install: Install::Answers(|host, _| {
+            host.grant(|asked, grant| Ok(Grant { count: grant.count.min(2 * asked.request.n_policy.max(5)) }));
+        }),
+    },
+];
+
+/// More than so many are not told apart any more.
+const REMEMBERED_MAX: usize = 10_000;
