@@ -23,12 +23,19 @@ pub(super) fn has(capability: Capability, talk: &mut Talk<'_>) -> Option<bool> {
     }
 }
 
+/// Whether it accepts NDR64 alone, or beside NDR32: whoever does but one of these is found by a case.
 fn speaks_ndr64(talk: &mut Talk<'_>) -> Option<bool> {
-    talk.connect().ok()?;
-    let offered = talk.offer(vec![talk.context(0, &[SyntaxId::NDR64])]);
-    talk.send_bind(Flags::WHOLE, &offered);
-    talk.see(Patience::Answer, None).reply?;
-    Some(talk.syntax_of(0) == Some(TransferSyntax::Ndr64))
+    for syntaxes in [&[SyntaxId::NDR64][..], &[SyntaxId::NDR32, SyntaxId::NDR64]] {
+        talk.connect().ok()?;
+        let contexts = syntaxes.iter().zip(0..).map(|(syntax, id)| talk.context(id, &[*syntax])).collect();
+        let offered = talk.offer(contexts);
+        talk.send_bind(Flags::WHOLE, &offered);
+        talk.see(Patience::Answer, None).reply?;
+        if (0..syntaxes.len() as u16).any(|id| talk.syntax_of(id) == Some(TransferSyntax::Ndr64)) {
+            return Some(true);
+        }
+    }
+    Some(false)
 }
 
 fn offers_features(talk: &mut Talk<'_>) -> Option<bool> {

@@ -76,7 +76,7 @@ pub fn median(times: &[Duration]) -> Duration {
 /// How the words end that say that a case repeated itself less often.
 pub(in crate::conform) const SHORTENED: &str = "for an answer";
 /// For so long a case repeats itself, about.
-const CASE_TIME: Duration = Duration::from_secs(6);
+const CASE_TIME: Duration = Duration::from_secs(3);
 /// As many exchanges tell how long the host takes just now.
 const RECENT: usize = 9;
 /// A host on the other side of the world.

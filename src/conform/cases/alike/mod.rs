@@ -280,6 +280,6 @@ impl std::fmt::Display for Came {
 }
 
 /// Of the questions a slow host is asked so many at least.
-const QUESTIONS_LEAST: usize = 6;
+const QUESTIONS_LEAST: usize = 3;
 /// Each is asked the plain way and in two syntaxes, with an ordinary call after it.
 const ANSWERS_A_QUESTION: u32 = 6;

@@ -104,7 +104,7 @@ pub(super) static CASES: &[Case] = &[
                 before = told.count;
             }
             if !t.is_paced() {
-                for number in 0..t.times(OTHERS, 30, 1) as u32 {
+                for number in 0..t.times(OTHERS, 12, 1) as u32 {
                     if number % 20 == 0 {
                         t.bind()?;
                     }

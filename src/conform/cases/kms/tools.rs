@@ -115,7 +115,7 @@ pub fn served_versions(t: &mut Talk<'_>) -> Result<Vec<ProtocolVersion>, Stop> {
     }
 }
 
-/// Puts what is changed so in each of these versions.
+/// Puts what is changed so in each of these versions; to a host that takes its time in one of them, in turn.
 pub fn put_in_each(
     t: &mut Talk<'_>,
     versions: &[ProtocolVersion],
@@ -123,7 +123,9 @@ pub fn put_in_each(
     accepts: &[Accept],
     change: impl Fn(&mut ActivationRequest),
 ) -> Result<(), Stop> {
-    for version in versions {
+    let in_turn = t.looks() % versions.len().max(1);
+    let is_slow = t.is_slow();
+    for (_, version) in versions.iter().enumerate().filter(|(at, _)| !is_slow || *at == in_turn) {
         let ask = t.ask(*version, &change);
         put_ask(t, &format!("{label}, in version {version}"), &ask, accepts)?;
     }

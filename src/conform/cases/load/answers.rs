@@ -131,7 +131,7 @@ pub(super) static CASES: &[Case] = &[
         "A host serves as many connections one after the other as clients open, each like the first.",
         "C706 chapter 12; Windows clients open one for every request",
         |t| {
-            let most = if t.is_paced() { 40 } else { t.times(200, 40, 2) };
+            let most = if t.is_paced() { 40 } else { t.times(200, 12, 4) };
             for number in 1..=most {
                 if let Err(stop) = t.bind() {
                     let due = "a connection that is bound".to_owned();

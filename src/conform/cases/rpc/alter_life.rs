@@ -113,15 +113,15 @@ pub(super) static CASES: &[Case] = &[
         "rpc/alter/odd-forms",
         Level::Win,
         "alter_contexts whose flags and sizes mean nothing",
-        "An alter_context is acknowledged whatever its flags maybe, object and did_not_execute and its fragment sizes are, \
+        "An alter_context is acknowledged whatever its flags and its fragment sizes are, \
          with the flags first and last alone; one that says more contexts than it has is no reason to be silent.",
         "Samba raw protocol tests (bind_pfc, neg_xmit) for binds; seen live on Samba 4.17",
         |t| {
             t.bind()?;
-            let odd = [Flags::DID_NOT_EXECUTE, Flags::MAYBE, Flags::OBJECT, Flags(0x08)];
-            for (id, flag) in (1..).zip(odd) {
+            let odd = [Flags::DID_NOT_EXECUTE, Flags::MAYBE, Flags::OBJECT, Flags(0x08)].map(|flag| Flags::WHOLE.with(flag));
+            for (id, flags) in (1..).zip(odd.into_iter().chain([Flags(0), Flags::FIRST, Flags::LAST])) {
                 let offered = t.offer(vec![plain(t, id)]);
-                let pdu = Pdu { flags: Flags::WHOLE.with(flag), ..Pdu::whole(t.next_call_id(), Body::AlterContext(offered)) };
+                let pdu = Pdu { flags, ..Pdu::whole(t.next_call_id(), Body::AlterContext(offered)) };
                 t.send_pdu(&pdu);
                 let seen = t.expect_next(&format!("an alter_context with the flags {}", pdu.flags), ACCEPTED_NEXT);
                 if let Some(got) = seen.reply.as_deref().and_then(|frame| PduView(frame).flags()) {

@@ -131,6 +131,11 @@ const LEAVING: &[(&str, Leave)] = &[
         t.close();
     }),
     ("that broke off", |t| t.break_off()),
+    ("that the host closed after a fault", |t| {
+        t.request_with(0, |frame| frame[at::FLAGS] = Flags::LAST.0);
+        t.see(Patience::Answer, Some(Patience::Close));
+        t.close();
+    }),
     ("that the host closed", |t| {
         let offered = t.offer(vec![plain(t, 1)]);
         t.send_bind(Flags::WHOLE, &offered);

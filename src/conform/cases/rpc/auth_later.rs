@@ -17,7 +17,7 @@ pub(super) static CASES: &[Case] = &[
         "Samba raw protocol tests (no_auth_ctx_request); MS-RPCE 3.3.3.5",
         |t| {
             for syntax in syntaxes(t)? {
-                for (context, calls_before, alters_before) in [(0, 0, 0), (3, 0, 0), (0, 2, 0), (0, 0, 1), (1, 1, 1)] {
+                for (context, calls_before, alters_before) in t.some_of(BEFORE.to_vec(), 2, 6) {
                     let label = format!(
                         "context {context} in {syntax}, {calls_before} calls and {alters_before} alter_contexts before"
                     );
@@ -91,6 +91,8 @@ fn fragments(t: &mut Talk<'_>, marked: usize) {
     }
 }
 
+/// The context of a request with a trailer, and how many calls and alter_contexts come before it.
+const BEFORE: [(u16, usize, usize); 5] = [(0, 0, 0), (3, 0, 0), (0, 2, 0), (0, 0, 1), (1, 1, 1)];
 const DENIED: &[Accept] = &[ok(fault(&[5]).executed(true).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
 const NOT_TAKEN: &[Accept] = &[
     ok(Want::AnyFault, Then::Closed),

@@ -19,7 +19,7 @@ pub(super) static CASES: &[Case] = &[
             let mut known = None;
             let features = [3, 0, 1, 2, 0x8000, 0x00f4, 0xffff];
             let offers = features.into_iter().flat_map(|asked| ORDERS.map(|order| (asked, order))).collect();
-            for (asked, order) in t.some_of(offers, 14, 3) {
+            for (asked, order) in t.some_of(offers, 7, 3) {
                 beside(t, asked, order, &mut known)?;
             }
             Ok(())
@@ -77,7 +77,7 @@ pub(super) static CASES: &[Case] = &[
             let asking = SyntaxId::bind_time_features(3);
             let others = [0, 2, 0x1_0001].map(|version| SyntaxId { version, ..asking });
             let bytes = (0..8).map(|byte| SyntaxId { uuid: Guid::from_u128(asking.uuid.as_u128() ^ 1 << (8 * (15 - byte))), ..asking });
-            for near in others.into_iter().chain(bytes) {
+            for near in t.some_of(others.into_iter().chain(bytes).collect(), 5, 2) {
                 let contexts = vec![plain(t, 0), t.context(1, &[near])];
                 let accepts = [ok(Want::Ack(&[(0, 0), (2, 2)]), Then::Either)];
                 next_bind(t, &near.to_string(), contexts, &accepts)?;

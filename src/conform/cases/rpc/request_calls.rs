@@ -30,7 +30,7 @@ pub(super) static CASES: &[Case] = &[
         "C706 chapter 12; seen live on Samba 4.17; independent implementations agree",
         |t| {
             t.bind()?;
-            let most = if t.is_paced() { 60 } else { t.times(1000, 60, 1) };
+            let most = if t.is_paced() { 60 } else { t.times(1000, 20, 1) };
             let mut came = (0, Seen { reply: None, answer: None, closing: Closing::Open });
             for number in 1..=most {
                 t.request(0);

@@ -81,6 +81,37 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "speaks-ndr64-beside-ndr32-alone",
+        does: "Accepts NDR64 where NDR32 is offered too, as Windows clients do, and refuses it alone.",
+        hurts: "Clients that offer what is newest alone: they are told that there is nothing in common.",
+        caught_by: &["rpc/bind/ndr64-alone#results"],
+        install: Install::Pdus(|tamper, _| {
+            on_offers(tamper, |offered| {
+                if let [alone] = &mut offered.contexts[..] {
+                    alone.transfer.retain(|syntax| *syntax != SyntaxId::NDR64);
+                    if alone.transfer.is_empty() {
+                        alone.transfer.push(SyntaxId::NONE);
+                    }
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "reads-on-behind-refusals",
+        does: "Reads what came with a bind that it refused, and answers that too.",
+        hurts: "The admin: whoever was turned away is let in by the next sentence.",
+        caught_by: &["rpc/bind/nothing-behind-refusal#closing", "rpc/transport/nothing-unasked"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::BIND_NAK, |out| {
+                if out.scene.behind {
+                    out.scene.stays_open = true;
+                    let more = out.frame.clone();
+                    out.frame.extend(more);
+                }
+            });
+        }),
+    },
+    Fault {
         name: "binds-again-after-calls",
         does: "Accepts a second bind on a connection on which a call was made.",
         hurts: "Clients that are out of step: the contexts they had are gone or are not, and nobody knows.",
