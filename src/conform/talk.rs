@@ -127,6 +127,8 @@ pub struct Talk<'h> {
     /// Which thing said, by its number, shows first that a check does not hold.
     shows: Vec<(CheckId, usize)>,
     notes: Vec<String>,
+    /// How often one was taken of several, the host being slow.
+    turns: usize,
     /// Another client for each machine that is asked for.
     clients: u32,
     told: Option<Answer>,
@@ -201,6 +203,7 @@ impl<'h> Talk<'h> {
             checks: Checks::default(),
             shows: Vec::new(),
             notes: Vec::new(),
+            turns: 0,
             clients: 0,
             told: None,
             begun: None,

@@ -78,11 +78,6 @@ impl Talk<'_> {
         self.notes.push(words.into());
     }
 
-    /// How many things were looked at so far.
-    pub fn looks(&self) -> usize {
-        self.judged.len()
-    }
-
     /// Whether this connection still serves an ordinary request.
     pub fn still_serves(&mut self, label: &str) {
         if self.is_over() {

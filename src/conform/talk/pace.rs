@@ -40,6 +40,20 @@ impl Talk<'_> {
         all.into_iter().enumerate().filter(|(at, _)| times == many || is_due(*at)).map(|(_, step)| step).collect()
     }
 
+    /// All of these, or of a host that takes its time one after the other, one each time this is asked. That the others
+    /// are left out is noted.
+    pub fn in_turn<T: Copy>(&mut self, all: &[T]) -> Vec<T> {
+        if all.len() < 2 || !self.is_slow() {
+            return all.to_vec();
+        }
+        if self.turns == 0 {
+            let takes = median(&self.shared.answer_times).as_millis();
+            self.note(format!("one of {} in turn: the host takes {takes} ms {SHORTENED}", all.len()));
+        }
+        self.turns += 1;
+        vec![all[(self.turns - 1) % all.len()]]
+    }
+
     /// Whether the host takes so long for an answer that what can be asked at the same time is.
     pub fn is_slow(&self) -> bool {
         median(&self.shared.answer_times) >= SLOW

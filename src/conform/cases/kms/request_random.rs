@@ -22,8 +22,7 @@ pub(super) static CASES: &[Case] = &[Case::new(
         let many = if t.is_paced() { FEW } else { MANY };
         let mut drawn = Drawn::default();
         // An answer in version 6 has both; of a host that takes its time those will do.
-        let versions = if t.is_slow() { 1 } else { 2 };
-        for version in [ProtocolVersion::V6, ProtocolVersion::V5].into_iter().take(versions) {
+        for version in t.in_turn(&[ProtocolVersion::V6, ProtocolVersion::V5]) {
             let asks: Vec<_> = (0..many).collect();
             for _ in t.some_of(asks, FEW, 1) {
                 if !draw(t, version, &mut drawn)? {

@@ -123,10 +123,8 @@ pub fn put_in_each(
     accepts: &[Accept],
     change: impl Fn(&mut ActivationRequest),
 ) -> Result<(), Stop> {
-    let in_turn = t.looks() % versions.len().max(1);
-    let is_slow = t.is_slow();
-    for (_, version) in versions.iter().enumerate().filter(|(at, _)| !is_slow || *at == in_turn) {
-        let ask = t.ask(*version, &change);
+    for version in t.in_turn(versions) {
+        let ask = t.ask(version, &change);
         put_ask(t, &format!("{label}, in version {version}"), &ask, accepts)?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! 12.6.3.1 and 12.6.4.3; MS-RPCE 3.3.1.5.6).
 
 use super::tools::{
-    ACCEPTED_NEXT, PLAIN_NAK, REFUSED_OR_CLOSED, SERVED_NEXT, bind_frame, bind_frame_of, expect_bind, lists, names,
+    ACCEPTED_NEXT, PLAIN_NAK, REFUSED_OR_CLOSED, SERVED_NEXT, bind_frame, expect_bind, expect_bind_next, lists, names,
     plain, strange, syntaxes,
 };
 use crate::conform::accept::{Then, Want, ok};
@@ -24,7 +24,9 @@ pub(super) static CASES: &[Case] = &[
                     let context = |id| if id == good { plain(t, id) } else { strange(id) };
                     let contexts = (0..count).map(context).collect();
                     let due: Vec<_> = (0..count).map(|id| if id == good { (0, 0) } else { (2, 1) }).collect();
-                    bind_of(t, contexts)?;
+                    t.connect()?;
+                    let offered = t.offer(contexts);
+                    t.send_bind(Flags::WHOLE, &offered);
                     let seen = t.see(Patience::Answer, None);
                     if lists(t, &format!("{count} contexts, the good one number {good}"), &seen, &due) && !t.is_over() {
                         t.request(good);
@@ -48,7 +50,7 @@ pub(super) static CASES: &[Case] = &[
                     let others = (0..before).map(|version| SyntaxId { version, ..NO_SYNTAX });
                     let offered = others.chain([syntax.id()]).collect::<Vec<_>>();
                     let label = format!("{} after {before} others", syntax.id());
-                    let seen = expect_next_bind(t, &label, vec![t.context(1, &offered)])?;
+                    let seen = expect_bind_next(t, &label, vec![t.context(1, &offered)], ACCEPTED_NEXT)?;
                     names(t, &seen, &[syntax.id()]);
                     if t.syntax_of(1).is_some() && !t.is_over() {
                         t.request(1);
@@ -59,7 +61,7 @@ pub(super) static CASES: &[Case] = &[
             let both = TransferSyntax::ALL.map(TransferSyntax::id);
             for offered in [[both[0], both[1]], [both[1], both[0]]] {
                 let label = format!("{} and {} in one context", offered[0], offered[1]);
-                expect_next_bind(t, &label, vec![t.context(1, &offered)])?;
+                expect_bind_next(t, &label, vec![t.context(1, &offered)], ACCEPTED_NEXT)?;
                 if t.syntax_of(1).is_some() && !t.is_over() {
                     t.request(1);
                     t.expect_next(&format!("a request after {label}"), SERVED_NEXT);
@@ -112,7 +114,7 @@ pub(super) static CASES: &[Case] = &[
         "MS-RPCE 3.3.1.5.6: each context is judged for itself, but for the one syntax that is chosen",
         |t| {
             for id in [0, 1, 7] {
-                expect_next_bind(t, &format!("NDR64 alone, in context {id}"), vec![t.context(id, &[SyntaxId::NDR64])])?;
+                expect_bind_next(t, &format!("NDR64 alone, in context {id}"), vec![t.context(id, &[SyntaxId::NDR64])], ACCEPTED_NEXT)?;
                 if t.syntax_of(id).is_some() && !t.is_over() {
                     t.request(id);
                     t.expect_next(&format!("a request in NDR64 alone, in context {id}"), SERVED_NEXT);
@@ -166,23 +168,6 @@ pub(super) static CASES: &[Case] = &[
     )
     .confidence(Confidence::Medium),
 ];
-
-fn bind_of(t: &mut Talk<'_>, contexts: Vec<ContextElement>) -> Result<(), Stop> {
-    t.connect()?;
-    let offered = t.offer(contexts);
-    let frame = bind_frame_of(t, Flags::WHOLE, offered);
-    t.send_frame(&frame, None);
-    Ok(())
-}
-
-fn expect_next_bind(
-    t: &mut Talk<'_>,
-    label: &str,
-    contexts: Vec<ContextElement>,
-) -> Result<crate::conform::accept::Seen, Stop> {
-    bind_of(t, contexts)?;
-    Ok(t.expect_next(label, ACCEPTED_NEXT))
-}
 
 /// What is changed in a bind with one context of one syntax.
 type Change = fn(&mut Vec<u8>);

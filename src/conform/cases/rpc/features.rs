@@ -1,6 +1,6 @@
 //! Bind time feature negotiation: a transfer syntax that is none, and asks for features (MS-RPCE 2.2.2.14, 3.3.1.5.3).
 
-use super::tools::{PLAIN_NAK, SERVED_NEXT, expect_bind, names, plain, results};
+use super::tools::{PLAIN_NAK, SERVED_NEXT, expect_bind, expect_bind_next, names, plain, results};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Capability, Case, Confidence, Level, NO_SYNTAX, Stop, Talk};
@@ -80,13 +80,13 @@ pub(super) static CASES: &[Case] = &[
             for near in t.some_of(others.into_iter().chain(bytes).collect(), 5, 2) {
                 let contexts = vec![plain(t, 0), t.context(1, &[near])];
                 let accepts = [ok(Want::Ack(&[(0, 0), (2, 2)]), Then::Either)];
-                next_bind(t, &near.to_string(), contexts, &accepts)?;
+                expect_bind_next(t, &near.to_string(), contexts, &accepts)?;
             }
             let granted = [ok(Want::Ack(&[(3, 3)]), Then::Either)];
             let contexts = vec![features(t, 0, 3)];
-            next_bind(t, "features alone", contexts, &granted)?;
+            expect_bind_next(t, "features alone", contexts, &granted)?;
             let strange = ContextElement { id: 0, interface: NO_SYNTAX, transfer: vec![asking] };
-            next_bind(t, "features of an unknown interface", vec![strange], &granted)?;
+            expect_bind_next(t, "features of an unknown interface", vec![strange], &granted)?;
             Ok(())
         },
     )
@@ -127,15 +127,6 @@ pub(super) static CASES: &[Case] = &[
 ];
 
 /// A bind of features and syntaxes in this order; whether features are known must be the same each time.
-/// A bind of these contexts on a new connection.
-fn next_bind(t: &mut Talk<'_>, label: &str, contexts: Vec<ContextElement>, accepts: &[Accept]) -> Result<(), Stop> {
-    t.connect()?;
-    let offered = t.offer(contexts);
-    t.send_bind(Flags::WHOLE, &offered);
-    t.expect_next(label, accepts);
-    Ok(())
-}
-
 fn beside(t: &mut Talk<'_>, asked: u16, order: &[SyntaxId], known: &mut Option<bool>) -> Result<(), Stop> {
     t.connect()?;
     let asking = SyntaxId::bind_time_features(asked);

@@ -3,10 +3,10 @@
 
 use super::calls::Call;
 use super::fragment::{ENDED, PIECE, REQUEST_MAX, TOO_MUCH};
-use super::tools::{ACCEPTED_NEXT, SERVED_NEXT, bind_as, plain, syntaxes};
-use crate::conform::accept::{Accept, Then, Want, fault, loose, ok};
+use super::tools::{ACCEPTED_NEXT, NO_OPERATION, SERVED_NEXT, bind_as, plain, syntaxes};
+use crate::conform::accept::{Then, Want, fault, loose, ok};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
-use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, PduView, TransferSyntax, at};
+use crate::wire::rpc::{Body, Flags, Pdu, PduView, TransferSyntax, at};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -219,9 +219,3 @@ fn long(t: &mut Talk<'_>, length: usize) {
     let places: Vec<_> = (PIECE..length).step_by(PIECE).collect();
     call.send_cut(t, &places, |_, _, _| ());
 }
-
-const NO_OPERATION: &[Accept] = &[
-    ok(fault(&[FaultStatus::OP_RANGE_ERROR.0]).executed(false).context(0).want(), Then::Open),
-    loose(Want::AnyFault, Then::Either),
-    loose(Want::Silence, Then::Closed),
-];

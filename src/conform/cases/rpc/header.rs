@@ -1,14 +1,13 @@
 //! The sixteen bytes every PDU begins with (C706 section 12.6.3.1; MS-RPCE 2.2.2.5).
 
 use super::calls::pieces;
-use super::tools::{ACCEPTED, PROTOCOL_FAULT, PROTOCOL_NAK, bind_frame, echoes, expect_first, plain};
+use super::tools::{ACCEPTED, PROTOCOL_FAULT, PROTOCOL_NAK, bind_frame, echoes, expect_first, other_order, plain};
 use crate::conform::accept::{Then, Want, loose, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
 use crate::wire::rpc::{
-    BindNak, Body, Fault, FaultStatus, Flags, Pdu, PduView, Ptype, RejectReason, Response, SyntaxId, TransferSyntax,
-    at, in_other_order,
+    BindNak, Body, Fault, FaultStatus, Flags, Pdu, PduView, Ptype, RejectReason, Response, SyntaxId, TransferSyntax, at,
 };
 
 pub(super) static CASES: &[Case] = &[
@@ -64,7 +63,7 @@ pub(super) static CASES: &[Case] = &[
             }
             let call_id = t.next_call_id();
             let alter = Pdu::whole(call_id, Body::AlterContext(t.offer(vec![plain(t, 0x102)])));
-            let alter = big_endian(alter.encode().expect("one context fits a PDU"));
+            let alter = other_order(&alter.encode().expect("one context fits a PDU"));
             t.send_frame(&alter, None);
             t.expect("an alter_context", ACCEPTED);
             let Some((stub, ask)) = big_endian_stub(t) else {
@@ -80,7 +79,7 @@ pub(super) static CASES: &[Case] = &[
             t.expect("a request", &[ok(Want::Served, Then::Open)]);
             let (call_id, half) = (t.next_call_id(), (stub.len() / 2) & !7);
             for (flags, _, piece) in pieces(&stub, &[half]) {
-                let frame = big_endian(t.frame_of(call_id, flags, 0, piece));
+                let frame = other_order(&t.frame_of(call_id, flags, 0, piece));
                 t.send_frame(&frame, ask.clone());
             }
             t.expect("a request in two fragments", &[ok(Want::Served, Then::Open)]);
@@ -89,7 +88,7 @@ pub(super) static CASES: &[Case] = &[
             }
             let mut frame = t.request_frame(0).0;
             at::set(&mut frame, at::OPNUM, &[0xff; 2]);
-            t.send_frame(&big_endian(frame), None);
+            t.send_frame(&other_order(&frame), None);
             t.expect("a request for no operation", &[ok(Want::AnyFault, Then::Either)]);
             Ok(())
         },
@@ -263,11 +262,6 @@ fn big_endian_bind(call_id: u32, interface: SyntaxId) -> Vec<u8> {
         frame.extend_from_slice(&syntax.version.to_be_bytes());
     }
     frame
-}
-
-/// The same PDU as a big-endian client has it.
-fn big_endian(frame: Vec<u8>) -> Vec<u8> {
-    in_other_order(&frame).unwrap_or(frame)
 }
 
 /// As it is printed.

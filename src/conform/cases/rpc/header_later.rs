@@ -1,12 +1,13 @@
 //! Headers of PDUs after the bind, and byte orders that change (C706 sections 12.6.3.1 and 14.1; MS-RPCE 2.2.2.5).
 
 use super::tools::{
-    ACCEPTED_NEXT, PROTOCOL_FAULT, REFUSED_OR_CLOSED, SERVED_NEXT, bind_frame_of, echoes, lists, plain, strange,
+    ACCEPTED_NEXT, PROTOCOL_FAULT, REFUSED_OR_CLOSED, SERVED_NEXT, bind_frame_of, echoes, lists, other_order, plain,
+    strange,
 };
 use crate::conform::host::Patience;
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::ndr::request_in_other_order;
-use crate::wire::rpc::{Bind, Body, Flags, Pdu, SyntaxId, TransferSyntax, at, in_other_order};
+use crate::wire::rpc::{Bind, Body, Flags, Pdu, SyntaxId, TransferSyntax, at};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -180,10 +181,6 @@ fn call_in_order(t: &mut Talk<'_>, is_big: bool, context: u16, label: &str) {
     let frame = t.frame_of(call_id, Flags::WHOLE, context, &stub);
     t.send_frame(&if is_big { other_order(&frame) } else { frame }, ask);
     t.expect_next(label, SERVED_NEXT);
-}
-
-fn other_order(frame: &[u8]) -> Vec<u8> {
-    in_other_order(frame).unwrap_or_else(|| frame.to_vec())
 }
 
 const DREPS: &[(&str, &[u8])] = &[

@@ -1,12 +1,14 @@
 //! Many calls in one segment, good ones behind bad ones, and cancels of calls that are no more (C706 sections 12.6.4.2,
 //! 12.6.4.8 and 12.6.4.12).
 
-use super::tools::{ACCEPTED_NEXT, PROTOCOL_ERROR, SERVED_NEXT, UNKNOWN_CONTEXT, bind_as, echoes, syntaxes};
+use super::tools::{
+    ACCEPTED_NEXT, NO_OPERATION, PROTOCOL_ERROR, SERVED_NEXT, UNKNOWN_CONTEXT, bind_as, echoes, syntaxes,
+};
 use crate::conform::accept::{Accept, Then, Want, fault, loose, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::proto::Ask;
-use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId, TransferSyntax, at};
+use crate::wire::rpc::{Body, Flags, Pdu, PduView, Ptype, SyntaxId, TransferSyntax, at};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -198,11 +200,6 @@ const FAULTS: &[(&str, u16, Option<u16>, &[Accept])] = &[
     ("a call in an unknown context", 99, None, UNKNOWN_CONTEXT),
     ("a call of no operation", 0, Some(0xffff), NO_OPERATION),
     ("a call in another unknown context", 0x8001, None, UNKNOWN_CONTEXT),
-];
-const NO_OPERATION: &[Accept] = &[
-    ok(fault(&[FaultStatus::OP_RANGE_ERROR.0]).executed(false).context(0).want(), Then::Open),
-    loose(Want::AnyFault, Then::Either),
-    loose(Want::Silence, Then::Closed),
 ];
 
 /// How a connection is bound, and whether calls can be made then.

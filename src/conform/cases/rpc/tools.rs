@@ -3,7 +3,9 @@
 use crate::conform::accept::{Accept, Seen, Then, Want, fault, loose, ok};
 use crate::conform::host::Patience;
 use crate::conform::{NO_SYNTAX, Stop, Talk};
-use crate::wire::rpc::{Bind, Body, ContextElement, Flags, Pdu, PduView, Ptype, SyntaxId, TransferSyntax};
+use crate::wire::rpc::{
+    Bind, Body, ContextElement, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId, TransferSyntax, in_other_order,
+};
 
 /// An ordinary bind, as it goes out.
 pub fn bind_frame(t: &mut Talk<'_>) -> Vec<u8> {
@@ -43,6 +45,24 @@ pub fn expect_bind(
     let offered = t.offer(contexts);
     t.send_bind(Flags::WHOLE, &offered);
     Ok(t.expect(label, accepts))
+}
+
+/// The same, when what comes next shows whether the connection goes on.
+pub fn expect_bind_next(
+    t: &mut Talk<'_>,
+    label: &str,
+    contexts: Vec<ContextElement>,
+    accepts: &[Accept],
+) -> Result<Seen, Stop> {
+    t.connect()?;
+    let offered = t.offer(contexts);
+    t.send_bind(Flags::WHOLE, &offered);
+    Ok(t.expect_next(label, accepts))
+}
+
+/// The same PDU in the other byte order.
+pub fn other_order(frame: &[u8]) -> Vec<u8> {
+    in_other_order(frame).unwrap_or_else(|| frame.to_vec())
 }
 
 /// Sends a PDU before any other on the connection there is, and holds the answer against a set.
@@ -145,6 +165,12 @@ pub const UNKNOWN_CONTEXT: &[Accept] = &[
 ];
 /// As many results are told.
 const SHOWN_MAX: usize = 12;
+/// What a host says to a call in context 0 of an operation that there is not.
+pub const NO_OPERATION: &[Accept] = &[
+    ok(fault(&[FaultStatus::OP_RANGE_ERROR.0]).executed(false).context(0).want(), Then::Open),
+    loose(Want::AnyFault, Then::Either),
+    loose(Want::Silence, Then::Closed),
+];
 /// nca_s_proto_error.
 pub const PROTOCOL_ERROR: u32 = 0x1c01_000b;
 /// nca_s_unk_if.
