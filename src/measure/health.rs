@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::ScenarioResult;
+use crate::events::Effort;
 use crate::scenario::{Arrive, Metric, Schedule, Spread};
 use crate::text::{counted, grouped};
 
@@ -63,6 +64,15 @@ impl ScenarioResult {
             let is_ours = effort.held_back == 0 && effort.missed * MISSED_SHARE > due;
             if is_ours { &mut health.invalid } else { &mut health.notes }.push(missed);
         }
+        if let Some(times) = self.times_too_many().filter(|times| *times >= TIMES_TOO_MANY) {
+            let working = effort.busy.saturating_sub(effort.spun);
+            health.invalid.push(format!(
+                "a start cost the generator {:.1} us, so {} would have taken {times:.1} times the time there was, \
+                 whatever the host: ask for less, or share the load among more cores (--workers)",
+                working.as_secs_f64() * 1e6 / effort.started as f64,
+                counted(effort.due, "due start"),
+            ));
+        }
         if let Some(busy) = self.busy_share().filter(|busy| *busy >= BUSY_SHARE && self.claims_speed()) {
             health.invalid.push(format!(
                 "the generator was busy for {:.0}% of the time, so how fast the host is was not found out: share the \
@@ -110,6 +120,15 @@ impl ScenarioResult {
         (effort.elapsed >= BUSY_SINCE).then(|| working.as_secs_f64() / effort.elapsed.as_secs_f64())
     }
 
+    /// How often the time there was the workers would have needed to make all starts that were due, going by what those
+    /// that they made took of them. A host that holds them back is not to hide that they could not have kept up anyway.
+    fn times_too_many(&self) -> Option<f64> {
+        let Effort { due, started, held_back, .. } = self.effort;
+        // A worker that did next to nothing does not show what a start costs.
+        let busy = self.busy_share().filter(|busy| held_back > 0 && started > 0 && *busy >= BUSY_ENOUGH_TO_TELL)?;
+        Some(busy * due as f64 / started as f64)
+    }
+
     /// Whether it says something of how fast the host is.
     fn claims_speed(&self) -> bool {
         let by_time = |metric| matches!(metric, Metric::Time { .. } | Metric::Throughput);
@@ -128,6 +147,9 @@ const LATE_MIN: u64 = 20;
 /// One missed start in so many does.
 const MISSED_SHARE: u64 = 100;
 const BUSY_SHARE: f64 = 0.95;
+/// Starts cost less where more of them are made at once: only what is beyond doubt spoils a run.
+const TIMES_TOO_MANY: f64 = 2.0;
+const BUSY_ENOUGH_TO_TELL: f64 = 0.05;
 /// Shorter than this nothing is said of how busy it was.
 const BUSY_SINCE: Duration = Duration::from_secs(1);
 
@@ -136,7 +158,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::events::{Effort, Latency};
+    use crate::events::Latency;
     use crate::measure::Measure;
     use crate::scenario::{Ids, ShippedTables, load};
 
@@ -187,6 +209,22 @@ mod tests {
         assert!(!busy("\"p99 < 1ms\"", 3_000, 3_000, 1_000), "waiting on purpose is no work");
         assert!(!busy("\"p99 < 1ms\"", 900, 900, 0), "too short to tell");
         assert!(!busy("\"wrong = 0\"", 3_000, 3_000, 0));
+    }
+
+    #[test]
+    fn a_host_that_holds_back_does_not_hide_that_the_generator_could_not_keep_up() {
+        let of = |started, due, held_back, busy_ms| {
+            let mut result = result(RATE, "");
+            let (busy, elapsed) = (Duration::from_millis(busy_ms), Duration::from_secs(2));
+            result.effort =
+                Effort { started, due, held_back, missed: due - started, busy, elapsed, ..Effort::default() };
+            result.health().invalid
+        };
+        let invalid = of(180_000, 1_800_000, 175_000, 1_060);
+        let said = "a start cost the generator 5.9 us, so 1,800,000 due starts would have taken 5.3 times the time";
+        assert!(invalid.len() == 1 && invalid[0].contains(said), "{invalid:?}");
+        assert!(of(180_000, 400_000, 175_000, 1_060).is_empty(), "it could have");
+        assert!(of(40, 4_000, 30, 20).is_empty(), "it had nothing to do");
     }
 
     #[test]
