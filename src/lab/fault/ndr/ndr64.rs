@@ -129,8 +129,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["ndr/request/ndr64-short-stub#reply"],
         install: Install::Pdus(|tamper, _| {
             on_requests(tamper, true, |incoming| {
-                let due = at::STUB + 16 + incoming.word(at::STUB) as usize;
-                if (at::STUB + 16..due.min(4096)).contains(&incoming.frame.len()) {
+                let due = (at::STUB + 16 + incoming.word(at::STUB) as usize).min(4096);
+                if (at::STUB + 16..due).contains(&incoming.frame.len()) {
                     incoming.frame.resize(due, 0);
                     incoming.fit();
                 }
