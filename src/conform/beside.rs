@@ -10,7 +10,7 @@ use std::thread;
 use super::case::Case;
 use super::lane::{CheckCounts, OtherLane};
 use super::profile::Profile;
-use super::run::{CaseResult, Verdict};
+use super::result::{CaseResult, Verdict};
 use super::talk::Checked;
 
 /// What is left to do when cases were put side by side.

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::run::Verdict;
+use super::result::Verdict;
 use crate::text::Glob;
 
 /// What a list says of the cases of one host.

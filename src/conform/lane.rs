@@ -7,7 +7,7 @@ use super::accept::{Answered, Grade, Then, Want, ok};
 use super::case::{Case, Level};
 use super::host::{Host, Patience};
 use super::profile::Profile;
-use super::run::{CaseResult, Evidence, Verdict};
+use super::result::{CaseResult, Evidence, Verdict};
 use super::talk::{Checked, Outcome, Service, Shared, Stop, Suspect, Talk};
 use super::{capabilities, cases};
 use crate::client::Randomness;
@@ -107,9 +107,8 @@ impl<'h> Lane<'h> {
             (_, Some(Stop::NotApplicable(why))) => (Verdict::NotApplicable, Some(why)),
             (_, Some(Stop::Foundation(why))) => (Verdict::Inconclusive, Some(why)),
         };
-        let findings = outcome.checked.checks.findings.clone();
-        let (judged, said, notes) = (outcome.judged, outcome.said, outcome.notes);
-        (CaseResult { case, verdict, why, judged, said, findings, notes }, outcome.checked)
+        let Outcome { judged, said, notes, is_shortened, checked, .. } = outcome;
+        (CaseResult { case, verdict, why, judged, said, notes, is_shortened, host_died: false }, checked)
     }
 
     fn talk_through(&mut self, case: &'static Case) -> (Outcome, Option<Stop>) {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::civil::Date;
 
 use super::known::{Known, KnownFailures, is_named, was_run};
-use super::run::{Run, Verdict};
+use super::result::{Run, Verdict};
 
 /// What becomes of a list after a run: what it knew stays with its reason, its link and its day, what passes goes,
 /// and what fails comes in, to be looked at again by `expires`. In a run that was not `whole` nothing is dropped for
@@ -58,7 +58,7 @@ pub fn write_list(known: &KnownFailures, run: &Run, whole: bool, ids: &[&str], t
         let field = result.worst().and_then(|judged| judged.mismatch.as_ref()).map(|mismatch| mismatch.field);
         match result.verdict {
             // That a host serves nobody any more no list covers.
-            _ if result.host_died() => {}
+            _ if result.host_died => {}
             Verdict::Fail if !result.judged.is_empty() => new(result.case.id, Verdict::Fail, field),
             Verdict::Inconclusive if !result.said.is_empty() => new(result.case.id, Verdict::Inconclusive, None),
             _ => {}

@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::accept::Grade;
 use super::case::{Case, Confidence, Level};
 use super::known::{ListError, is_named};
-use super::run::Verdict;
+use super::result::Verdict;
 use super::talk::Judged;
 
 /// What outcomes cost with hosts of a kind.

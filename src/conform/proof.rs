@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jiff::civil::date;
 
 use super::case::{Case, Confidence, Level};
-use super::run::{Options, Run, Verdict, run};
+use super::result::{Run, Verdict};
+use super::run::{Options, run};
 use super::{Judged, KnownFailures, MemoryHost, Profile, Service, cases, requirements};
 use crate::lab::{Fault, Faults};
 use crate::proto::verify::{CheckId, Level as CheckLevel};
@@ -216,7 +217,7 @@ fn fails_under(profile: &Profile, run: &Run) -> bool {
     let checks = run.checks.iter().filter(|result| result.verdict == Verdict::Fail).map(|result| result.check.check());
     // A case that failed without anything it looked at is the ordinary exchange itself, or a death.
     let fails = |judged: &[Judged], case: &Case| judged.is_empty() || is_failure(profile.verdict_on(case, judged));
-    cases.into_iter().any(|result| result.host_died() || fails(&result.judged, result.case))
+    cases.into_iter().any(|result| result.host_died || fails(&result.judged, result.case))
         || checks.into_iter().any(|check| profile.check_verdict(check.id, check.level) == Verdict::Fail)
 }
 
@@ -240,9 +241,10 @@ fn alarms_of(run: &Run, strict: bool) -> impl Iterator<Item = String> {
         _ => true,
     };
     let cases = run.results.iter().filter(move |result| is_alarm(result.verdict)).map(|result| {
-        let worst = result.worst().and_then(|judged| judged.mismatch.as_ref());
-        let what =
-            worst.map(|mismatch| format!(": {} should be {}, was {}", mismatch.field, mismatch.expected, mismatch.got));
+        let what = result.wrong().map(|wrong| {
+            let (field, expected, got) = (wrong.field.unwrap_or_default(), wrong.expected, wrong.got);
+            format!(": {field} should be {expected}, was {got}")
+        });
         format!(
             "{} {}{} {}",
             result.case.id,

@@ -1,19 +1,19 @@
 //! Putting cases to a host: an ordinary exchange first, after every case and last, so that whatever
 //! breaks a host is told of at the case that did it.
 
-use super::accept::{Grade, Mismatch, Then, Want, ok};
+use super::accept::{Grade, Then, Want, ok};
 use super::beside::{self, Again};
 use super::case::{Capability, Case, Level};
 use super::host::{Host, Patience};
 use super::known::KnownFailures;
 use super::lane::{CheckCount, Condition, Lane};
 use super::profile::Profile;
-use super::talk::{Judged, SHORTENED, Said, Service};
+use super::result::{CaseResult, CheckResult, Run, Verdict};
+use super::talk::{Said, Service};
 use super::{capabilities, cases};
 
 use jiff::civil::Date;
 
-use crate::proto::verify::{CheckId, Finding};
 use crate::wire::rpc::SyntaxId;
 
 /// How cases are put to a host.
@@ -33,177 +33,6 @@ pub struct Options {
     pub seed: u64,
     /// What is asked for in ordinary calls.
     pub service: Service,
-}
-
-/// What became of a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// The host does what is required.
-    Pass,
-    /// It does otherwise, and known hosts that serve Windows clients well do so too.
-    NonStrict,
-    /// It does not.
-    Fail,
-    /// What it does is worth knowing, and never wrong.
-    Recorded,
-    /// The question does not arise with this host.
-    NotApplicable,
-    /// The case was not run.
-    Skip,
-    /// It could not be told.
-    Inconclusive,
-    /// It fails as the list of known failures says.
-    KnownFailure,
-    /// It is on the list of known failures, and passes, or fails less than the list says.
-    UnexpectedPass,
-    /// It is on the list of those that come out now so and now so.
-    Flapping,
-}
-
-impl Verdict {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Verdict::Pass => "pass",
-            Verdict::NonStrict => "non-strict",
-            Verdict::Fail => "fail",
-            Verdict::Recorded => "recorded",
-            Verdict::NotApplicable => "not-applicable",
-            Verdict::Skip => "skip",
-            Verdict::Inconclusive => "inconclusive",
-            Verdict::KnownFailure => "known-failure",
-            Verdict::UnexpectedPass => "unexpected-pass",
-            Verdict::Flapping => "flapping",
-        }
-    }
-}
-
-impl std::fmt::Display for Verdict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// What a case came to.
-#[derive(Debug, Clone)]
-pub struct CaseResult {
-    /// The case.
-    pub case: &'static Case,
-    /// What became of it.
-    pub verdict: Verdict,
-    /// Why, where that does not show in what was looked at.
-    pub why: Option<String>,
-    /// All that was looked at.
-    pub judged: Vec<Judged>,
-    /// All that was said.
-    pub said: Vec<Said>,
-    /// Checks of the host's PDUs that failed on the way.
-    pub findings: Vec<Finding>,
-    /// What is worth knowing.
-    pub notes: Vec<String>,
-}
-
-impl CaseResult {
-    fn without(case: &'static Case, verdict: Verdict, why: impl Into<String>) -> CaseResult {
-        CaseResult {
-            case,
-            verdict,
-            why: Some(why.into()),
-            judged: Vec::new(),
-            said: Vec::new(),
-            findings: Vec::new(),
-            notes: Vec::new(),
-        }
-    }
-
-    /// Whether the host serves nobody any more since.
-    pub fn host_died(&self) -> bool {
-        self.why.as_deref().is_some_and(|why| why.starts_with(DIED))
-    }
-
-    /// Since this case the host serves nobody any more.
-    fn blame_for_death(&mut self, why: String) {
-        self.verdict = Verdict::Fail;
-        self.why = Some(format!("{DIED}: {why}"));
-        let mismatch = Mismatch {
-            field: "liveness",
-            expected: "an ordinary exchange on a new connection".to_owned(),
-            got: why,
-            place: None,
-        };
-        self.judged.push(Judged {
-            label: "the host afterwards".to_owned(),
-            grade: Grade::Fail,
-            mismatch: Some(mismatch),
-            said: self.said.len().checked_sub(1),
-            starves_others: true,
-        });
-    }
-
-    /// The first thing that was looked at and is worst.
-    pub fn worst(&self) -> Option<&Judged> {
-        let grade = self.judged.iter().map(|judged| judged.grade).max().filter(|grade| *grade != Grade::Ok)?;
-        self.judged.iter().find(|judged| judged.grade == grade)
-    }
-
-    /// The fields that are not as they should be.
-    pub fn fields(&self) -> impl Iterator<Item = &'static str> {
-        self.judged.iter().filter_map(|judged| judged.mismatch.as_ref().map(|mismatch| mismatch.field))
-    }
-}
-
-/// A check that is done on every PDU, over a whole run.
-#[derive(Debug, Clone)]
-pub struct CheckResult {
-    /// The check.
-    pub check: CheckId,
-    /// What became of it.
-    pub verdict: Verdict,
-    /// Why, where that does not show in the evidence.
-    pub why: Option<String>,
-    /// Cases in which it was done and held.
-    pub passed: u64,
-    /// Cases in which it was done and did not.
-    pub failed: u64,
-    /// The first failures.
-    pub evidence: Vec<Evidence>,
-}
-
-/// One failure of a check.
-#[derive(Debug, Clone)]
-pub struct Evidence {
-    /// In which case.
-    pub case: &'static str,
-    /// What was found.
-    pub finding: Finding,
-    /// What was asked, and the PDU that shows it.
-    pub said: Vec<Said>,
-}
-
-/// What a run came to.
-#[derive(Debug)]
-pub struct Run {
-    /// What the host is capable of.
-    pub capabilities: Vec<Capability>,
-    /// Of what it could not be found out whether it is.
-    pub unknown: Vec<Capability>,
-    /// Every case that was chosen, in the order of the catalogue.
-    pub results: Vec<CaseResult>,
-    /// The checks that were done.
-    pub checks: Vec<CheckResult>,
-    /// Whether it was ended before its end.
-    pub interrupted: bool,
-    /// Whether the case that must fail did not: then something is wrong with this tool.
-    pub canary_lives: bool,
-}
-
-impl Run {
-    /// How many cases repeated themselves less often than they would, for the host takes its time.
-    pub fn shortened(&self) -> usize {
-        let is_short = |result: &&CaseResult| result.notes.iter().any(|note| note.ends_with(SHORTENED));
-        self.results.iter().filter(is_short).count()
-    }
 }
 
 /// Puts these cases to a host. `told` hears of each as it is done, and says whether to go on.
@@ -317,12 +146,11 @@ impl Runner<'_> {
         };
         let held = matches!(result.verdict, Verdict::Pass | Verdict::NonStrict | Verdict::Recorded);
         if let Some(beside) = again.beside.filter(|beside| held && beside.verdict == Verdict::Fail) {
-            let worst = beside.worst().and_then(|judged| judged.mismatch.as_ref());
-            let what = worst.map(|mismatch| format!(": {} expected, {} seen", mismatch.expected, mismatch.got));
+            let what = beside.wrong().map(|wrong| format!(": {} expected, {} seen", wrong.expected, wrong.got));
             let why = format!("it holds alone, and does not beside other cases{}", what.unwrap_or_default());
             result = CaseResult { verdict: Verdict::Inconclusive, why: Some(why), ..beside };
         }
-        if self.gone.is_none() && result.host_died() {
+        if self.gone.is_none() && result.host_died {
             self.gone = Some(format!("the host serves nobody any more, since {}", case.id));
         }
         if self.gone.is_none() && self.lane.refuses_all {
@@ -424,13 +252,11 @@ impl Runner<'_> {
 
 /// What a result is worth, by the list of known failures.
 fn weighed(options: &Options, result: CaseResult) -> CaseResult {
-    let field = result.worst().and_then(|judged| judged.mismatch.as_ref()).map(|mismatch| mismatch.field);
+    let field = result.wrong().and_then(|wrong| wrong.field);
     let known = &options.known;
-    let (verdict, why) = known.weigh(result.case.id, result.verdict, field, result.host_died(), options.today);
+    let (verdict, why) = known.weigh(result.case.id, result.verdict, field, result.host_died, options.today);
     CaseResult { verdict, why: why.or(result.why), ..result }
 }
 
-/// How the words begin that say that a host serves nobody any more.
-const DIED: &str = "afterwards the host serves nobody";
 /// How often it is tried to find out about a capability.
 const PROBES: usize = 3;

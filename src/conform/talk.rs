@@ -21,7 +21,6 @@ use crate::wire::Guid;
 use crate::wire::kms::ProtocolVersion;
 use crate::wire::rpc::{Assembler, Bind, BindAck, Flags, FrameBuffer, SyntaxId, TransferSyntax};
 
-pub(super) use pace::SHORTENED;
 pub use pace::median;
 
 /// What is asked of the host in ordinary calls: KMS activation, or a call of any other interface.
@@ -127,6 +126,8 @@ pub struct Talk<'h> {
     /// Which thing said, by its number, shows first that a check does not hold.
     shows: Vec<(CheckId, usize)>,
     notes: Vec<String>,
+    /// Whether the case repeats itself less often than it would, for the host takes its time.
+    is_shortened: bool,
     /// How often one was taken of several, the host being slow.
     turns: usize,
     /// Another client for each machine that is asked for.
@@ -187,6 +188,7 @@ pub(super) struct Outcome {
     pub judged: Vec<Judged>,
     pub checked: Checked,
     pub notes: Vec<String>,
+    pub is_shortened: bool,
     /// What may have been closed before what was said next, and not by it.
     pub suspect: Option<Suspect>,
 }
@@ -203,6 +205,7 @@ impl<'h> Talk<'h> {
             checks: Checks::default(),
             shows: Vec::new(),
             notes: Vec::new(),
+            is_shortened: false,
             turns: 0,
             clients: 0,
             told: None,
@@ -214,10 +217,10 @@ impl<'h> Talk<'h> {
 
     pub(super) fn finish(mut self) -> Outcome {
         self.take_in_the_rest();
-        let Talk { said, judged, checks, shows, notes, suspect, .. } = self;
+        let Talk { said, judged, checks, shows, notes, is_shortened, suspect, .. } = self;
         let checked =
             Checked { exhibits: shows.iter().map(|(check, at)| (*check, exhibit(&said, *at))).collect(), checks };
-        Outcome { said, judged, checked, notes, suspect }
+        Outcome { said, judged, checked, notes, is_shortened, suspect }
     }
 }
 

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::conform::accept::Mismatch;
-use crate::conform::{Capability, CaseResult, Evidence, Judged, Options, Run, Said, Verdict};
+use crate::conform::{Capability, CaseResult, Evidence, Judged, Options, Run, Said, Verdict, Wrong};
 use crate::exit::Exit;
 use crate::proto::Sender;
 use crate::proto::verify::Finding;
@@ -252,13 +252,12 @@ pub fn conform_record(run: &Run, options: &Options) -> Value {
 pub fn case_records(run: &Run) -> Vec<Value> {
     let of_cases = run.results.iter().map(|result| {
         let (case, window) = (result.case, window(result));
-        let worst = result.worst().and_then(|judged| judged.mismatch.as_ref());
+        let (field, expected, observed) = in_words(result.wrong());
         json!({
             "kind": "case", "id": case.id, "revision": case.revision, "title": case.title, "level": case.level,
             "confidence": case.confidence, "verdict": result.verdict, "requirement": case.requirement,
             "reference": case.sources,
-            "field": worst.map(|mismatch| mismatch.field),
-            "expected": worst.map(|mismatch| &mismatch.expected), "observed": worst.map(|mismatch| &mismatch.got),
+            "field": field, "expected": expected, "observed": observed,
             "why": result.why, "notes": result.notes,
             "exchange": exchange(&result.said[window.clone()]),
             // As many more were said before and after what is kept.
@@ -267,18 +266,22 @@ pub fn case_records(run: &Run) -> Vec<Value> {
     });
     let of_checks = run.checks.iter().map(|result| {
         let (entry, evidence) = (result.check.check(), result.evidence.first());
+        let (field, expected, observed) = in_words(result.wrong());
         json!({
             "kind": "check", "id": entry.id, "title": entry.requirement, "level": entry.level, "verdict": result.verdict,
             "requirement": entry.requirement, "reference": entry.reference,
             "passed": result.passed, "failed": result.failed, "why": result.why,
-            "field": evidence.and_then(|first| first.finding.place.map(|place| place.field)),
-            "expected": evidence.map(|first| &first.finding.expected),
-            "observed": evidence.map(|first| &first.finding.got),
+            "field": field, "expected": expected, "observed": observed,
             "found_in": result.evidence.iter().map(|evidence| evidence.case).collect::<Vec<_>>(),
             "exchange": evidence.map_or_else(Vec::new, |first| exchange(&first.said)),
         })
     });
     of_cases.chain(of_checks).collect()
+}
+
+/// The field, what it should be and what it was.
+fn in_words(wrong: Option<Wrong<'_>>) -> (Option<&'static str>, Option<&str>, Option<&str>) {
+    (wrong.and_then(|wrong| wrong.field), wrong.map(|wrong| wrong.expected), wrong.map(|wrong| wrong.got))
 }
 
 fn exchange(said: &[Said]) -> Vec<Value> {

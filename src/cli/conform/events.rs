@@ -2,36 +2,32 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::conform::{CaseResult, CheckResult};
+use crate::conform::{CaseResult, CheckResult, Verdict, Wrong};
 use crate::events::{Event, JudgedCase};
 
 /// Its events; `connections` are numbered on from one case to the next.
 pub fn events_of(result: &CaseResult, host: SocketAddr, connections: &mut u64) -> Vec<Event> {
     let mut events = said_of(result, host, connections);
-    let worst = result.worst().and_then(|judged| judged.mismatch.as_ref());
-    events.push(Event::Judged(Box::new(JudgedCase {
-        id: result.case.id,
-        level: result.case.level.to_string(),
-        verdict: result.verdict.name(),
-        field: worst.map(|mismatch| mismatch.field.to_owned()),
-        expected: worst.map(|mismatch| mismatch.expected.clone()),
-        observed: worst.map(|mismatch| mismatch.got.clone()),
-        why: result.why.clone(),
-    })));
+    let (case, wrong) = (result.case, result.wrong());
+    events.push(judged(case.id, &case.level.to_string(), result.verdict, wrong, result.why.clone()));
     events
 }
 
 /// What became of a check that was done in every case.
 pub fn event_of_check(result: &CheckResult) -> Event {
-    let (check, evidence) = (result.check.check(), result.evidence.first().map(|first| &first.finding));
+    let check = result.check.check();
+    judged(check.id, &check.level.to_string(), result.verdict, result.wrong(), result.why.clone())
+}
+
+fn judged(id: &'static str, level: &str, verdict: Verdict, wrong: Option<Wrong<'_>>, why: Option<String>) -> Event {
     Event::Judged(Box::new(JudgedCase {
-        id: check.id,
-        level: check.level.to_string(),
-        verdict: result.verdict.name(),
-        field: evidence.and_then(|finding| finding.place).map(|place| place.field.to_owned()),
-        expected: evidence.map(|finding| finding.expected.clone()),
-        observed: evidence.map(|finding| finding.got.clone()),
-        why: result.why.clone(),
+        id,
+        level: level.to_owned(),
+        verdict: verdict.name(),
+        field: wrong.and_then(|wrong| wrong.field).map(str::to_owned),
+        expected: wrong.map(|wrong| wrong.expected.to_owned()),
+        observed: wrong.map(|wrong| wrong.got.to_owned()),
+        why,
     }))
 }
 

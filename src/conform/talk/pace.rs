@@ -25,7 +25,8 @@ impl Talk<'_> {
         let fits = CASE_TIME.as_nanos().checked_div(each.as_nanos()).and_then(|fits| usize::try_from(fits).ok());
         let times = fits.unwrap_or(many).clamp(least.min(many), many);
         if times < many {
-            self.note(format!("{times} times of {many}: the host takes {} ms {SHORTENED}", takes.as_millis()));
+            self.note(format!("{times} times of {many}: the host takes {} ms for an answer", takes.as_millis()));
+            self.is_shortened = true;
         }
         times
     }
@@ -48,7 +49,8 @@ impl Talk<'_> {
         }
         if self.turns == 0 {
             let takes = median(&self.shared.answer_times).as_millis();
-            self.note(format!("one of {} in turn: the host takes {takes} ms {SHORTENED}", all.len()));
+            self.note(format!("one of {} in turn: the host takes {takes} ms for an answer", all.len()));
+            self.is_shortened = true;
         }
         self.turns += 1;
         vec![all[(self.turns - 1) % all.len()]]
@@ -87,8 +89,6 @@ pub fn median(times: &[Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// How the words end that say that a case repeated itself less often.
-pub(in crate::conform) const SHORTENED: &str = "for an answer";
 /// For so long a case repeats itself, about.
 const CASE_TIME: Duration = Duration::from_secs(3);
 /// As many exchanges tell how long the host takes just now.
