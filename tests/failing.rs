@@ -46,6 +46,13 @@ fn a_probe_of_a_host_that_names_the_client_before() {
     hold(&probe(&target, &[]), "probe_client", &[]);
 }
 
+#[test]
+fn a_conformance_run_against_a_host_that_accepts_no_context() {
+    let ran = kmsproof(&["conform", "rpc/bind/no-context", "--target", "lab:accepts-no-context", "--strict"]);
+    let port = (r#""\d{5}\\0""#, r#"".....\0""#);
+    hold(&ran, "conform_no_context", &[port]);
+}
+
 fn assert_run(lie: Lie, snapshot: &str) {
     let empty = LabHost::new(HostIdentity::default(), 1);
     let target = serve(empty, || Clock::start().wall(), lie).to_string();

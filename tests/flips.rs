@@ -44,55 +44,55 @@ const fn hint(bits: &'static [u8]) -> Unnoticed {
 }
 
 #[test]
-fn of_a_v4_answer_over_ndr32() {
+fn every_flip_of_a_v4_answer_over_ndr32_is_noticed() {
     answer("v4-ndr32+ndr64-ok", 0, &[hint(&[0xb0, 0, 0, 0]), REFERENT_32]);
 }
 
 #[test]
-fn of_a_v4_answer_over_ndr64() {
+fn every_flip_of_a_v4_answer_over_ndr64_is_noticed() {
     answer("v4-ndr32+ndr64-ok", 1, &[hint(&[0xbc, 0, 0, 0]), REFERENT_64]);
 }
 
 #[test]
-fn of_a_v5_answer_over_ndr32() {
+fn every_flip_of_a_v5_answer_over_ndr32_is_noticed() {
     answer("v5-ndr32+ndr64-ok", 0, &[hint(&[0xf4, 0, 0, 0]), REFERENT_32]);
 }
 
 #[test]
-fn of_a_v5_answer_over_ndr64() {
+fn every_flip_of_a_v5_answer_over_ndr64_is_noticed() {
     answer("v5-ndr32+ndr64-ok", 1, &[REFERENT_64]);
 }
 
 #[test]
-fn of_a_v6_answer_over_ndr32() {
+fn every_flip_of_a_v6_answer_over_ndr32_is_noticed() {
     answer("v6-ndr32+ndr64-ok", 0, &[hint(&[0x14, 1, 0, 0]), REFERENT_32]);
 }
 
 #[test]
-fn of_a_v6_answer_over_ndr64() {
+fn every_flip_of_a_v6_answer_over_ndr64_is_noticed() {
     answer("v6-ndr32+ndr64-ok", 1, &[hint(&[0x20, 1, 0, 0]), REFERENT_64]);
 }
 
 const CODE_32: Unnoticed = Unnoticed { field: "ndr32.return code", bits: &[0xff; 4], reason: CODE };
 
 #[test]
-fn of_a_v4_refusal_over_ndr32() {
+fn every_flip_of_a_v4_refusal_over_ndr32_is_noticed() {
     answer("v4-ndr32-0xc004f042", 0, &[hint(&[0x0c, 0, 0, 0]), CODE_32]);
 }
 
 #[test]
-fn of_a_v5_refusal_over_ndr32() {
+fn every_flip_of_a_v5_refusal_over_ndr32_is_noticed() {
     answer("v5-ndr32-0xc004f042", 0, &[hint(&[0x0c, 0, 0, 0]), CODE_32]);
 }
 
 #[test]
-fn of_a_v6_refusal_over_ndr32() {
+fn every_flip_of_a_v6_refusal_over_ndr32_is_noticed() {
     answer("v6-ndr32-0xc004f042", 0, &[hint(&[0x0c, 0, 0, 0]), CODE_32]);
 }
 
 /// None is recorded: the one over NDR32 stands in for it, written over NDR64 where a second call was granted.
 #[test]
-fn of_a_v6_refusal_over_ndr64() {
+fn every_flip_of_a_v6_refusal_over_ndr64_is_noticed() {
     let mut exchange = vectors::named("v6-ndr32+ndr64-ok");
     let refused = &vectors::named("v6-ndr32-0xc004f042").calls[0];
     let call = &mut exchange.calls[1];
@@ -108,7 +108,7 @@ fn of_a_v6_refusal_over_ndr64() {
 }
 
 #[test]
-fn of_a_bind_ack_with_ndr64() {
+fn every_flip_of_a_bind_ack_with_ndr64_is_noticed() {
     let unnoticed = [
         Unnoticed { field: "rpc.result[0].reason", bits: &[1, 0], reason: REASON },
         Unnoticed { field: "rpc.result[2].result", bits: &[1, 0], reason: FEATURES },
@@ -118,13 +118,13 @@ fn of_a_bind_ack_with_ndr64() {
 }
 
 #[test]
-fn of_a_bind_ack_with_ndr32_alone() {
+fn every_flip_of_a_bind_ack_with_ndr32_alone_is_noticed() {
     let group = Unnoticed { field: "rpc.assoc_group_id", bits: &[0xff; 4], reason: GROUP };
     step("bind_ack with ndr32 alone", "v6-ndr32-ok", 0, &[group]);
 }
 
 #[test]
-fn of_an_alter_context_resp() {
+fn every_flip_of_an_alter_context_resp_is_noticed() {
     let pad = Unnoticed { field: "rpc.pad", bits: &[0xff; 2], reason: PAD };
     step("alter_context_resp", "v6-ndr32+ndr64-ok", 1, &[pad]);
 }

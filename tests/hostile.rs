@@ -67,7 +67,7 @@ fn closed_port() -> SocketAddr {
 }
 
 #[test]
-fn nothing_listens() {
+fn a_port_where_nothing_listens_is_told_of() {
     let target = closed_port().to_string();
     for command in ASKING {
         assert_ran(
@@ -79,7 +79,7 @@ fn nothing_listens() {
 }
 
 #[test]
-fn a_name_that_does_not_exist() {
+fn a_name_that_does_not_exist_is_told_of() {
     let ran = kmsproof(&["probe", "--target", "no-such-host.invalid", "--authorized", "--timeout", "3s"]);
     assert_eq!(ran.code, 96, "{}", ran.stderr);
     assert!(ran.stderr.contains("no-such-host.invalid"), "{}", ran.stderr);
@@ -104,7 +104,7 @@ fn other_protocols_are_named() {
 }
 
 #[test]
-fn a_host_that_says_nothing() {
+fn a_host_that_says_nothing_ends_by_timeout() {
     let silent = host(|stream| {
         heard(&stream);
         std::thread::sleep(Duration::from_secs(60));
@@ -116,7 +116,7 @@ fn a_host_that_says_nothing() {
 }
 
 #[test]
-fn a_host_that_closes_at_once() {
+fn a_host_that_closes_at_once_is_told_of() {
     let target = host(drop).to_string();
     let ran = kmsproof(&["probe", "--target", &target, "--timeout", "5s"]);
     // Closing over unread bytes may reach us as a reset; both are named.
@@ -126,14 +126,14 @@ fn a_host_that_closes_at_once() {
 }
 
 #[test]
-fn a_host_that_stops_in_the_middle() {
+fn a_host_that_stops_in_the_middle_is_told_of() {
     let half = host(|stream| say(stream, &[5, 0, 12, 3, 0x10, 0, 0, 0, 60, 0, 0, 0, 2, 0, 0, 0, 0xd0, 0x16]));
     let target = half.to_string();
     assert_ran(&["probe", "--target", &target], 100, "closed the connection 18 bytes into its answer to the bind");
 }
 
 #[test]
-fn a_host_that_never_stops_talking() {
+fn a_host_that_never_stops_talking_is_left() {
     let flood = host(|mut stream| {
         heard(&stream);
         let piece = [5, 0, 2, 3, 0x10, 0, 0, 0, 0xff, 0xff].repeat(6000);

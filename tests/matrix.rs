@@ -9,7 +9,7 @@ use kmsproof::conform::{proof, requirements};
 
 #[test]
 fn every_fault_is_found_and_nobody_else_is_blamed() {
-    let proof = proof::prove(2, &|_| {});
+    let proof = proof::prove(2, &|_, _| {});
     let missed: Vec<_> = proof
         .faults
         .iter()

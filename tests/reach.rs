@@ -27,7 +27,7 @@ fn lab(address: &str) -> (tokio::runtime::Runtime, std::net::SocketAddr) {
 }
 
 #[test]
-fn by_address_and_by_name() {
+fn a_host_is_reached_by_address_and_by_name() {
     let (_runtime, address) = lab("127.0.0.1:0");
     for target in [address.to_string(), format!("localhost:{}", address.port())] {
         let ran = kmsproof(&["run", "smoke", "--target", &target]);
@@ -53,7 +53,7 @@ fn a_host_with_faults_has_them_wherever_it_runs() {
 }
 
 #[test]
-fn over_ipv6() {
+fn a_host_is_reached_over_ipv6() {
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
         // Written past the test harness, which would swallow it.
         use std::io::Write as _;
@@ -68,7 +68,7 @@ fn over_ipv6() {
 }
 
 #[test]
-fn kept_connections_and_several_clients_at_once() {
+fn kept_connections_and_several_clients_at_once_are_served() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("reach");
     std::fs::create_dir_all(&folder).unwrap();
     for (connection, connections) in [("each", 200), ("kept", 8)] {

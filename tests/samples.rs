@@ -1,4 +1,4 @@
-//! The committed sample of the run record has the shape of what a run writes today.
+//! The committed samples of run records have the shape of what is written today.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -6,18 +6,36 @@ use std::process::Command;
 use serde_json::Value;
 
 #[test]
-fn the_sample_record_has_the_fields_a_run_writes() {
-    let arguments = ["run", "smoke", "monday-morning", "--quiet", "--out", "json=-"];
-    let run = Command::new(env!("CARGO_BIN_EXE_kmsproof")).args(arguments).output().unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    let today: Value = serde_json::from_slice(&run.stdout).unwrap();
-    let sample: Value = serde_json::from_str(include_str!("../reports/run.sample.json")).unwrap();
-    assert_eq!(fields(&sample), fields(&today), "make the sample anew: reports/README.md says how");
-    for key in ["schema", "kind", "seed", "plan_hash", "verdict"] {
-        assert_eq!(sample[key], today[key], "{key}");
+fn the_sample_record_of_a_run_has_the_fields_it_writes() {
+    let today = record(&["run", "smoke", "monday-morning", "--quiet", "--out", "json=-"], 0);
+    assert_same(include_str!("../reports/run.sample.json"), &today);
+    for key in ["seed", "plan_hash"] {
+        assert!(!today[key].is_null(), "{key}");
     }
     for required in REQUIRED {
         assert!(fields(&today).contains(*required), "{required} is promised and not there");
+    }
+}
+
+#[test]
+fn the_sample_record_of_a_conformance_run_has_the_fields_it_writes() {
+    let asked =
+        ["conform", "rpc/bind/no-context", "rpc/transport/control", "--strict", "--target", "lab:accepts-no-context"];
+    let today = record(&[&asked[..], &["--quiet", "--out", "json=-"]].concat(), 100);
+    assert_same(include_str!("../reports/conform.sample.json"), &today);
+}
+
+fn record(arguments: &[&str], code: i32) -> Value {
+    let ran = Command::new(env!("CARGO_BIN_EXE_kmsproof")).args(arguments).output().unwrap();
+    assert_eq!(ran.status.code(), Some(code), "{}", String::from_utf8_lossy(&ran.stderr));
+    serde_json::from_slice(&ran.stdout).unwrap()
+}
+
+fn assert_same(sample: &str, today: &Value) {
+    let sample: Value = serde_json::from_str(sample).unwrap();
+    assert_eq!(fields(&sample), fields(today), "make the sample anew: reports/README.md says how");
+    for key in ["schema", "kind", "seed", "plan_hash", "verdict"] {
+        assert_eq!(sample[key], today[key], "{key}");
     }
 }
 

@@ -60,52 +60,52 @@ fn a_check_without_a_row_here_might_never_fail() {
 }
 
 #[test]
-fn of_a_bind() {
+fn what_is_wrong_with_a_bind_is_found() {
     assert_rows(&openings());
 }
 
 #[test]
-fn of_an_alter_context() {
+fn what_is_wrong_with_an_alter_context_is_found() {
     assert_rows(&alterations());
 }
 
 #[test]
-fn of_the_pdus_of_an_answer() {
+fn what_is_wrong_with_the_pdus_of_an_answer_is_found() {
     assert_rows(&pdus());
 }
 
 #[test]
-fn of_how_long_a_pdu_is() {
+fn what_is_wrong_with_how_long_a_pdu_is_is_found() {
     assert_rows(&lengths());
 }
 
 #[test]
-fn of_a_fault() {
+fn what_is_wrong_with_a_fault_is_found() {
     assert_rows(&faults());
 }
 
 #[test]
-fn of_a_stub() {
+fn what_is_wrong_with_a_stub_is_found() {
     assert_rows(&stubs());
 }
 
 #[test]
-fn of_an_envelope() {
+fn what_is_wrong_with_an_envelope_is_found() {
     assert_rows(&envelopes());
 }
 
 #[test]
-fn of_a_body_sealed_anew() {
+fn what_is_wrong_with_a_body_sealed_anew_is_found() {
     assert_rows(&bodies());
 }
 
 #[test]
-fn of_a_proof() {
+fn what_is_wrong_with_a_proof_is_found() {
     assert_rows(&proofs());
 }
 
 #[test]
-fn of_what_came_before() {
+fn what_is_wrong_with_what_came_before_is_found() {
     assert_rows(&pasts());
 }
 

@@ -31,11 +31,16 @@ pub struct TargetArgs {
     #[arg(long, env = "KMSPROOF_DISPOSABLE_HOST", value_parser = BoolishValueParser::new())]
     pub disposable_host: bool,
     /// How long connecting, binding and each call may take
-    #[arg(long, default_value = "5s", value_name = "DURATION", value_parser = parse_timeout, env = "KMSPROOF_TIMEOUT")]
+    #[arg(long, default_value = TIMEOUT, value_name = "DURATION", value_parser = parse_timeout, env = "KMSPROOF_TIMEOUT")]
     pub timeout: Duration,
 }
 
 impl TargetArgs {
+    /// Whether nobody said how long anything may take.
+    pub fn has_usual_timeout(&self) -> bool {
+        parse_timeout(TIMEOUT) == Ok(self.timeout)
+    }
+
     /// What the user said of the target.
     pub fn consent(&self) -> Consent {
         Consent { authorized: self.authorized, disposable_host: self.disposable_host }
@@ -153,6 +158,8 @@ pub fn parse_offer(text: &str) -> Result<Offer, String> {
     }
 }
 
+/// What `--timeout` is when nobody says otherwise.
+const TIMEOUT: &str = "5s";
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
 /// A build without SRV lookup.

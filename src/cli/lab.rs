@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use clap::Args;
@@ -67,11 +66,9 @@ pub fn execute(args: &LabArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
 /// Every fault and what finds it, as it is seen now.
 fn self_test(out: &mut dyn Write) -> Result<Exit, Failure> {
     let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    let done = AtomicUsize::new(0);
-    let proof = proof::prove(workers, &|_| {
-        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        if done.is_multiple_of(20) {
-            say(format_args!("{done} faults\n"));
+    let proof = proof::prove(workers, &|done, all| {
+        if done.is_multiple_of(50) {
+            say(format_args!("{done} of {all} faults\n"));
         }
     });
     for found in &proof.faults {

@@ -29,7 +29,7 @@ pub struct RunHeader {
     pub requested: String,
     /// The addresses that were tried.
     pub addresses: Vec<String>,
-    /// What kind of run it was: `run`, `load`.
+    /// What kind of run it was: `run`, `load`, `capacity`, `conform`.
     pub kind: &'static str,
     /// When it began.
     pub started: Timestamp,

@@ -4,10 +4,32 @@ use super::ConformArgs;
 
 /// A command that puts this case to the same host in the same way, whatever the shell makes of spaces and quotes.
 pub fn command(args: &ConformArgs, case: &str) -> String {
-    let target = args.target.target.to_string();
+    // Every flag is named, so that a new one is thought of here: those that neither change what is sent nor what it
+    // costs are left out.
+    let ConformArgs {
+        target,
+        seed,
+        disruptive,
+        interface,
+        opnum,
+        stub,
+        pid,
+        profile: _,
+        strict: _,
+        filters: _,
+        level: _,
+        list: _,
+        jobs: _,
+        out: _,
+        verbose: _,
+        quiet: _,
+        known_failures: _,
+        write_known_failures: _,
+    } = args;
+    let asked = target.target.to_string();
     let mut words: Vec<String> =
-        ["kmsproof", "conform", case, "--target", &target, "--seed"].map(str::to_owned).to_vec();
-    words.push(args.seed.to_string());
+        ["kmsproof", "conform", case, "--target", &asked, "--seed"].map(str::to_owned).to_vec();
+    words.push(seed.to_string());
     let mut say = |flag: &str, value: Option<String>| {
         words.push(flag.to_owned());
         words.extend(value);
@@ -16,23 +38,23 @@ pub fn command(args: &ConformArgs, case: &str) -> String {
         "windows" => {}
         profile => say("--profile", Some(profile.to_owned())),
     }
-    if args.target.timeout != TIMEOUT {
-        let timeout = jiff::SignedDuration::try_from(args.target.timeout).unwrap_or(jiff::SignedDuration::MAX);
+    if !target.has_usual_timeout() {
+        let timeout = jiff::SignedDuration::try_from(target.timeout).unwrap_or(jiff::SignedDuration::MAX);
         say("--timeout", Some(format!("{timeout:#}")));
     }
-    if let (Some(interface), Some(stub)) = (args.interface, &args.stub) {
+    if let (Some(interface), Some(stub)) = (interface, stub) {
         let (major, minor) = interface.major_minor();
         say("--interface", Some(format!("{}@{major}.{minor}", interface.uuid)));
-        say("--opnum", Some(args.opnum.to_string()));
+        say("--opnum", Some(opnum.to_string()));
         say("--stub", Some(stub.0.iter().map(|byte| format!("{byte:02x}")).collect()));
     }
-    if let Some(pid) = args.pid {
+    if let Some(pid) = pid {
         say("--pid", Some(pid.to_string()));
     }
     let flags = [
-        (args.target.authorized, "--authorized"),
-        (args.target.disposable_host, "--disposable-host"),
-        (args.disruptive, "--disruptive"),
+        (target.authorized, "--authorized"),
+        (target.disposable_host, "--disposable-host"),
+        (*disruptive, "--disruptive"),
         (true, "--verbose"),
     ];
     flags.iter().filter(|(is_said, _)| *is_said).for_each(|(_, flag)| say(flag, None));
@@ -47,9 +69,6 @@ fn quoted(word: &str) -> String {
     }
     format!("'{}'", word.replace('\'', "'\\''"))
 }
-
-/// What `--timeout` is when nobody says otherwise.
-const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 mod again;
 mod choose;
 mod events;
+mod parse;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use crate::engine::{Clock, HostUnderTest, Stop, TcpHost, process};
 use crate::exit::Exit;
 use crate::report::{self, Format, OutFile, OutSpec, RunHeader, RunRecord};
 use crate::text::counted;
-use crate::wire::rpc::{MAX_FRAGMENT, SyntaxId};
+use crate::wire::rpc::SyntaxId;
 
 /// Hold a host to the conformance cases
 ///
@@ -41,7 +42,7 @@ pub struct ConformArgs {
     #[arg(long, conflicts_with = "profile", env = "KMSPROOF_STRICT", value_parser = BoolishValueParser::new())]
     strict: bool,
     /// Only cases of these levels
-    #[arg(long, value_name = "LEVEL", value_delimiter = ',', value_parser = parse_level, env = "KMSPROOF_LEVEL")]
+    #[arg(long, value_name = "LEVEL", value_delimiter = ',', value_parser = parse::level, env = "KMSPROOF_LEVEL")]
     level: Vec<Level>,
     /// Run the cases too that may leave the host worse than it was (against hosts that may be spoiled)
     #[arg(long, env = "KMSPROOF_DISRUPTIVE", value_parser = BoolishValueParser::new())]
@@ -53,14 +54,14 @@ pub struct ConformArgs {
     #[arg(long, value_name = "FILE", env = "KMSPROOF_WRITE_KNOWN_FAILURES")]
     write_known_failures: Option<PathBuf>,
     /// Put the cases of DCE/RPC to this interface instead of KMS
-    #[arg(long, value_name = "UUID@VERSION", value_parser = parse_interface, requires = "stub", env = "KMSPROOF_INTERFACE")]
+    #[arg(long, value_name = "UUID@VERSION", value_parser = parse::interface, requires = "stub", env = "KMSPROOF_INTERFACE")]
     interface: Option<SyntaxId>,
     /// The operation of that interface that is called
     #[arg(long, default_value_t = 0, value_name = "N", requires = "interface", env = "KMSPROOF_OPNUM")]
     opnum: u16,
     /// The stub it is called with, in hex
-    #[arg(long, value_name = "HEX", value_parser = parse_hex, requires = "interface", env = "KMSPROOF_STUB")]
-    stub: Option<Stub>,
+    #[arg(long, value_name = "HEX", value_parser = parse::hex, requires = "interface", env = "KMSPROOF_STUB")]
+    stub: Option<parse::Stub>,
     /// The host's process on this machine: its files and memory are watched under load (Linux)
     #[arg(long, value_name = "PID", env = "KMSPROOF_PID")]
     pid: Option<u32>,
@@ -69,7 +70,7 @@ pub struct ConformArgs {
     list: bool,
     /// Put so many independent cases to the host at the same time; those that count clients, measure or may spoil
     /// something are put to it one after the other all the same
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = parse_jobs, env = "KMSPROOF_JOBS")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = parse::jobs, env = "KMSPROOF_JOBS")]
     jobs: usize,
     /// Everything left to chance follows from this number
     #[arg(long, default_value_t = 1, value_name = "N", env = "KMSPROOF_SEED")]
@@ -84,13 +85,6 @@ pub struct ConformArgs {
     #[arg(short, long, env = "KMSPROOF_QUIET", value_parser = BoolishValueParser::new())]
     quiet: bool,
 }
-
-/// More connections at the same time tell of a host's limits, and cases of their own do that.
-const JOBS_MAX: usize = 32;
-
-/// The stub of a call.
-#[derive(Debug, Clone)]
-struct Stub(Vec<u8>);
 
 /// Carries the command out.
 pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
@@ -173,7 +167,9 @@ impl ConformArgs {
             None => own_profile(self.profile_name())?,
         };
         let service = match (self.interface, &self.stub) {
-            (Some(interface), Some(Stub(stub))) => Service { interface, opnum: self.opnum, stub: Some(stub.clone()) },
+            (Some(interface), Some(parse::Stub(stub))) => {
+                Service { interface, opnum: self.opnum, stub: Some(stub.clone()) }
+            }
             _ => Service::KMS,
         };
         let today = jiff::Timestamp::now().to_zoned(TimeZone::UTC).date();
@@ -332,57 +328,5 @@ fn read_text(path: &Path) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| wrong("it is no UTF-8 text".to_owned()))
 }
 
-fn parse_level(text: &str) -> Result<Level, String> {
-    let named = Level::ALL.into_iter().find(|level| level.name() == text);
-    named.ok_or_else(|| format!("`{text}` is no level: expected must, should, win, rec or info"))
-}
-
-fn parse_jobs(text: &str) -> Result<usize, String> {
-    let jobs = text.parse().ok().filter(|jobs| (1..=JOBS_MAX).contains(jobs));
-    jobs.ok_or_else(|| format!("`{text}` cases at the same time cannot be: expected 1 to {JOBS_MAX}"))
-}
-
-fn parse_interface(text: &str) -> Result<SyntaxId, String> {
-    let wrong =
-        || format!("`{text}` is no interface: expected UUID@VERSION, as in afa8bd80-7d8a-11c9-bef4-08002b102989@1.0");
-    let (uuid, version) = text.split_once('@').ok_or_else(wrong)?;
-    let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
-    let number = |text: &str| text.parse::<u16>().map_err(|_| wrong());
-    let version = u32::from(number(major)?) | u32::from(number(minor)?) << 16;
-    Ok(SyntaxId { uuid: uuid.parse().map_err(|_| wrong())?, version })
-}
-
-fn parse_hex(text: &str) -> Result<Stub, String> {
-    let digits: Vec<char> = text.chars().filter(|digit| !digit.is_whitespace()).collect();
-    let byte = |pair: &[char]| match pair {
-        [high, low] => Some((high.to_digit(16)? << 4 | low.to_digit(16)?) as u8),
-        _ => None,
-    };
-    let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
-    let bytes = bytes.ok_or_else(|| format!("`{text}` is no hex: expected pairs of hexadecimal digits"))?;
-    if bytes.len() > STUB_MAX {
-        return Err(format!("a stub of {} bytes does not go into one request: expected up to {STUB_MAX}", bytes.len()));
-    }
-    Ok(Stub(bytes))
-}
-
 /// The largest list or profile that is read, in bytes.
 const LIST_MAX: u64 = 1 << 20;
-/// The longest stub that goes into one request, beside the headers of PDU and request.
-const STUB_MAX: usize = MAX_FRAGMENT as usize - 24;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn interfaces_and_stubs_are_read_as_people_write_them() {
-        let mgmt = parse_interface("afa8bd80-7d8a-11c9-bef4-08002b102989@1.0").unwrap();
-        assert_eq!(mgmt.version, 1);
-        assert_eq!(parse_interface("afa8bd80-7d8a-11c9-bef4-08002b102989@3.2").unwrap().version, 0x0002_0003);
-        assert!(parse_interface("afa8bd80@1.0").is_err() && parse_interface("1.0").is_err());
-        assert_eq!(parse_hex("04000000 0a").unwrap().0, [4, 0, 0, 0, 10]);
-        assert!(parse_hex("0400000").is_err() && parse_hex("xx").is_err());
-        assert!(parse_hex(&"00".repeat(5816)).is_ok() && parse_hex(&"00".repeat(5817)).is_err());
-    }
-}

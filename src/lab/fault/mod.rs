@@ -100,7 +100,7 @@ impl Fault {
         matches!(self.install, Install::Legal(_) | Install::LegalAnswers(_))
     }
 
-    /// Every legal variation, by name.
+    /// Every legal variation.
     pub fn variations() -> &'static [Fault] {
         legal::VARIATIONS
     }

@@ -1,4 +1,4 @@
-//! Faults of DCE/RPC: a file a clause, or a part of one, as the cases have it.
+//! Faults of DCE/RPC: a file a clause, or a part of one; most have the name of the cases that find them.
 
 mod alter;
 mod alter_life;
