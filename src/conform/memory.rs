@@ -48,7 +48,10 @@ impl Host for MemoryHost {
 
     fn connect_to(&mut self, address: usize) -> Result<Box<dyn Line>, String> {
         let open = self.open.load(Ordering::Relaxed);
-        let admitted = self.host.lock().map_err(|error| error.to_string())?.admits(open);
+        let (admitted, idle_max) = {
+            let host = self.host.lock().map_err(|error| error.to_string())?;
+            (host.admits(open), host.idle_max())
+        };
         self.groups += 1;
         let config = HostConfig { port: self.port(), assoc_group: FIRST_GROUP + self.groups, ..HostConfig::default() };
         let mut line = MemoryLine {
@@ -59,6 +62,8 @@ impl Host for MemoryHost {
             now: self.now,
             waited: Arc::clone(&self.waited),
             due: Duration::ZERO,
+            idle_since: waited(&self.waited),
+            idle_max,
         };
         self.open.fetch_add(1, Ordering::Relaxed);
         if !admitted {
@@ -102,6 +107,9 @@ struct MemoryLine {
     waited: Arc<AtomicU64>,
     /// When what was sent last comes, in what was waited by then: connections keep nobody waiting for one another.
     due: Duration,
+    /// When something came or went last, in what was waited by then.
+    idle_since: Duration,
+    idle_max: Duration,
 }
 
 /// What is on its way.
@@ -113,6 +121,15 @@ enum Coming {
 }
 
 impl MemoryLine {
+    /// A host hangs up on whoever says nothing for so long. Whether that is so by then.
+    fn close_if_idle(&mut self, now: Duration) -> bool {
+        let is_idle = self.coming.is_empty() && now >= self.idle_since.max(self.due) + self.idle_max;
+        if is_idle {
+            self.coming.push_back(Coming::End(Closing::Fin));
+        }
+        is_idle
+    }
+
     fn is_ending(&self) -> bool {
         matches!(self.coming.back(), Some(Coming::End(_)))
     }
@@ -120,9 +137,11 @@ impl MemoryLine {
 
 impl Line for MemoryLine {
     fn send(&mut self, bytes: &[u8]) {
+        self.close_if_idle(waited(&self.waited));
         if self.is_ending() {
             return;
         }
+        self.idle_since = waited(&self.waited);
         self.session.handle_bytes(&self.host, bytes, self.now, &mut |_, _| {});
         while let Some(action) = self.session.poll_action() {
             self.coming.push_back(match action {
@@ -159,11 +178,16 @@ impl Line for MemoryLine {
             Patience::Silence => Duration::from_millis(50),
             Patience::For(time) => time,
         };
+        let clock = Arc::clone(&self.waited);
         let wait_for = |time: Duration| {
-            self.waited.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+            clock.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
         };
         loop {
             match self.coming.pop_front() {
+                None if self.close_if_idle(waited(&self.waited) + left) => {
+                    let closes = self.idle_since.max(self.due) + self.idle_max;
+                    wait_for(closes.saturating_sub(waited(&self.waited)));
+                }
                 None => {
                     wait_for(left);
                     return Heard::Nothing;

@@ -66,8 +66,8 @@ pub static COVERED: &[(u8, &str, &[&str])] = &[
     (10, "HTTP and TLS", &["rpc/transport/http", "rpc/transport/tls"]),
     (
         12,
-        "resets and idle connections harm nobody",
-        &["rpc/transport/reset-mid-call", "rpc/transport/idle-connections"],
+        "resets, pauses and idle connections harm nobody",
+        &["rpc/transport/reset-mid-call", "rpc/transport/half-a-second", "rpc/transport/idle-connections"],
     ),
     (13, "a bind of another version", &["rpc/header/bind-version", "rpc/bind/refusal-versions"]),
     (14, "a bind of another minor version", &["rpc/header/bind-minor-version"]),

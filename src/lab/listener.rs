@@ -252,7 +252,7 @@ async fn serve_connection(
 ) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let session = &mut leaving.session;
-    let idle_max = lock(host).tamper().idle_max;
+    let idle_max = lock(host).idle_max();
     let mut buffer = vec![0; 8192];
     loop {
         let Ok(read) = tokio::time::timeout(idle_max, stream.read(&mut buffer)).await else { return Ok(()) };

@@ -1,6 +1,7 @@
 //! From an enveloped request to an enveloped answer.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -130,6 +131,11 @@ impl LabHost {
     /// Whether it lets one more connection in while `open` are.
     pub fn admits(&self, open: usize) -> bool {
         !self.is_dead && self.door.admits(open)
+    }
+
+    /// How long a connection may say nothing.
+    pub fn idle_max(&self) -> Duration {
+        self.tamper.idle_max
     }
 
     pub(super) fn tamper(&mut self) -> &mut Tamper {

@@ -26,6 +26,7 @@ mod request_contexts;
 mod request_row;
 pub(super) mod tools;
 mod transport;
+mod transport_pauses;
 mod transport_segments;
 
 use crate::conform::Case;
@@ -33,6 +34,7 @@ use crate::conform::Case;
 /// In the order in which they are run.
 pub(super) static FILES: &[&[Case]] = &[
     transport::CASES,
+    transport_pauses::CASES,
     transport_segments::CASES,
     header::CASES,
     header_later::CASES,

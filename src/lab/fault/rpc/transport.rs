@@ -2,12 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields, Segment, Tamper};
 use crate::wire::rpc::{FaultStatus, Flags, HEADER_LEN, MAX_FRAGMENT, Pdu, PduView, Ptype};
 
 pub(super) static FAULTS: &[Fault] = &[
+    Fault {
+        name: "hangs-up-after-a-third",
+        does: "Closes a connection on which nothing came for a third of a second.",
+        hurts: "Clients over a slow link: they are cut off while their bytes are on the way.",
+        caught_by: &["rpc/transport/half-a-second#reply"],
+        install: Install::Pdus(|tamper, _| tamper.idle_max = Duration::from_millis(333)),
+    },
     Fault {
         name: "wants-header-at-once",
         does: "Closes the connection when the first bytes of a PDU are fewer than a header.",

@@ -1,0 +1,102 @@
+//! Clients that take their time: over a slow link half a second goes by between any two things that they send.
+
+use std::time::Duration;
+
+use super::calls::{self, Call};
+use super::tools::{ACCEPTED_NEXT, SERVED_NEXT, bind_frame};
+use crate::conform::{Case, Level, Stop, Talk};
+use crate::wire::rpc::TransferSyntax;
+
+pub(super) static CASES: &[Case] = &[Case::new(
+    "rpc/transport/half-a-second",
+    Level::Should,
+    "a client over a slow link",
+    "A client that says nothing for half a second after it connected, within a bind, after it, within a request, between \
+     its fragments or after an answer is served as any other.",
+    "C706 section 12.6; Microsoft's RPC clients and independent hosts keep a connection for 30 s",
+    |t| {
+        // All of them pause at the same time.
+        let waiting = [connected, within_a_bind, bound, within_a_request, between_fragments, answered];
+        let goes_on = waiting.map(|begin| begin(t));
+        t.rest(PAUSE);
+        for (line, goes_on) in goes_on.into_iter().enumerate() {
+            t.on(line);
+            goes_on?(t);
+        }
+        Ok(())
+    },
+)];
+
+/// What a client does after its pause.
+type Next = Box<dyn FnOnce(&mut Talk<'_>)>;
+
+fn connected(t: &mut Talk<'_>) -> Result<Next, Stop> {
+    t.connect()?;
+    Ok(Box::new(|t| {
+        let frame = bind_frame(t);
+        t.send_frame(&frame, None);
+        t.expect("a bind half a second after connecting", ACCEPTED_NEXT);
+    }))
+}
+
+fn within_a_bind(t: &mut Talk<'_>) -> Result<Next, Stop> {
+    t.connect()?;
+    let frame = bind_frame(t);
+    t.note_sent(&frame, None);
+    let rest = frame[BEGINNING..].to_vec();
+    t.transmit(&frame[..BEGINNING]);
+    Ok(Box::new(move |t| {
+        t.transmit(&rest);
+        t.expect("a bind with half a second within it", ACCEPTED_NEXT);
+    }))
+}
+
+fn bound(t: &mut Talk<'_>) -> Result<Next, Stop> {
+    t.bind()?;
+    Ok(Box::new(|t| {
+        t.request(0);
+        t.expect_next("a request half a second after the bind", SERVED_NEXT);
+    }))
+}
+
+fn within_a_request(t: &mut Talk<'_>) -> Result<Next, Stop> {
+    t.bind()?;
+    let (frame, ask) = t.request_frame(0);
+    t.note_sent(&frame, ask);
+    let rest = frame[BEGINNING..].to_vec();
+    t.transmit(&frame[..BEGINNING]);
+    Ok(Box::new(move |t| {
+        t.transmit(&rest);
+        t.expect_next("a request with half a second within it", SERVED_NEXT);
+    }))
+}
+
+fn between_fragments(t: &mut Talk<'_>) -> Result<Next, Stop> {
+    t.bind()?;
+    let call = Call::in_syntax(t, TransferSyntax::Ndr32);
+    let pieces: Vec<_> =
+        calls::pieces(&call.stub, &[BEGINNING]).map(|(flags, _, piece)| (flags, piece.to_vec())).collect();
+    let mut pieces = pieces.into_iter();
+    if let Some((flags, piece)) = pieces.next() {
+        call.send(t, flags, &piece);
+    }
+    Ok(Box::new(move |t| {
+        pieces.for_each(|(flags, piece)| call.send(t, flags, &piece));
+        t.expect_next("a request with half a second between its fragments", SERVED_NEXT);
+    }))
+}
+
+fn answered(t: &mut Talk<'_>) -> Result<Next, Stop> {
+    t.bind()?;
+    t.request(0);
+    t.expect_next("a request", SERVED_NEXT);
+    Ok(Box::new(|t| {
+        t.request(0);
+        t.expect_next("a request half a second after an answer", SERVED_NEXT);
+    }))
+}
+
+/// As far as a PDU or a stub goes before the pause.
+const BEGINNING: usize = 24;
+/// As long as one over a satellite waits for an answer to what it sent.
+const PAUSE: Duration = Duration::from_millis(500);
