@@ -102,6 +102,25 @@ fn a_list_that_is_written_is_one_the_next_run_passes_with_and_keeps_what_was_kno
     // Whoever looks at one case alone loses nothing of the others.
     assert_eq!(conform(&[CONTROL, "--known-failures", &list, "--write-known-failures", &list]).code, 0);
     assert_eq!(std::fs::read_to_string(&list).unwrap(), text);
+    // A list that is there is kept up, whether it was named twice or once.
+    assert_eq!(conform(&[CONTROL, "--write-known-failures", &list]).code, 0);
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), text);
+}
+
+#[test]
+fn what_is_no_list_is_not_written_over() {
+    let notes = written("notes", "notes.txt", "important\n");
+    let ran = conform(&[CONTROL, "--write-known-failures", &notes]);
+    assert_eq!(ran.code, 104, "{}", ran.stderr);
+    let other = written("other", "known.toml", &known("fail", "results", "2999-01-01"));
+    let (entry, list) = (known("fail", "results", "2999-01-01"), "known.toml");
+    let ran = conform(&[CONTROL, "--known-failures", &written("this", list, &entry), "--write-known-failures", &other]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("is there already"), "{}", ran.stderr);
+    assert_eq!(
+        (std::fs::read_to_string(notes).unwrap(), std::fs::read_to_string(other).unwrap()),
+        ("important\n".to_owned(), entry)
+    );
 }
 
 #[test]
@@ -154,6 +173,24 @@ fn checks_are_listed_after_the_cases_and_cannot_be_chosen_alone() {
     let why = "kms/v6/hmac is a check, done on every answer of every case; it cannot be chosen alone";
     assert!(chosen.stderr.contains(why), "{}", chosen.stderr);
     assert_eq!(conform(&["no/such/case"]).code, 2);
+}
+
+#[test]
+fn cases_are_chosen_by_layer_and_by_what_their_ids_begin_with() {
+    let listed = |arguments: &[&str]| {
+        let ran = conform(&[&["--list"], arguments].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let ids = ran.stdout.lines().filter_map(|line| line.split(' ').next().filter(|id| id.contains('/')));
+        ids.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let of_layers = listed(&["--layer", "ndr,load"]);
+    assert!(of_layers.iter().all(|id| id.starts_with("ndr/") || id.starts_with("load/")), "{of_layers:?}");
+    assert!(of_layers.iter().any(|id| id.starts_with("ndr/")) && of_layers.iter().any(|id| id.starts_with("load/")));
+    assert_eq!(listed(&["rpc/bind"]), listed(&["rpc/bind/*"]));
+    assert_eq!(listed(&["rpc/"]), listed(&["--layer", "rpc"]));
+    assert_eq!(conform(&["rpc/bi", "--list"]).code, 2, "half a name is none");
+    let ran = conform(&["--layer", "tcp"]);
+    assert!(ran.code == 2 && ran.stderr.contains("expected rpc, ndr, kms or load"), "{}", ran.stderr);
 }
 
 #[test]

@@ -13,37 +13,49 @@ use crate::scenario::Plan;
 /// Whoever watches a run.
 pub struct Watcher {
     live: Live,
-    is_terminal: bool,
-    shown: Instant,
-    is_drawn: bool,
+    status: StatusLine,
 }
 
 impl Watcher {
     /// For this process's standard error.
     pub fn new() -> Watcher {
-        // A CI that pretends to be a terminal keeps every redrawn line.
-        let is_terminal = std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
-        Watcher { live: Live::default(), is_terminal, shown: Instant::now(), is_drawn: false }
+        Watcher { live: Live::default(), status: StatusLine::new() }
     }
 
     /// Takes one event of a run of `plan`.
     pub fn observe(&mut self, event: &Event, plan: &Arc<Plan>) {
         self.live.observe(event);
         match event {
-            Event::StepFinished { .. } | Event::ScenarioFinished { .. } => self.wipe(),
-            Event::Tally(_) | Event::Exchange(_) => {
-                let every = if self.is_terminal { REDRAWN_EVERY } else { TOLD_EVERY };
-                if self.shown.elapsed() >= every {
-                    self.shown = Instant::now();
-                    self.show(plan);
-                }
-            }
+            Event::StepFinished { .. } | Event::ScenarioFinished { .. } => self.status.wipe(),
+            Event::Tally(_) | Event::Exchange(_) => self.status.tell(|| self.live.line(plan)),
             _ => {}
         }
     }
+}
 
-    fn show(&mut self, plan: &Plan) {
-        let Some(line) = self.live.line(plan) else { return };
+/// The line of standard error that says how things are going.
+pub struct StatusLine {
+    is_terminal: bool,
+    shown: Instant,
+    is_drawn: bool,
+}
+
+impl StatusLine {
+    /// For this process's standard error.
+    pub fn new() -> StatusLine {
+        // A CI that pretends to be a terminal keeps every redrawn line.
+        let is_terminal = std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
+        StatusLine { is_terminal, shown: Instant::now(), is_drawn: false }
+    }
+
+    /// Says it, if it is time to say something.
+    pub fn tell(&mut self, line: impl FnOnce() -> Option<String>) {
+        let every = if self.is_terminal { REDRAWN_EVERY } else { TOLD_EVERY };
+        if self.shown.elapsed() < every {
+            return;
+        }
+        self.shown = Instant::now();
+        let Some(line) = line() else { return };
         let mut out = anstream::stderr().lock();
         let _ = if self.is_terminal {
             // A line that wraps could not be wiped again. To wipe is no colour: nobody may take it out.
@@ -55,14 +67,15 @@ impl Watcher {
         self.is_drawn = self.is_terminal;
     }
 
-    fn wipe(&mut self) {
+    /// Takes it away, before something else is written.
+    pub fn wipe(&mut self) {
         if std::mem::take(&mut self.is_drawn) {
             let _ = write!(std::io::stderr(), "\r\x1b[2K");
         }
     }
 }
 
-impl Drop for Watcher {
+impl Drop for StatusLine {
     fn drop(&mut self) {
         self.wipe();
     }

@@ -270,6 +270,7 @@ pub(super) fn stop_on_interrupt() -> Stop {
         say(format_args!("\ninterrupted: finishing what is under way and writing reports (again to stop at once)\n"));
         setter.set();
         interrupted().await;
+        report::abandon();
         std::process::exit(i32::from(Exit::Interrupted.code()));
     });
     stop

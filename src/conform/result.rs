@@ -32,6 +32,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether it fails a run.
+    pub const fn is_wrong(self) -> bool {
+        matches!(self, Verdict::Fail | Verdict::UnexpectedPass)
+    }
+
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -183,6 +188,13 @@ pub struct Run {
 }
 
 impl Run {
+    /// The ids of cases and checks that fail it.
+    pub fn wrong(&self) -> impl Iterator<Item = &'static str> {
+        let cases = self.results.iter().filter(|result| result.verdict.is_wrong()).map(|result| result.case.id);
+        let checks = self.checks.iter().filter(|result| result.verdict.is_wrong());
+        cases.chain(checks.map(|result| result.check.check().id))
+    }
+
     /// How many cases repeated themselves less often than they would, for the host takes its time.
     pub fn shortened(&self) -> usize {
         self.results.iter().filter(|result| result.is_shortened).count()

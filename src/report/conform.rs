@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::proto::Sender;
 use crate::proto::verify::Finding;
 use crate::text::{counted, grouped, harmless};
-use crate::wire::dump::{self, Listing};
+use crate::wire::dump::{self, Brief, Listing};
 use crate::wire::{DecodeError, Layer, hex};
 
 /// A line about a case, and under it what is wrong, where something is.
@@ -21,7 +21,7 @@ pub fn case_lines(result: &CaseResult, verbose: bool) -> String {
     let (style, word) = shown(result.verdict);
     let case = result.case;
     let mut out = format!("  {style}{word:<15}{style:#} {:<44} {DIM}{}{DIM:#}\n", case.id, case.title);
-    let is_wrong = matches!(result.verdict, Verdict::Fail | Verdict::UnexpectedPass);
+    let is_wrong = result.verdict.is_wrong();
     if let Some(why) = result.why.as_ref().filter(|_| is_wrong || verbose) {
         let _ = writeln!(out, "      {}", harmless(why));
     }
@@ -44,8 +44,9 @@ pub fn case_lines(result: &CaseResult, verbose: bool) -> String {
     out
 }
 
-/// The conversation of a case around the first thing that is worst, every byte with its field, what is wrong marked.
-pub fn conversation(result: &CaseResult) -> String {
+/// The conversation of a case around the first thing that is worst, every byte with its field, what is wrong marked. Of
+/// long fields that nothing is wrong with the beginning will do, unless all is to be `whole`.
+pub fn conversation(result: &CaseResult, whole: bool) -> String {
     let window = window(result);
     let left_off = |many: usize, side: &str| match many {
         0 => String::new(),
@@ -54,7 +55,7 @@ pub fn conversation(result: &CaseResult) -> String {
     let mut out = left_off(window.start, "before");
     for (number, said) in result.said.iter().enumerate().take(window.end).skip(window.start) {
         let wrong = result.judged.iter().filter(|judged| judged.said == Some(number));
-        out.push_str(&said_lines(said, wrong.filter_map(|judged| judged.mismatch.as_ref())));
+        out.push_str(&said_lines(said, wrong.filter_map(|judged| judged.mismatch.as_ref()), whole));
     }
     out + &left_off(result.said.len() - window.end, "after")
 }
@@ -70,7 +71,7 @@ fn window(result: &CaseResult) -> Range<usize> {
 }
 
 /// What was said, every byte with its field, and what is wrong with it marked.
-fn said_lines<'m>(said: &Said, wrong: impl Iterator<Item = &'m Mismatch>) -> String {
+fn said_lines<'m>(said: &Said, wrong: impl Iterator<Item = &'m Mismatch>, whole: bool) -> String {
     let mut listings = vec![dump::pdu(&said.bytes, said.syntax)];
     if let Some((version, plaintext)) = &said.opened {
         listings.push(dump::response_plaintext(plaintext, *version));
@@ -86,7 +87,8 @@ fn said_lines<'m>(said: &Said, wrong: impl Iterator<Item = &'m Mismatch>) -> Str
     }
     let mark = if is_unmarked { "  <- this" } else { "" };
     let mut out = format!("      {}, connection {}{mark}\n", said.sender, said.line + 1);
-    for line in listings.iter().map(Listing::to_string).collect::<String>().lines() {
+    let shown = |listing: &Listing| if whole { listing.to_string() } else { Brief(listing).to_string() };
+    for line in listings.iter().map(shown).collect::<String>().lines() {
         let _ = writeln!(out, "        {}", harmless(line));
     }
     out
@@ -120,8 +122,8 @@ fn mismatch_lines(judged: &Judged) -> String {
 }
 
 /// What the checks of every PDU came to: those that did not hold, or of them those alone that fail the run. `again` is
-/// the command that puts a case to the host once more.
-pub fn check_lines(run: &Run, only_wrong: bool, again: impl Fn(&str) -> String) -> String {
+/// the command that puts a case to the host once more; the evidence is shown as that of cases is.
+pub fn check_lines(run: &Run, only_wrong: bool, whole: bool, again: impl Fn(&str) -> String) -> String {
     let mut out = String::new();
     let is_shown = |verdict| match verdict {
         Verdict::Pass => false,
@@ -152,7 +154,8 @@ pub fn check_lines(run: &Run, only_wrong: bool, again: impl Fn(&str) -> String) 
         if !only_wrong {
             for said in &first.said {
                 let mismatch = mismatch_of(&first.finding);
-                out.push_str(&said_lines(said, (said.sender == Sender::Host).then_some(&mismatch).into_iter()));
+                let wrong = (said.sender == Sender::Host).then_some(&mismatch);
+                out.push_str(&said_lines(said, wrong.into_iter(), whole));
             }
         }
         let _ = writeln!(out, "      again: {}\n", again(first.case));
@@ -174,7 +177,7 @@ pub fn conform_footer(run: &Run, exit: Exit) -> String {
     let mut counts = BTreeMap::<Verdict, usize>::new();
     run.results.iter().for_each(|result| *counts.entry(result.verdict).or_default() += 1);
     let cases: Vec<_> = counts.iter().map(|(verdict, many)| format!("{many} {verdict}")).collect();
-    let wrong = run.checks.iter().filter(|result| matches!(result.verdict, Verdict::Fail | Verdict::UnexpectedPass));
+    let wrong = run.checks.iter().filter(|result| result.verdict.is_wrong());
     let (style, word) = match exit {
         Exit::Held => (GREEN, "PASS"),
         Exit::Interrupted => (RED, "INTERRUPTED"),
@@ -216,6 +219,23 @@ fn reason_lines(run: &Run) -> String {
         shown.map(|(word, why, many)| format!("  {} {word}: {}\n", grouped(*many as u64), harmless(why))).collect();
     if more > 0 {
         let _ = writeln!(out, "  {} more, for other reasons", grouped(more as u64));
+    }
+    let wrong: Vec<_> = run.wrong().collect();
+    if wrong.len() > 1 {
+        let named = wrong.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
+        let more = wrong.len().saturating_sub(NAMED_MAX);
+        let more = if more > 0 { format!(" and {} more", grouped(more as u64)) } else { String::new() };
+        let _ = writeln!(out, "  wrong: {named}{more}");
+    }
+    match run.results.iter().filter(|result| result.verdict == Verdict::NonStrict).count() {
+        0 => {}
+        many => {
+            let cases = counted(many, "case");
+            let _ = writeln!(
+                out,
+                "  {cases} not as a strict host has it (--verbose says what was seen, --strict fails them)"
+            );
+        }
     }
     if run.shortened() > 0 {
         let cases = counted(run.shortened(), "case");
@@ -307,6 +327,8 @@ const SHOWN_MAX: usize = 3;
 /// As many PDUs of a case are shown, and so many of them from before what is worst.
 const SAID_MAX: usize = 12;
 const SAID_BEFORE_MAX: usize = 7;
+/// As many cases and checks that are wrong are named once more at the end.
+const NAMED_MAX: usize = 20;
 /// As many reasons are told why cases could not be told or were not run.
 const REASONS_MAX: usize = 10;
 /// What listings call the fields in which a response says its code.

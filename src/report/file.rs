@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A file that appears under its name only when it is whole.
 pub struct OutFile {
@@ -29,6 +30,7 @@ impl OutFile {
             name.push(format!(".{}.part", std::process::id()));
             let temporary = path.with_file_name(name);
             let file = File::create(&temporary).map_err(named)?;
+            under_way().push(temporary.clone());
             (Some(temporary), Box::new(file))
         };
         Ok(OutFile { path: path.to_owned(), temporary, out: BufWriter::new(out) })
@@ -58,7 +60,11 @@ impl OutFile {
     pub fn finish(mut self) -> io::Result<()> {
         self.flush()?;
         match self.temporary.take() {
-            Some(temporary) => std::fs::rename(&temporary, &self.path).map_err(|error| in_words(&self.path, &error)),
+            Some(temporary) => {
+                let renamed = std::fs::rename(&temporary, &self.path);
+                under_way().retain(|other| *other != temporary);
+                renamed.map_err(|error| in_words(&self.path, &error))
+            }
             None => Ok(()),
         }
     }
@@ -79,8 +85,22 @@ impl Drop for OutFile {
         if let Some(temporary) = &self.temporary {
             // Given up half-way: what there is would mislead.
             let _ = std::fs::remove_file(temporary);
+            under_way().retain(|other| other != temporary);
         }
     }
+}
+
+/// Takes away what is not whole yet, for whoever ends the process at once.
+pub fn abandon() {
+    for temporary in under_way().drain(..) {
+        let _ = std::fs::remove_file(temporary);
+    }
+}
+
+/// Files that are not whole yet.
+fn under_way() -> MutexGuard<'static, Vec<PathBuf>> {
+    static UNDER_WAY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Standard output whose reader may leave early (`| head`): what comes after is thrown away, and

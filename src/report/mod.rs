@@ -18,7 +18,7 @@ mod text;
 
 pub use capacity::{capacity_record, curve_heading, curve_line, render_capacity};
 pub use conform::{case_lines, case_records, check_lines, conform_footer, conform_record, conversation};
-pub use file::{OutFile, Patient};
+pub use file::{OutFile, Patient, abandon};
 pub use journal::Journal;
 pub use json::{RunHeader, RunRecord};
 pub use live::Live;

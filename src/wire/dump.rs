@@ -108,6 +108,23 @@ impl Listing {
 /// field is long; under a wrong field, what was expected and got.
 impl fmt::Display for Listing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, usize::MAX)
+    }
+}
+
+/// A listing in which fields that nothing is wrong with have two rows at most.
+#[derive(Debug)]
+pub struct Brief<'l>(pub &'l Listing);
+
+impl fmt::Display for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write(f, 1)
+    }
+}
+
+impl Listing {
+    /// Writes it, with so many more rows than one of a field that nothing is wrong with.
+    fn write(&self, f: &mut fmt::Formatter<'_>, more_max: usize) -> fmt::Result {
         writeln!(f, "{}", self.title)?;
         let mut shown = 0;
         for field in &self.fields {
@@ -134,8 +151,13 @@ impl fmt::Display for Listing {
                     issue.got
                 )?;
             }
-            for more in rest.chunks(LONG_ROW_BYTES) {
+            let rows_max = if wrong { usize::MAX } else { more_max };
+            for more in rest.chunks(LONG_ROW_BYTES).take(rows_max) {
                 writeln!(f, "{mark}       {}", Hex(more))?;
+            }
+            match rest.len().saturating_sub(rows_max.saturating_mul(LONG_ROW_BYTES)) {
+                0 => {}
+                more => writeln!(f, "{mark}       … {more} bytes more")?,
             }
         }
         if shown < self.issues.len() {

@@ -18,12 +18,13 @@ pub fn command(args: &ConformArgs, case: &str) -> String {
         strict: _,
         filters: _,
         level: _,
+        layer: _,
         list: _,
         jobs: _,
         out: _,
         verbose: _,
         quiet: _,
-        known_failures: _,
+        known_failures,
         write_known_failures: _,
     } = args;
     let asked = target.target.to_string();
@@ -47,6 +48,9 @@ pub fn command(args: &ConformArgs, case: &str) -> String {
         say("--interface", Some(format!("{}@{major}.{minor}", interface.uuid)));
         say("--opnum", Some(opnum.to_string()));
         say("--stub", Some(stub.0.iter().map(|byte| format!("{byte:02x}")).collect()));
+    }
+    if let Some(list) = known_failures {
+        say("--known-failures", Some(list.display().to_string()));
     }
     if let Some(pid) = pid {
         say("--pid", Some(pid.to_string()));
@@ -107,13 +111,14 @@ mod tests {
             "--disposable-host",
             "--disruptive",
             "--pid=17",
+            "--known-failures=known here.toml",
         ];
         let said = again(&asked);
         assert_eq!(
             said,
             "kmsproof conform rpc/bind/one --target '[::1]:1688' --seed 7 --profile 'my profile'\\''s.toml' \
              --timeout '1m 30s' --interface afa8bd80-7d8a-11c9-bef4-08002b102989@3.2 --opnum 4 --stub 04000a \
-             --pid 17 --authorized --disposable-host --disruptive --verbose"
+             --known-failures 'known here.toml' --pid 17 --authorized --disposable-host --disruptive --verbose"
         );
         assert_eq!(
             again(&["--strict"]),

@@ -11,8 +11,8 @@ use crate::proto::verify::{Check, CheckId};
 /// The cases to put to a host.
 pub fn cases(args: &ConformArgs) -> Result<Vec<&'static Case>, Failure> {
     for filter in &args.filters {
-        let of_case = conform::cases::all().any(|case| is_named(filter, case.id));
-        let of_check = checks().any(|check| is_named(filter, check.id));
+        let of_case = conform::cases::all().any(|case| is_meant(filter, case.id));
+        let of_check = checks().any(|check| is_meant(filter, check.id));
         match (of_case, of_check) {
             (true, _) => {}
             (false, true) => {
@@ -25,14 +25,14 @@ pub fn cases(args: &ConformArgs) -> Result<Vec<&'static Case>, Failure> {
     }
     let chosen: Vec<_> = of_levels(args).collect();
     if chosen.is_empty() {
-        return Err(Failure::new(Exit::NothingChecked, "no case is both of these names and of these levels"));
+        return Err(Failure::new(Exit::NothingChecked, "no case is of these names, levels and layers at once"));
     }
     Ok(chosen)
 }
 
 /// Lists what is of these names and levels: the cases, and the checks that are done on the way.
 pub fn list(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
-    if let Some(filter) = args.filters.iter().find(|filter| !exists(filter)) {
+    if let Some(filter) = args.filters.iter().find(|filter| !ids().any(|id| is_meant(filter, id))) {
         return Err(unknown(filter));
     }
     let cases: Vec<_> = of_levels(args).collect();
@@ -40,7 +40,7 @@ pub fn list(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         |check: &Check| args.level.is_empty() || args.level.iter().any(|level| level.name() == check.level.to_string());
     let checks: Vec<_> = checks().filter(|check| is_chosen(args, check.id) && is_level(check)).collect();
     if cases.is_empty() && checks.is_empty() {
-        return Err(Failure::new(Exit::NothingChecked, "nothing is both of these names and of these levels"));
+        return Err(Failure::new(Exit::NothingChecked, "nothing is of these names, levels and layers at once"));
     }
     for case in &cases {
         writeln!(out, "{:<44} {:<6} {}", case.id, case.level, case.title)?;
@@ -72,7 +72,17 @@ fn of_levels(args: &ConformArgs) -> impl Iterator<Item = &'static Case> {
 }
 
 fn is_chosen(args: &ConformArgs, id: &str) -> bool {
-    args.filters.is_empty() || args.filters.iter().any(|filter| is_named(filter, id))
+    let is_of_layer = args.layer.is_empty() || args.layer.iter().any(|layer| begins_with(id, layer));
+    is_of_layer && (args.filters.is_empty() || args.filters.iter().any(|filter| is_meant(filter, id)))
+}
+
+/// Whether a filter means this id: it names it, is a glob of it, or what it begins with.
+fn is_meant(filter: &str, id: &str) -> bool {
+    is_named(filter, id) || begins_with(id, filter.trim_end_matches('/'))
+}
+
+fn begins_with(id: &str, parts: &str) -> bool {
+    id.strip_prefix(parts).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn checks() -> impl Iterator<Item = &'static Check> {

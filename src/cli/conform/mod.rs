@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 use super::Failure;
 use super::carry_out::Outputs;
 use super::common::{TargetArgs, read_at_most, runtime, say};
+use super::live::StatusLine;
 use super::run::{open_reporters, same_file, stop_on_interrupt};
 use crate::conform::{self, Case, CaseResult, KnownFailures, Level, Options, Profile, Run, Service, Verdict};
 use crate::engine::{Clock, HostUnderTest, Stop, TcpHost, process};
@@ -30,7 +31,7 @@ use crate::wire::rpc::SyntaxId;
 /// once and writes none.
 #[derive(Debug, Args)]
 pub struct ConformArgs {
-    /// Only these cases: ids, or globs on ids
+    /// Only these cases: ids, what ids begin with (rpc/bind), or globs on ids
     filters: Vec<String>,
     #[command(flatten)]
     target: TargetArgs,
@@ -44,13 +45,16 @@ pub struct ConformArgs {
     /// Only cases of these levels
     #[arg(long, value_name = "LEVEL", value_delimiter = ',', value_parser = parse::level, env = "KMSPROOF_LEVEL")]
     level: Vec<Level>,
+    /// Only cases of these layers: rpc, ndr, kms, load (how they hold under load)
+    #[arg(long, value_name = "LAYER", value_delimiter = ',', value_parser = parse::layer, env = "KMSPROOF_LAYER")]
+    layer: Vec<String>,
     /// Run the cases too that may leave the host worse than it was (against hosts that may be spoiled)
     #[arg(long, env = "KMSPROOF_DISRUPTIVE", value_parser = BoolishValueParser::new())]
     disruptive: bool,
     /// What is known to fail with this host; whatever passes all the same fails the run
     #[arg(long, value_name = "FILE", env = "KMSPROOF_KNOWN_FAILURES")]
     known_failures: Option<PathBuf>,
-    /// Write such a list of what fails now
+    /// Write such a list of what fails now; one that is there already is read as what is known, and kept up
     #[arg(long, value_name = "FILE", env = "KMSPROOF_WRITE_KNOWN_FAILURES")]
     write_known_failures: Option<PathBuf>,
     /// Put the cases of DCE/RPC to this interface instead of KMS
@@ -125,12 +129,19 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
             args.seed,
             options.profile.name,
         ));
+        if let Some(pace) = limits.pace.filter(|_| chosen.len() > FEW) {
+            say(format_args!(
+                "at most {:.0} requests a second, so it takes minutes: --disposable-host lifts that, if the host may be \
+                 spoiled\n\n",
+                pace.as_secs_f64().recip()
+            ));
+        }
     }
     let run = args.put(&host, &chosen, &options, clock, &mut outputs, &stop)?;
     run.checks.iter().map(events::event_of_check).for_each(|event| outputs.observe(&event));
     let stale = args.stale(&options, &run);
     let exit = exit_of(&run, !stale.is_empty());
-    say(report::check_lines(&run, args.quiet, |case| again::command(args, case)));
+    say(report::check_lines(&run, args.quiet, args.verbose, |case| again::command(args, case)));
     stale.iter().for_each(|stale| say(format_args!("  stale  {stale}\n")));
     let header = RunHeader {
         kind: "conform",
@@ -142,6 +153,7 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     };
     let mut terms = report::conform_record(&run, &options);
     terms["filters"] = args.filters.clone().into();
+    terms["layers"] = args.layer.clone().into();
     terms["levels"] = args.level.iter().map(|level| level.name()).collect();
     let record = RunRecord::new(&header, [], exit).with_cases(terms, report::case_records(&run));
     // Each of them is written whether the others can be or not.
@@ -157,7 +169,7 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
 
 impl ConformArgs {
     fn options(&self) -> Result<Options, Failure> {
-        let known = match &self.known_failures {
+        let known = match self.list_of_known() {
             None => KnownFailures::default(),
             Some(path) => KnownFailures::parse(&read_text(path)?, &path.display().to_string(), choose::exists)
                 .map_err(Failure::input)?,
@@ -176,6 +188,12 @@ impl ConformArgs {
         Ok(Options { profile, known, today, disruptive: self.disruptive, jobs: self.jobs, seed: self.seed, service })
     }
 
+    /// The list of what is known: the one that was named, or else the one to be kept up, if it is there.
+    fn list_of_known(&self) -> Option<&Path> {
+        let kept_up = self.write_known_failures.as_deref().filter(|path| path.exists());
+        self.known_failures.as_deref().or(kept_up)
+    }
+
     fn put(
         &self,
         host: &HostUnderTest,
@@ -188,8 +206,15 @@ impl ConformArgs {
         let gap = host.pacer.gap();
         let mut tcp = TcpHost::new(host.addresses.clone(), clock, self.target.timeout, gap).with_pid(self.pid);
         let mut connections = 0;
+        let (mut status, mut done, mut wrong) = (StatusLine::new(), 0, 0);
         let run = conform::run(&mut tcp, chosen, options, &mut |result| {
+            status.wipe();
             self.tell(result, options);
+            (done, wrong) = (done + 1, wrong + usize::from(result.verdict.is_wrong()));
+            if !self.quiet {
+                let (all, last) = (chosen.len(), result.case.id);
+                status.tell(|| Some(format!("  {done} of {all} cases put, {wrong} wrong; the last was {last}")));
+            }
             for event in events::events_of(result, host.addresses[0], &mut connections) {
                 outputs.observe(&event);
             }
@@ -199,7 +224,7 @@ impl ConformArgs {
     }
 
     fn tell(&self, result: &CaseResult, options: &Options) {
-        let is_wrong = matches!(result.verdict, Verdict::Fail | Verdict::UnexpectedPass);
+        let is_wrong = result.verdict.is_wrong();
         // Of what could not even be tried the last lines say how much there was, and why.
         let is_shown = is_wrong
             || result.verdict == Verdict::NonStrict
@@ -214,7 +239,7 @@ impl ConformArgs {
         }
         // What passes shows nothing, and what is on a list past its day has been looked at before.
         if result.verdict == Verdict::Fail && !options.known.is_past(result.case.id, options.today) {
-            say(report::conversation(result));
+            say(report::conversation(result, self.verbose));
         }
         say(format_args!("      again: {}\n\n", again::command(self, result.case.id)));
     }
@@ -242,6 +267,12 @@ impl ConformArgs {
                 "a report and the known failures cannot both go to {shown}: give each its own file"
             )));
         }
+        if let Some(known) = self.known_failures.as_deref().filter(|known| path.exists() && !same_file(known, path)) {
+            return Err(Failure::usage(format!(
+                "{shown} is there already, and {} is what is known: write to that, or to a new file",
+                known.display()
+            )));
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if path.file_name().is_none() || path.is_dir() || !folder.is_dir() {
             return Err(Failure::usage(format!(
@@ -254,7 +285,7 @@ impl ConformArgs {
     /// Whether everything was put to the host that there is.
     fn is_whole(&self, run: &Run) -> bool {
         let is_cut_short = run.interrupted || run.results.iter().any(is_untried);
-        self.filters.is_empty() && self.level.is_empty() && !is_cut_short
+        self.filters.is_empty() && self.level.is_empty() && self.layer.is_empty() && !is_cut_short
     }
 
     /// What is known to fail after this run.
@@ -282,9 +313,7 @@ fn is_untried(result: &CaseResult) -> bool {
 }
 
 fn exit_of(run: &Run, is_stale: bool) -> Exit {
-    let is_wrong = |verdict| matches!(verdict, Verdict::Fail | Verdict::UnexpectedPass);
-    let cases = run.results.iter().any(|result| is_wrong(result.verdict));
-    let checks = run.checks.iter().any(|result| is_wrong(result.verdict));
+    let is_wrong = run.wrong().next().is_some();
     let inconclusive = run.results.iter().any(|result| result.verdict == Verdict::Inconclusive);
     let is_told = |verdict| {
         matches!(
@@ -296,7 +325,7 @@ fn exit_of(run: &Run, is_stale: bool) -> Exit {
         () if run.interrupted => Exit::Interrupted,
         () if run.canary_lives => Exit::Bug,
         // What could not be told is no reason to be content.
-        () if cases || checks || is_stale || inconclusive => Exit::Check,
+        () if is_wrong || is_stale || inconclusive => Exit::Check,
         () if !run.results.iter().any(|result| is_told(result.verdict)) => Exit::NothingChecked,
         () => Exit::Held,
     }
@@ -325,8 +354,14 @@ fn read_text(path: &Path) -> Result<String, Failure> {
     if bytes.len() as u64 > LIST_MAX {
         return Err(wrong(format!("more than {LIST_MAX} bytes")));
     }
-    String::from_utf8(bytes).map_err(|_| wrong("it is no UTF-8 text".to_owned()))
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
+        wrong(format!("line {line} is no UTF-8 text (byte {good} of the file): save it as UTF-8"))
+    })
 }
 
+/// So many cases take no time to speak of.
+const FEW: usize = 20;
 /// The largest list or profile that is read, in bytes.
 const LIST_MAX: u64 = 1 << 20;
