@@ -6,8 +6,7 @@ use crate::conform::accept::{
 };
 use crate::conform::host::{Closing, Patience};
 use crate::proto::verify::{CheckId, Place};
-use crate::wire::Layer;
-use crate::wire::rpc::{Flags, PduView, Ptype, SyntaxId};
+use crate::wire::rpc::{Flags, PduView, Ptype, SyntaxId, at};
 
 /// What is heard, held against what is accepted.
 impl Talk<'_> {
@@ -163,18 +162,21 @@ impl Talk<'_> {
 /// Where a field of a PDU stands, when its name says.
 fn place_of(field: &'static str) -> Option<Place> {
     let offset = match field {
-        "pfc_flags" => 3,
-        "frag_length" => 8,
-        "call_id" => 12,
-        "alloc_hint" | "max_xmit_frag" => 16,
-        "max_recv_frag" => 18,
-        "p_cont_id" | "assoc_group" => 20,
-        "cancel_count" => 22,
-        "secondary_address" | "status" => 24,
-        "reserved" => 28,
+        "pfc_flags" => at::FLAGS,
+        "frag_length" => at::FRAG_LENGTH,
+        "call_id" => at::CALL_ID,
+        "max_xmit_frag" => at::MAX_XMIT_FRAG,
+        "max_recv_frag" => at::MAX_RECV_FRAG,
+        "assoc_group" => at::ASSOC_GROUP,
+        "secondary_address" => at::SECONDARY_ADDRESS_LENGTH,
+        "alloc_hint" => at::ALLOC_HINT,
+        "p_cont_id" => at::CONTEXT,
+        "cancel_count" => at::CANCEL_COUNT,
+        "status" => at::STATUS,
+        "reserved" => at::FAULT_RESERVED,
         _ => return None,
     };
-    Some(Place { layer: Layer::Rpc, field, offset })
+    Some(Place::in_pdu(field, offset))
 }
 
 /// What every client is due.
