@@ -2,7 +2,9 @@
 
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields, Incoming};
-use crate::wire::rpc::{Bind, BindAck, Body, ContextResult, Flags, Pdu, PduView, Ptype, ResultCode, SyntaxId, at};
+use crate::wire::rpc::{
+    Bind, BindAck, Body, ContextResult, Flags, MAX_FRAGMENT, Pdu, PduView, Ptype, ResultCode, SyntaxId, at,
+};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -51,7 +53,8 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
                 let half = |at: usize| out.asked.get(at..at + 2).and_then(|bytes| bytes.try_into().ok());
-                let sizes = (half(16).map(u16::from_le_bytes), half(18).map(u16::from_le_bytes));
+                let sizes =
+                    (half(at::MAX_XMIT_FRAG).map(u16::from_le_bytes), half(at::MAX_RECV_FRAG).map(u16::from_le_bytes));
                 if let (Some(xmit), Some(recv)) = sizes {
                     out.change_ack(|ack| (ack.max_xmit_frag, ack.max_recv_frag) = (recv, xmit));
                 }
@@ -274,8 +277,8 @@ pub fn change(alter: &mut Incoming<'_>, change: impl FnOnce(&mut Bind)) {
 /// Answers an alter_context with these results.
 fn respond(alter: &mut Incoming<'_>, results: Vec<ContextResult>) {
     let ack = BindAck {
-        max_xmit_frag: 5840,
-        max_recv_frag: 5840,
+        max_xmit_frag: MAX_FRAGMENT,
+        max_recv_frag: MAX_FRAGMENT,
         assoc_group: 1,
         secondary_address: Vec::new(),
         pad: [0; 3],

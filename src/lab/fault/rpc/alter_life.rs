@@ -3,7 +3,9 @@
 use super::alter::{change, offered};
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields};
-use crate::wire::rpc::{Body, Fault as FaultBody, FaultStatus, Flags, Pdu, PduView, Ptype, ResultCode, SyntaxId, at};
+use crate::wire::rpc::{
+    Body, Fault as FaultBody, FaultStatus, Flags, MAX_FRAGMENT, Pdu, PduView, Ptype, ResultCode, SyntaxId, at,
+};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -61,7 +63,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/alter/keeps-sizes#max_xmit_frag", "rpc/alter/unchanged"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
-                out.change_ack(|ack| (ack.max_xmit_frag, ack.max_recv_frag) = (5840, 5840));
+                out.change_ack(|ack| (ack.max_xmit_frag, ack.max_recv_frag) = (MAX_FRAGMENT, MAX_FRAGMENT));
             });
         }),
     },
