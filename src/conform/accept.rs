@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::host::Closing;
 use crate::proto::verify::Place;
-use crate::wire::rpc::{Body, ContextResult, Flags, Pdu, PduView, Ptype, at};
+use crate::wire::rpc::{Body, ContextResult, FaultStatus, Flags, Pdu, PduView, Ptype, at};
 
 /// How good an outcome is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -75,7 +75,7 @@ pub enum Want {
 #[derive(Debug, Clone, Copy)]
 pub struct FaultWant {
     /// One of these.
-    pub status: &'static [u32],
+    pub status: &'static [FaultStatus],
     /// Whether the flag did_not_execute is set.
     pub did_not_execute: Option<bool>,
     /// The context it names.
@@ -83,7 +83,7 @@ pub struct FaultWant {
 }
 
 /// A fault of one of these statuses.
-pub const fn fault(status: &'static [u32]) -> FaultWant {
+pub const fn fault(status: &'static [FaultStatus]) -> FaultWant {
     FaultWant { status, did_not_execute: None, context: None }
 }
 
@@ -253,8 +253,9 @@ fn fits(seen: &Seen, accept: &Accept) -> Result<Grade, Near> {
         }
         (Want::AnyFault, Body::Fault(_)) => {}
         (Want::Fault(want), Body::Fault(fault)) => {
-            if !want.status.contains(&fault.status.0) {
-                let due = want.status.iter().map(|status| format!("0x{status:08x}")).collect::<Vec<_>>().join(" or ");
+            if !want.status.contains(&fault.status) {
+                let due =
+                    want.status.iter().map(|status| format!("0x{:08x}", status.0)).collect::<Vec<_>>().join(" or ");
                 return wrong(2, "status", due, format!("0x{:08x}", fault.status.0), place("status", at::STATUS));
             }
             let flag = pdu.flags.has(Flags::DID_NOT_EXECUTE);
@@ -307,12 +308,11 @@ impl fmt::Display for Accept {
 
 impl fmt::Display for Want {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hex = |codes: &[u32]| codes.iter().map(|code| format!("0x{code:08X}")).collect::<Vec<_>>().join(" or ");
         match self {
             Want::Silence => f.write_str("no answer"),
             Want::Served => f.write_str("a response that grants it"),
             Want::Answered => f.write_str("a response"),
-            Want::Refused(codes) => write!(f, "a response with {}", hex(codes)),
+            Want::Refused(codes) => write!(f, "a response with {}", any_of(codes.iter().copied())),
             Want::Ack(results) => {
                 f.write_str("an acknowledgement with")?;
                 results.iter().try_for_each(|(result, reason)| write!(f, " ({result},{reason})"))
@@ -323,7 +323,7 @@ impl fmt::Display for Want {
             }
             Want::AnyFault => f.write_str("a fault"),
             Want::Fault(want) => {
-                write!(f, "a fault {}", hex(want.status))?;
+                write!(f, "a fault {}", any_of(want.status.iter().map(|status| status.0)))?;
                 match want.did_not_execute {
                     Some(true) => f.write_str(" with did_not_execute")?,
                     Some(false) => f.write_str(" without did_not_execute")?,
@@ -333,6 +333,11 @@ impl fmt::Display for Want {
             }
         }
     }
+}
+
+/// One of these codes, in words.
+fn any_of(codes: impl Iterator<Item = u32>) -> String {
+    codes.map(|code| format!("0x{code:08X}")).collect::<Vec<_>>().join(" or ")
 }
 
 impl fmt::Display for Answered {

@@ -92,7 +92,7 @@ pub(super) static CASES: &[Case] = &[
             t.bind()?;
             let offered = t.offer(vec![t.context(0, &[SyntaxId::NDR64])]);
             t.send_alter(&offered);
-            let error = fault(PROTOCOL_ERROR).want();
+            let error = fault(&[FaultStatus::PROTOCOL_ERROR]).want();
             t.expect("the alter_context", &[ok(error, Then::Either), loose(Want::Silence, Then::Closed)]);
             Ok(())
         },
@@ -271,6 +271,7 @@ pub fn unchanged(t: &mut Talk<'_>, ack: &BindAck, seen: &Seen) {
 
 /// A call in a context that is none.
 const REFUSED_CALL: &[Accept] = &[ok(Want::AnyFault, Then::Either), loose(Want::Silence, Then::Closed)];
-const PROTOCOL_ERROR: &[u32] = &[FaultStatus::PROTOCOL_ERROR.0];
-pub const REFUSED: &[Accept] =
-    &[ok(fault(PROTOCOL_ERROR).executed(false).context(0).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
+pub const REFUSED: &[Accept] = &[
+    ok(fault(&[FaultStatus::PROTOCOL_ERROR]).executed(false).context(0).want(), Then::Closed),
+    loose(Want::Silence, Then::Closed),
+];

@@ -156,22 +156,20 @@ pub const PLAIN_NAK: &[Accept] = &[ok(Want::Nak(&[0]), Then::Closed), loose(Want
 /// A bind that cannot be read is refused, or the connection closed.
 pub const REFUSED_OR_CLOSED: &[Accept] = &[ok(Want::Nak(&[0, 4]), Then::Closed), ok(Want::Silence, Then::Closed)];
 /// What a host does about a PDU that breaks the protocol on a connection that is bound.
-pub const PROTOCOL_FAULT: &[Accept] =
-    &[ok(fault(&[PROTOCOL_ERROR]).executed(false).context(0).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
+pub const PROTOCOL_FAULT: &[Accept] = &[
+    ok(fault(&[FaultStatus::PROTOCOL_ERROR]).executed(false).context(0).want(), Then::Closed),
+    loose(Want::Silence, Then::Closed),
+];
 /// What a host says to a call in a context that it did not accept.
 pub const UNKNOWN_CONTEXT: &[Accept] = &[
-    ok(fault(&[UNKNOWN_INTERFACE]).executed(false).context(0).want(), Then::Open),
+    ok(fault(&[FaultStatus::UNKNOWN_INTERFACE]).executed(false).context(0).want(), Then::Open),
     loose(Want::Silence, Then::Closed),
 ];
 /// As many results are told.
 const SHOWN_MAX: usize = 12;
 /// What a host says to a call in context 0 of an operation that there is not.
 pub const NO_OPERATION: &[Accept] = &[
-    ok(fault(&[FaultStatus::OP_RANGE_ERROR.0]).executed(false).context(0).want(), Then::Open),
+    ok(fault(&[FaultStatus::OP_RANGE_ERROR]).executed(false).context(0).want(), Then::Open),
     loose(Want::AnyFault, Then::Either),
     loose(Want::Silence, Then::Closed),
 ];
-/// nca_s_proto_error.
-pub const PROTOCOL_ERROR: u32 = 0x1c01_000b;
-/// nca_s_unk_if.
-const UNKNOWN_INTERFACE: u32 = 0x1c01_0003;
