@@ -379,3 +379,6 @@ impl fmt::Display for Seen {
         }
     }
 }
+
+/// A call that is served, whatever comes then: what every client is due.
+pub const SERVED_NEXT: &[Accept] = &[ok(Want::Served, Then::Either)];

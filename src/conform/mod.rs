@@ -32,4 +32,4 @@ pub use listing::write_list;
 pub use memory::MemoryHost;
 pub use profile::{Cost, Profile};
 pub use run::{CaseResult, CheckResult, Evidence, Options, Run, Verdict, run};
-pub use talk::{Judged, NO_SYNTAX, Said, Service, Stop, Talk};
+pub use talk::{Judged, Said, Service, Stop, Talk, UNKNOWN_ID};

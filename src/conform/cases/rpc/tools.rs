@@ -1,8 +1,9 @@
 //! What cases about DCE/RPC have in common.
 
+pub use crate::conform::accept::SERVED_NEXT;
 use crate::conform::accept::{Accept, Seen, Then, Want, fault, loose, ok};
 use crate::conform::host::Patience;
-use crate::conform::{NO_SYNTAX, Stop, Talk};
+use crate::conform::{Stop, Talk, UNKNOWN_ID};
 use crate::wire::rpc::{
     Bind, Body, ContextElement, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId, TransferSyntax, in_other_order,
 };
@@ -26,12 +27,12 @@ pub fn plain(t: &Talk<'_>, id: u16) -> ContextElement {
 
 /// A context of an interface that no host has.
 pub fn strange(id: u16) -> ContextElement {
-    ContextElement { id, interface: NO_SYNTAX, transfer: vec![SyntaxId::NDR32] }
+    ContextElement { id, interface: UNKNOWN_ID, transfer: vec![SyntaxId::NDR32] }
 }
 
 /// A context in a syntax that no host speaks.
 pub fn unspoken(t: &Talk<'_>, id: u16) -> ContextElement {
-    t.context(id, &[NO_SYNTAX])
+    t.context(id, &[UNKNOWN_ID])
 }
 
 /// Binds these contexts on a new connection, and holds the answer against a set.
@@ -145,8 +146,6 @@ pub fn echoes(t: &mut Talk<'_>, seen: &Seen, call_id: u32) {
 pub const ACCEPTED_NEXT: &[Accept] = &[ok(Want::Ack(&[(0, 0)]), Then::Either)];
 /// A call that is served, on a connection that goes on.
 pub const SERVED: &[Accept] = &[ok(Want::Served, Then::Open)];
-/// A call that is served, whatever comes then.
-pub const SERVED_NEXT: &[Accept] = &[ok(Want::Served, Then::Either)];
 /// One context, accepted.
 pub const ACCEPTED: &[Accept] = &[ok(Want::Ack(&[(0, 0)]), Then::Open)];
 /// What a host that cannot read a bind, or has no bind yet, does: reason 4 is a protocol error, whatever its name.
