@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Conversation, Stop, Talk};
 use crate::conform::host::{Closing, Line, NoLine, Patience, Process};
+use crate::proto::FIRST_CALL_ID;
 use crate::wire::FileTime;
 use crate::wire::rpc::{BindAck, Flags, FrameBuffer, PduView, SyntaxId, TransferSyntax};
 
@@ -41,6 +42,7 @@ impl Talk<'_> {
             port,
             frames: FrameBuffer::default(),
             end: None,
+            // As clients have it, so that what counts from 1 is not mistaken for the first call.
             next_call_id: FIRST_CALL_ID + CALL_IDS_A_LINE * self.conversations.len() as u32,
             waiting: Vec::new(),
             ack: None,
@@ -171,7 +173,5 @@ impl Talk<'_> {
     }
 }
 
-/// As clients have it, so that what counts from 1 is not mistaken for the first call.
-const FIRST_CALL_ID: u32 = 2;
 /// No two connections of a case use the same ones, so that an answer shows whose it is.
 const CALL_IDS_A_LINE: u32 = 0x1_0000;

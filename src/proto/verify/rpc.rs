@@ -2,7 +2,9 @@
 
 use super::{CheckId, Checks, Place};
 use crate::proto::{Failure, FailureKind, Phase};
-use crate::wire::rpc::{Bind, BindAck, Fault, Flags, MAX_FRAGMENT, PduView, Ptype, Response, ResultCode, SyntaxId, at};
+use crate::wire::rpc::{
+    Bind, BindAck, Fault, Flags, MAX_FRAGMENT, MIN_FRAGMENT, PduView, Ptype, Response, ResultCode, SyntaxId, at,
+};
 
 /// Checks the header of any PDU a host sends, by view: a PDU that is not legal is checked as well.
 pub fn check_header(checks: &mut Checks, frame: PduView<'_>, call_id: u32, asked: Flags) {
@@ -226,6 +228,3 @@ pub fn record_failure(checks: &mut Checks, failure: &Failure) {
         checks.judge(check, false, || (format!("an answer to {}", failure.phase), failure.to_string()));
     }
 }
-
-/// The smallest fragment size a Windows-modelled stack settles on.
-const MIN_FRAGMENT: u16 = 2048;

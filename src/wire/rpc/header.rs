@@ -9,6 +9,9 @@ use super::at;
 /// The common header, in bytes.
 pub const HEADER_LEN: usize = 16;
 
+/// The first byte of every PDU: the major version of the protocol.
+pub const RPC_VERSION: u8 = 5;
+
 /// The kind of a PDU. Unknown kinds survive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ptype(pub u8);
@@ -298,7 +301,6 @@ fn describe_drep(drep: [u8; 4]) -> String {
     format!("{a:02x} {b:02x} {c:02x} {d:02x} {integers}")
 }
 
-const RPC_VERSION: u8 = 5;
 const RPC_VERSION_MINOR: u8 = 0;
 /// Little-endian integers, ASCII, IEEE floats.
 const LITTLE_ENDIAN_DREP: [u8; 4] = [0x10, 0, 0, 0];
