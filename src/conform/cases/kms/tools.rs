@@ -221,3 +221,9 @@ pub const OFFICE: &str = "Office Professional Plus 2019";
 pub const OFFICE_2010: &str = "Office Professional Plus 2010";
 /// Counted with the ordinary ones; it needs fewer.
 pub const SERVER: &str = "Windows Server 2022 Standard";
+/// Version 4.0, in short.
+pub const V4: ProtocolVersion = ProtocolVersion::V4;
+/// Version 5.0, in short.
+pub const V5: ProtocolVersion = ProtocolVersion::V5;
+/// Version 6.0, in short.
+pub const V6: ProtocolVersion = ProtocolVersion::V6;

@@ -1,6 +1,6 @@
 //! Calls after one another, at once, and cancelled (C706 sections 12.6.4.2, 12.6.4.8 and 12.6.4.12).
 
-use super::tools::{ACCEPTED_NEXT, SERVED, SERVED_NEXT, echoes, plain};
+use super::tools::{ACCEPTED_NEXT, SERVED, SERVED_NEXT, TIME_MAX, echoes, plain};
 use crate::conform::accept::{Seen, Then, Want, fault, judge, loose, ok};
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
@@ -220,5 +220,3 @@ fn call_id(seen: &Seen) -> Option<u32> {
 /// Again, less, the ends of the range, and what a signed number makes negative.
 const IDS: [u32; 15] =
     [7, 7, 6, 1, 0, 0, u32::MAX, u32::MAX, 0, 0x8000_0000, 0x7fff_ffff, 0x8000_0000, 0x0001_0000, 0xffff, 2];
-/// No case goes on for much longer.
-const TIME_MAX: std::time::Duration = std::time::Duration::from_secs(15);

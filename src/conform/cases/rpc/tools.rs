@@ -1,5 +1,7 @@
 //! What cases about DCE/RPC have in common.
 
+use std::time::Duration;
+
 pub use crate::conform::accept::SERVED_NEXT;
 use crate::conform::accept::{Accept, Seen, Then, Want, fault, loose, ok};
 use crate::conform::host::Patience;
@@ -172,3 +174,5 @@ pub const NO_OPERATION: &[Accept] = &[
     loose(Want::AnyFault, Then::Either),
     loose(Want::Silence, Then::Closed),
 ];
+/// No case goes on for much longer.
+pub const TIME_MAX: Duration = Duration::from_secs(15);
