@@ -69,15 +69,15 @@ impl Talk<'_> {
     pub fn bind_here(&mut self, syntax: TransferSyntax) -> Result<BindAck, Stop> {
         let offered = self.offer(vec![self.context(0, &[syntax.id()])]);
         self.send_bind(Flags::WHOLE, &offered);
-        self.is_bound_in(syntax)
+        self.await_bind_in(syntax)
     }
 
     /// Waits for the answer to an ordinary bind, with NDR32, which has to accept it.
-    pub fn is_bound(&mut self) -> Result<BindAck, Stop> {
-        self.is_bound_in(TransferSyntax::Ndr32)
+    pub fn await_bind(&mut self) -> Result<BindAck, Stop> {
+        self.await_bind_in(TransferSyntax::Ndr32)
     }
 
-    fn is_bound_in(&mut self, syntax: TransferSyntax) -> Result<BindAck, Stop> {
+    fn await_bind_in(&mut self, syntax: TransferSyntax) -> Result<BindAck, Stop> {
         let seen = self.see(Patience::Answer, None);
         match self.ack() {
             Some(ack) if seen.closing == Closing::Open && self.syntax_of(0) == Some(syntax) => Ok(ack.clone()),

@@ -5,8 +5,8 @@ use jiff::SignedDuration;
 
 use super::policy::{UNSERVED, WRONG_CLOCK};
 use super::tools::{
-    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, SERVER, V4, V5, V6, ahead, client, cmid, is_as_before, of, product,
-    put_ask, say,
+    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, SERVER, V4, V5, V6, ahead, client, cmid, of, product, put_ask,
+    require_as_before, say,
 };
 use crate::catalog::{self, Application};
 use crate::conform::accept::{Accept, Answered};
@@ -169,7 +169,7 @@ fn refused_not_counted(t: &mut Talk<'_>) -> Result<(), Stop> {
         for (who, number) in [("another machine", 0), ("the one that was counted", 1)] {
             let label = format!("{who} after {what} of {whose}, in version {version}");
             let Some(told) = client(t, &label, number)? else { return Ok(()) };
-            is_as_before(t, before, told.count)?;
+            require_as_before(t, before, told.count)?;
         }
     }
     Ok(())
