@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::proto::HostConfig;
 use crate::wire::rpc::Ptype;
 
-pub use fields::Fields;
+pub use fields::{Fields, fault_of};
 
 /// What stands between a host and its wire; with an honest host, nothing.
 pub struct Tamper {

@@ -103,7 +103,11 @@ impl Incoming<'_> {
     pub fn fault(&mut self, status: FaultStatus) {
         let view = PduView(&self.frame);
         let (call_id, context_id) = (view.call_id().unwrap_or_default(), view.context_id().unwrap_or_default());
-        let fault = FaultBody { alloc_hint: 32, context_id, cancel_count: 0, status, stub: &[] };
-        self.answer(&Pdu::whole(call_id, Body::Fault(fault)));
+        self.answer(&Pdu::whole(call_id, Body::Fault(fault_of(context_id, status))));
     }
+}
+
+/// A fault as hosts send it: its hint is its own length.
+pub fn fault_of(context_id: u16, status: FaultStatus) -> FaultBody<'static> {
+    FaultBody { alloc_hint: 32, context_id, cancel_count: 0, status, stub: &[] }
 }

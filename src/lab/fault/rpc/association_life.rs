@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::offers::{ack_of, offer};
+use super::tools::{ack_of, offer};
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{Fields, Leaving, Tamper};
 use crate::wire::rpc::{MAX_FRAGMENT, Ptype, at};
