@@ -24,7 +24,7 @@ use kmsproof::wire::kms::{ProtocolVersion, REQUEST_LEN, WorkstationName};
 use kmsproof::wire::ndr::{REFERENT, ResponseStub};
 use kmsproof::wire::rpc::TransferSyntax;
 
-const NOW: FileTime = FileTime(134_396_615_660_000_000);
+const NOW: FileTime = FileTime::RECORDED_AT;
 
 fn machine() -> Machine {
     let index = Index::new(1).unwrap();

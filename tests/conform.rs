@@ -310,7 +310,7 @@ fn a_host_that_dies_of_one_of_several_cases_is_found_out() {
 #[test]
 fn a_run_against_a_host_that_takes_its_time_ends_and_says_what_it_left_out() {
     let faults: Faults = "answers-slowly,accepts-slowly".parse().unwrap();
-    let now = FileTime(134_396_615_660_000_000);
+    let now = FileTime::RECORDED_AT;
     let mut host = MemoryHost::new(faults, 1, now);
     let (known, today) = (KnownFailures::default(), jiff::civil::date(2026, 1, 1));
     let (profile, service) = (Profile::windows(), Service::KMS);

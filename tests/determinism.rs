@@ -23,7 +23,7 @@ fn output(arguments: &[&str], seed: u64) -> String {
 
 /// Every request of a plan, as `plan --arrivals` lists it.
 fn arrivals(plan: &Plan) -> String {
-    let began = FileTime(134_396_615_660_000_000);
+    let began = FileTime::RECORDED_AT;
     let mut text = plan.hash.clone();
     for (number, step) in plan.steps.iter().enumerate() {
         let mut times = plan.times(number);

@@ -16,7 +16,7 @@ use kmsproof::wire::kms::{ProtocolVersion, WorkstationName};
 use kmsproof::wire::rpc::TransferSyntax;
 use proptest::prelude::*;
 
-const NOW: FileTime = FileTime(134_396_615_660_000_000);
+const NOW: FileTime = FileTime::RECORDED_AT;
 const OFFERS: [Offer; 3] = [Offer::Windows, Offer::Only(TransferSyntax::Ndr32), Offer::Only(TransferSyntax::Ndr64)];
 
 /// A client, its connection and the host behind it, in memory.

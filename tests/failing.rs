@@ -107,5 +107,5 @@ fn hold(ran: &Ran, snapshot: &str, more: &[(&'static str, &'static str)]) {
     assert_eq!(ran.code, 100, "{said}");
 }
 
-/// The host's clock and the client's: 2026-11-20T15:19:26Z.
-const CLOCK: FileTime = FileTime(134_396_615_660_000_000);
+/// The host's clock and the client's.
+const CLOCK: FileTime = FileTime::RECORDED_AT;

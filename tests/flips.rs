@@ -216,7 +216,7 @@ fn flipped_answer(exchange: &Exchange, index: usize, frame: &[u8]) -> Noticed {
 
     let mut failed = CheckSet::default();
     let mut answers = Vec::new();
-    answers.extend(seen.replies.iter().map(|reply| ask.judge(reply, RECORDED_AT)));
+    answers.extend(seen.replies.iter().map(|reply| ask.judge(reply, FileTime::RECORDED_AT)));
     answers.extend(seen.failed.map(|(failure, checks)| Answer::failed(failure, checks)));
     for answer in &answers {
         assert!(answer.failure.is_none() || !answer.checks.failed.is_empty(), "a failure that names no check");
@@ -325,6 +325,3 @@ fn table(title: &str, rows: &[Row], unnoticed: &[Unnoticed]) -> String {
     }
     out.trim_end().to_owned()
 }
-
-/// 2026-11-20T15:19:26Z, when the exchanges were recorded.
-const RECORDED_AT: FileTime = FileTime(134_396_615_660_000_000);

@@ -18,7 +18,7 @@ use kmsproof::wire::kms::{ProtocolVersion, WorkstationName};
 use kmsproof::wire::rpc::TransferSyntax;
 use kmsproof::wire::{FileTime, Hresult};
 
-const NOW: FileTime = FileTime(134_396_615_660_000_000);
+const NOW: FileTime = FileTime::RECORDED_AT;
 const CALLS: usize = 2;
 /// A livelock is a failure, not a hang.
 const STEPS_MAX: usize = 50_000;

@@ -1073,7 +1073,7 @@ fn request(version: ProtocolVersion) -> ActivationRequest {
 }
 
 /// 2026-11-20T15:19:26Z.
-const NOW: FileTime = FileTime(134_396_615_660_000_000);
+const NOW: FileTime = FileTime::RECORDED_AT;
 const REQUEST_IV: [u8; 16] = [0x31; 16];
 const HWID: [u8; 8] = *b"tampered";
 const EPID: &str = "03612-00206-271-298329-03-1033-20348.0000-0012026";

@@ -197,7 +197,7 @@ fn our_client_says_what_the_recorded_one_said_and_trusts_what_it_was_told() {
             assert!(matches!(reply.body, ReplyBody::Stub(_)), "{name}");
             // V7 has no fields to build a request from; a refusal is judged alike whatever was asked.
             let ask = ask.unwrap_or_else(|| any_ask(7));
-            let answer = ask.judge(&reply, RECORDED_AT);
+            let answer = ask.judge(&reply, FileTime::RECORDED_AT);
             assert_eq!(answer.checks.findings, [], "{name}");
             assert!(answer.checks.is_clean() && answer.checks.is_trusted(), "{name}");
             check_outcome(name, call, &ask, &answer);
@@ -426,6 +426,3 @@ fn check_sealed_again(name: &str, sealing: Sealing, plaintext: &[u8], payload: &
     let again = written(|out| envelope::seal_plaintext(sealing, version, &iv, plaintext, out).unwrap());
     assert_eq!(again, payload, "{name}");
 }
-
-/// 2026-11-20T15:19:26Z, when the exchanges were recorded.
-const RECORDED_AT: FileTime = FileTime(134_396_615_660_000_000);

@@ -208,7 +208,7 @@ mod tests {
     use crate::catalog;
     use crate::wire::Hresult;
 
-    const NOW: FileTime = FileTime(134_396_615_660_000_000);
+    const NOW: FileTime = FileTime::RECORDED_AT;
     const DAY: u32 = MINUTES_PER_DAY;
     const NO_HOST: Verdict = Verdict::Refused(Hresult::BINDING_SERVICE_UNAVAILABLE);
     const NOT_ENOUGH: Verdict = Verdict::Refused(Hresult::NOT_ENOUGH_COUNT);

@@ -4,8 +4,7 @@ use std::fmt;
 
 use super::host::Closing;
 use crate::proto::verify::Place;
-use crate::wire::Layer;
-use crate::wire::rpc::{Body, ContextResult, Flags, Pdu, PduView, Ptype};
+use crate::wire::rpc::{Body, ContextResult, FaultStatus, Flags, Pdu, PduView, Ptype, at};
 
 /// How good an outcome is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -76,7 +75,7 @@ pub enum Want {
 #[derive(Debug, Clone, Copy)]
 pub struct FaultWant {
     /// One of these.
-    pub status: &'static [u32],
+    pub status: &'static [FaultStatus],
     /// Whether the flag did_not_execute is set.
     pub did_not_execute: Option<bool>,
     /// The context it names.
@@ -84,7 +83,7 @@ pub struct FaultWant {
 }
 
 /// A fault of one of these statuses.
-pub const fn fault(status: &'static [u32]) -> FaultWant {
+pub const fn fault(status: &'static [FaultStatus]) -> FaultWant {
     FaultWant { status, did_not_execute: None, context: None }
 }
 
@@ -202,14 +201,20 @@ fn fits(seen: &Seen, accept: &Accept) -> Result<Grade, Near> {
             _ => whole(0, "reply"),
         };
     };
-    let rpc = |field, offset| Some(Place { layer: Layer::Rpc, field, offset });
+    let place = |field, offset| Some(Place::in_pdu(field, offset));
     let view = PduView(frame);
     let ptype = view.ptype().unwrap_or(Ptype(0xff));
     let pdu = match Pdu::decode(frame) {
         Ok(pdu) => pdu,
         // What says another length than it has was to be an answer all the same.
         Err(error) if error.field == "frag_length" && !matches!(accept.reply, Want::Silence) => {
-            return wrong(1, "frag_length", error.expected.to_string(), error.got.to_string(), rpc("frag_length", 8));
+            return wrong(
+                1,
+                "frag_length",
+                error.expected.to_string(),
+                error.got.to_string(),
+                place("frag_length", at::FRAG_LENGTH),
+            );
         }
         Err(_) => return whole(0, "reply"),
     };
@@ -227,35 +232,48 @@ fn fits(seen: &Seen, accept: &Accept) -> Result<Grade, Near> {
         (Want::Ack(results), Body::BindAck(ack) | Body::AlterContextResponse(ack)) => {
             let got: Vec<(u16, u16)> = ack.results.iter().map(|result| (result.result.0, result.reason)).collect();
             if got != results {
-                let at = 16 + 8 + (2 + ack.secondary_address.len()).next_multiple_of(4);
+                let offset = at::results(ack.secondary_address.len());
                 let listed = |results: &[(u16, u16)]| {
                     results.iter().map(|(result, reason)| format!("({result},{reason})")).collect::<Vec<_>>().join(" ")
                 };
-                return wrong(2, "results", listed(results), listed(&got), rpc("results", at));
+                return wrong(2, "results", listed(results), listed(&got), place("results", offset));
             }
         }
         (Want::Nak(reasons), Body::BindNak(nak)) => {
             if !reasons.contains(&nak.reason.0) {
                 let due = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-                return wrong(2, "reject_reason", due, nak.reason.0.to_string(), rpc("reject_reason", 16));
+                return wrong(
+                    2,
+                    "reject_reason",
+                    due,
+                    nak.reason.0.to_string(),
+                    place("reject_reason", at::REJECT_REASON),
+                );
             }
         }
         (Want::AnyFault, Body::Fault(_)) => {}
         (Want::Fault(want), Body::Fault(fault)) => {
-            if !want.status.contains(&fault.status.0) {
-                let due = want.status.iter().map(|status| format!("0x{status:08x}")).collect::<Vec<_>>().join(" or ");
-                return wrong(2, "status", due, format!("0x{:08x}", fault.status.0), rpc("status", 24));
+            if !want.status.contains(&fault.status) {
+                let due =
+                    want.status.iter().map(|status| format!("0x{:08x}", status.0)).collect::<Vec<_>>().join(" or ");
+                return wrong(2, "status", due, format!("0x{:08x}", fault.status.0), place("status", at::STATUS));
             }
             let flag = pdu.flags.has(Flags::DID_NOT_EXECUTE);
             if let Some(due) = want.did_not_execute.filter(|due| *due != flag) {
                 let due = Flags::WHOLE.with(if due { Flags::DID_NOT_EXECUTE } else { Flags::default() });
-                return wrong(3, "pfc_flags", due.to_string(), pdu.flags.to_string(), rpc("pfc_flags", 3));
+                return wrong(3, "pfc_flags", due.to_string(), pdu.flags.to_string(), place("pfc_flags", at::FLAGS));
             }
             if let Some(due) = want.context.filter(|due| *due != fault.context_id) {
-                return wrong(4, "p_cont_id", due.to_string(), fault.context_id.to_string(), rpc("p_cont_id", 20));
+                return wrong(
+                    4,
+                    "p_cont_id",
+                    due.to_string(),
+                    fault.context_id.to_string(),
+                    place("p_cont_id", at::CONTEXT),
+                );
             }
         }
-        _ => return wrong(1, "reply", accept.to_string(), format!("a {ptype}"), rpc("ptype", 2)),
+        _ => return wrong(1, "reply", accept.to_string(), format!("a {ptype}"), place("ptype", at::PTYPE)),
     }
     closing_fits(seen, accept)
 }
@@ -290,12 +308,11 @@ impl fmt::Display for Accept {
 
 impl fmt::Display for Want {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hex = |codes: &[u32]| codes.iter().map(|code| format!("0x{code:08X}")).collect::<Vec<_>>().join(" or ");
         match self {
             Want::Silence => f.write_str("no answer"),
             Want::Served => f.write_str("a response that grants it"),
             Want::Answered => f.write_str("a response"),
-            Want::Refused(codes) => write!(f, "a response with {}", hex(codes)),
+            Want::Refused(codes) => write!(f, "a response with {}", any_of(codes.iter().copied())),
             Want::Ack(results) => {
                 f.write_str("an acknowledgement with")?;
                 results.iter().try_for_each(|(result, reason)| write!(f, " ({result},{reason})"))
@@ -306,7 +323,7 @@ impl fmt::Display for Want {
             }
             Want::AnyFault => f.write_str("a fault"),
             Want::Fault(want) => {
-                write!(f, "a fault {}", hex(want.status))?;
+                write!(f, "a fault {}", any_of(want.status.iter().map(|status| status.0)))?;
                 match want.did_not_execute {
                     Some(true) => f.write_str(" with did_not_execute")?,
                     Some(false) => f.write_str(" without did_not_execute")?,
@@ -316,6 +333,11 @@ impl fmt::Display for Want {
             }
         }
     }
+}
+
+/// One of these codes, in words.
+fn any_of(codes: impl Iterator<Item = u32>) -> String {
+    codes.map(|code| format!("0x{code:08X}")).collect::<Vec<_>>().join(" or ")
 }
 
 impl fmt::Display for Answered {
@@ -357,3 +379,6 @@ impl fmt::Display for Seen {
         }
     }
 }
+
+/// A call that is served, whatever comes then: what every client is due.
+pub const SERVED_NEXT: &[Accept] = &[ok(Want::Served, Then::Either)];

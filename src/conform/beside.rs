@@ -170,7 +170,7 @@ mod tests {
 
     fn with(faults: &str) -> MemoryHost {
         let faults = if faults.is_empty() { Faults::default() } else { faults.parse().unwrap() };
-        MemoryHost::new(faults, 1, FileTime(134_396_615_660_000_000))
+        MemoryHost::new(faults, 1, FileTime::RECORDED_AT)
     }
 
     fn put(alone: &str, beside: &'static str) -> Run {

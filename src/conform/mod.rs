@@ -35,4 +35,4 @@ pub use memory::MemoryHost;
 pub use profile::{Cost, Profile};
 pub use result::{CaseResult, CheckResult, Evidence, Run, Verdict, Wrong};
 pub use run::{Options, run};
-pub use talk::{Judged, NO_SYNTAX, Said, Service, Stop, Talk};
+pub use talk::{Judged, Said, Service, Stop, Talk, UNKNOWN_ID};

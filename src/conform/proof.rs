@@ -275,4 +275,4 @@ fn killer(by: &'static str) -> (&'static str, Option<&'static str>) {
 
 /// Seeds the honest host is put to the test with.
 const SEEDS: u64 = 10;
-const NOW: FileTime = FileTime(134_396_615_660_000_000);
+const NOW: FileTime = FileTime::RECORDED_AT;

@@ -242,6 +242,6 @@ fn exhibit(said: &[Said], at: usize) -> Vec<Said> {
     asked.filter(|_| shown.sender == Sender::Host).into_iter().chain([shown]).cloned().collect()
 }
 
-/// A syntax no host knows.
-pub const NO_SYNTAX: SyntaxId =
+/// The id of an interface or a syntax that no host knows.
+pub const UNKNOWN_ID: SyntaxId =
     SyntaxId { uuid: Guid::from_u128(0x6b6d_7370_0000_4000_8000_0000_0000_0001), version: 1 };

@@ -131,7 +131,7 @@ mod tests {
     use crate::client::Intervals;
     use crate::scenario::{Ids, ShippedTables, load};
 
-    const BEGAN: FileTime = FileTime(134_396_615_660_000_000);
+    const BEGAN: FileTime = FileTime::RECORDED_AT;
     const MINUTE: Duration = Duration::from_secs(60);
     const DAY: Duration = Duration::from_secs(86_400);
 

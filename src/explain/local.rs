@@ -38,7 +38,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         source: ERROR_CODES,
     },
     Entry {
-        code: Hresult(0xC004_F009),
+        code: Hresult::GRACE_EXPIRED,
         name: Some("SL_E_GRACE_TIME_EXPIRED"),
         decided_by: &[Local],
         meaning: "The grace period is over and the machine shows notifications. It states a condition; it is no answer of \

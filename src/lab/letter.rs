@@ -129,6 +129,8 @@ impl<'a> Letter<'a> {
     }
 }
 
+/// Where the hash of the random stands in a proof.
+pub const HASH_AT: usize = 16;
 const MAC_LEN: usize = 16;
 const HMAC_LEN: usize = 16;
 /// Random and hash.

@@ -124,7 +124,7 @@ impl LabHost {
     }
 
     /// Whoever asks next asks at its address of this number, from 0.
-    pub(super) fn is_asked_at(&mut self, address: usize) {
+    pub(super) fn set_address(&mut self, address: usize) {
         self.rules.address = address;
     }
 

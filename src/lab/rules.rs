@@ -165,7 +165,7 @@ mod tests {
     use crate::wire::kms::WorkstationName;
     use jiff::SignedDuration;
 
-    const NOW: FileTime = FileTime(134_396_615_660_000_000);
+    const NOW: FileTime = FileTime::RECORDED_AT;
 
     fn request(product: &str) -> ActivationRequest {
         let index = Index::new(1).unwrap();

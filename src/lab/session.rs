@@ -189,7 +189,7 @@ impl Session {
         while let Some(call) = self.association.poll_call() {
             let (request, answer, manner, spacing) = {
                 let mut host = lock(host);
-                host.is_asked_at(self.scene.address);
+                host.set_address(self.scene.address);
                 let (request, answer) = host.respond(&call.payload, now);
                 (request, answer, host.manner(), host.spacing())
             };

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use jiff::SignedDuration;
 
-    const START: FileTime = FileTime(134_396_615_660_000_000);
+    const START: FileTime = FileTime::RECORDED_AT;
 
     fn id(number: u128) -> Guid {
         Guid::from_u128(number)

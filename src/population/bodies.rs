@@ -247,7 +247,7 @@ mod tests {
         scenario.unwrap_or_else(|problems| panic!("{}", problems.render(false))).plan(seed, ids).population
     }
 
-    const BEGAN: FileTime = FileTime(134_396_615_660_000_000);
+    const BEGAN: FileTime = FileTime::RECORDED_AT;
 
     proptest! {
         #![proptest_config(config(256))]

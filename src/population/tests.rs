@@ -9,7 +9,7 @@ use crate::client::identity::ClientId;
 use crate::client::{ClientClock, Wanted};
 use crate::wire::kms::LicenseStatus;
 
-const BEGAN: FileTime = FileTime(134_396_615_660_000_000);
+const BEGAN: FileTime = FileTime::RECORDED_AT;
 const WINDOWS: &str = "Windows 11 Enterprise";
 const OFFICE: &str = "Office Professional Plus 2019";
 const VISIO: &str = "Office Visio Pro 2019";

@@ -489,8 +489,8 @@ fn element(id: u16, transfer: SyntaxId) -> ContextElement {
     ContextElement { id, interface: SyntaxId::KMS, transfer: vec![transfer] }
 }
 
-/// A Microsoft client starts at 2 (protocol description, section 1.1).
-pub(super) const FIRST_CALL_ID: u32 = 2;
+/// The call id of a bind: a Microsoft client starts at 2 (protocol description, section 1.1).
+pub const FIRST_CALL_ID: u32 = 2;
 const NDR32_CONTEXT: u16 = 0;
 const NDR64_CONTEXT: u16 = 1;
 const BTFN_CONTEXT: u16 = 2;

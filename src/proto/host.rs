@@ -10,8 +10,8 @@ use crate::wire::kms::PORT;
 use crate::wire::ndr::{REFERENT, RequestStub, ResponseStub};
 use crate::wire::rpc::{
     Assembler, Auth, Bind, BindAck, BindNak, Body, ContextResult, Fault, FaultStatus, Flags, FragmentError,
-    FrameBuffer, MAX_FRAGMENT, Pdu, PduView, Ptype, RejectReason, Request, Response, ResultCode, SyntaxId,
-    TransferSyntax, fragments,
+    FrameBuffer, MAX_FRAGMENT, MIN_FRAGMENT, Pdu, PduView, Ptype, RejectReason, Request, Response, ResultCode,
+    SyntaxId, TransferSyntax, fragments,
 };
 use crate::wire::{Hresult, Reader};
 
@@ -315,7 +315,7 @@ impl HostAssociation {
         }
         let first = flags.has(Flags::FIRST);
         if first && flags.has(Flags::PENDING_CANCEL) {
-            return self.fault_and_close(call_id, 0, CALL_CANCELLED, Flags::DID_NOT_EXECUTE);
+            return self.fault_and_close(call_id, 0, FaultStatus::CALL_CANCELLED, Flags::DID_NOT_EXECUTE);
         }
         if first && !flags.has(Flags::LAST) && request.alloc_hint as usize > self.config.max_request {
             return self.fault_and_close(call_id, request.context_id, FaultStatus::ACCESS_DENIED, Flags::default());
@@ -394,10 +394,6 @@ fn features_of(context: &crate::wire::rpc::ContextElement) -> Option<u16> {
 
 /// Security context multiplexing and keep connection on orphan: what is granted at most.
 const FEATURES: u16 = 3;
-/// The smallest fragment size a Windows-modelled stack settles on.
-const MIN_FRAGMENT: u16 = 2048;
-/// RPC_S_CALL_CANCELLED is 0x71A; Windows answers a first fragment that is already cancelled with this one.
-const CALL_CANCELLED: FaultStatus = FaultStatus(0x6bd);
 /// No authentication (C706 section 13.1.2.1).
 const AUTH_TYPE_NONE: u8 = 0;
 /// Authentication levels from connect to privacy: those that need authentication.

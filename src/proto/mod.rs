@@ -24,7 +24,7 @@ mod witness;
 
 pub use ask::{Answer, Ask, sealing};
 pub use association::{
-    Association, AssociationConfig, AssociationEvent, Negotiated, Offer, Reply, ReplyBody, ReplyTimes,
+    Association, AssociationConfig, AssociationEvent, FIRST_CALL_ID, Negotiated, Offer, Reply, ReplyBody, ReplyTimes,
 };
 pub use failure::{Failure, FailureKind, Phase};
 pub use heard::{Heard, Unheard};

@@ -38,7 +38,7 @@ fn shipped_plan(wanted: &str, seed: u64, ids: Ids) -> Plan {
     load(source, file).unwrap_or_else(|problems| panic!("{problems}")).plan(seed, ids)
 }
 
-const NOW: FileTime = FileTime(134_396_615_660_000_000);
+const NOW: FileTime = FileTime::RECORDED_AT;
 
 /// Every arrival of a step.
 fn arrivals(plan: &Plan, step: usize) -> Vec<Arrival> {

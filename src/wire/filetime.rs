@@ -13,6 +13,10 @@ impl FileTime {
     /// Steps of 100 ns in a second.
     pub const STEPS_PER_SECOND: u64 = 10_000_000;
 
+    /// 2026-11-20T15:19:26Z, when the exchanges of the protocol description were recorded: the clock of whatever needs
+    /// one that stands still.
+    pub const RECORDED_AT: FileTime = FileTime(134_396_615_660_000_000);
+
     /// What a step lasts.
     pub const NANOSECONDS_PER_STEP: u64 = 100;
 

@@ -49,6 +49,8 @@ hresults! {
     SKU_NOT_INSTALLED = 0xC004_F015, "SL_E_PRODUCT_SKU_NOT_INSTALLED";
     /// No qualifying OEM marker; decided on the client before any packet.
     NOT_WINDOWS_SLP = 0xC004_F035, "SL_E_VL_NOT_WINDOWS_SLP";
+    /// The client's grace is over, as it says of itself (Microsoft Learn, volume activation error codes).
+    GRACE_EXPIRED = 0xC004_F009, "SL_E_GRACE_TIME_EXPIRED";
     /// Not elevated; decided on the client before any packet.
     ACCESS_DENIED = 0x8007_0005, "E_ACCESSDENIED";
     /// The RPC server is unavailable.

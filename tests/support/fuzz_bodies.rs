@@ -501,7 +501,7 @@ static ASKS: LazyLock<[Ask; 3]> = LazyLock::new(|| {
             kms_counted_id: Guid::from_u128(0x8449b1fb_f0ea_497a_99ab_66ca96e9a0f5),
             cmid: Guid::from_u128(0xcc400c61_a898_4d10_ac36_1c796600b420),
             n_policy: 1,
-            client_time: FileTime(134_396_615_660_000_000),
+            client_time: FileTime::RECORDED_AT,
             previous_cmid: Guid::NIL,
             workstation: WorkstationName::new("fuzz.example.test").expect("short"),
         };
@@ -509,7 +509,7 @@ static ASKS: LazyLock<[Ask; 3]> = LazyLock::new(|| {
     })
 });
 
-const NOW: FileTime = FileTime(134_396_615_660_000_000);
+const NOW: FileTime = FileTime::RECORDED_AT;
 
 /// The request [`response`] answers, for seeds that fit it.
 pub fn ask_of(version: usize) -> &'static Ask {

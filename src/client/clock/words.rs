@@ -107,7 +107,7 @@ mod tests {
     use super::super::zone_named;
     use super::*;
 
-    const NOW: FileTime = FileTime(134_396_615_660_000_000);
+    const NOW: FileTime = FileTime::RECORDED_AT;
 
     fn words(clock: impl Into<ClientClock>) -> String {
         clock.into().words(NOW, NOW)

@@ -10,7 +10,7 @@ use crate::proto::verify::{self, CheckId, Checks};
 use crate::proto::{Answer, Ask, Failure, FailureKind, Moment, Phase, Reply, ReplyBody, ReplyTimes, Sender};
 use crate::wire::kms::ProtocolVersion;
 use crate::wire::ndr;
-use crate::wire::rpc::{FrameBuffer, PduView, Ptype, SyntaxId, TransferSyntax, in_other_order};
+use crate::wire::rpc::{FrameBuffer, PduView, Ptype, RPC_VERSION, SyntaxId, TransferSyntax, in_other_order};
 use crate::wire::{FileTime, Hresult};
 
 /// What is heard, and every check there is on it.
@@ -344,8 +344,6 @@ impl Shared {
 
 /// What was sealed in an answer, and in which version.
 type Opened = (ProtocolVersion, Vec<u8>);
-/// The first byte of every PDU.
-const RPC_VERSION: u8 = 5;
 /// More bytes than this on one connection are nothing a case asked for.
 const HEARD_MAX: usize = 8 << 20;
 /// Whoever closes later than this after a fault does so for another reason.

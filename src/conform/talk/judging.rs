@@ -2,12 +2,11 @@
 
 use super::{Judged, Stop, Talk};
 use crate::conform::accept::{
-    Accept, Grade, Mismatch, Seen, Then, Want, allows_silence, is_answer_due, judge, ok, words,
+    Accept, Grade, Mismatch, SERVED_NEXT, Seen, Then, Want, allows_silence, is_answer_due, judge, words,
 };
 use crate::conform::host::{Closing, Patience};
 use crate::proto::verify::{CheckId, Place};
-use crate::wire::Layer;
-use crate::wire::rpc::{Flags, PduView, Ptype, SyntaxId};
+use crate::wire::rpc::{Flags, PduView, Ptype, SyntaxId, at};
 
 /// What is heard, held against what is accepted.
 impl Talk<'_> {
@@ -85,11 +84,11 @@ impl Talk<'_> {
         }
         self.request(0);
         let seen = self.see(Patience::Answer, None);
-        self.mind_fault(&seen, SERVED);
+        self.mind_fault(&seen, SERVED_NEXT);
         if seen.reply.is_none() {
             self.breaks(CheckId::Answered, || ("a response".to_owned(), seen.to_string()));
         }
-        if let Err(mismatch) = judge(&seen, SERVED) {
+        if let Err(mismatch) = judge(&seen, SERVED_NEXT) {
             self.push(label, Grade::Fail, Some(Mismatch { field: "liveness", ..mismatch }));
         } else {
             self.push(label, Grade::Ok, None);
@@ -99,7 +98,7 @@ impl Talk<'_> {
     /// Whether an ordinary client on a connection of its own is served meanwhile. Goes on over that connection.
     pub fn serves_others(&mut self, label: &str) -> bool {
         let seen = self.exchange();
-        let served = seen.as_ref().is_ok_and(|seen| judge(seen, SERVED).is_ok());
+        let served = seen.as_ref().is_ok_and(|seen| judge(seen, SERVED_NEXT).is_ok());
         let mismatch = (!served).then(|| Mismatch {
             field: "liveness",
             expected: "an ordinary exchange on another connection".to_owned(),
@@ -115,7 +114,7 @@ impl Talk<'_> {
 
     /// Whether an ordinary client is served just now, which nobody minds if it is not.
     pub fn is_served_by_now(&mut self) -> bool {
-        self.exchange().is_ok_and(|seen| judge(&seen, SERVED).is_ok())
+        self.exchange().is_ok_and(|seen| judge(&seen, SERVED_NEXT).is_ok())
     }
 
     /// An ordinary exchange on a connection of its own, as far as it comes.
@@ -163,19 +162,19 @@ impl Talk<'_> {
 /// Where a field of a PDU stands, when its name says.
 fn place_of(field: &'static str) -> Option<Place> {
     let offset = match field {
-        "pfc_flags" => 3,
-        "frag_length" => 8,
-        "call_id" => 12,
-        "alloc_hint" | "max_xmit_frag" => 16,
-        "max_recv_frag" => 18,
-        "p_cont_id" | "assoc_group" => 20,
-        "cancel_count" => 22,
-        "secondary_address" | "status" => 24,
-        "reserved" => 28,
+        "pfc_flags" => at::FLAGS,
+        "frag_length" => at::FRAG_LENGTH,
+        "call_id" => at::CALL_ID,
+        "max_xmit_frag" => at::MAX_XMIT_FRAG,
+        "max_recv_frag" => at::MAX_RECV_FRAG,
+        "assoc_group" => at::ASSOC_GROUP,
+        "secondary_address" => at::SECONDARY_ADDRESS_LENGTH,
+        "alloc_hint" => at::ALLOC_HINT,
+        "p_cont_id" => at::CONTEXT,
+        "cancel_count" => at::CANCEL_COUNT,
+        "status" => at::STATUS,
+        "reserved" => at::FAULT_RESERVED,
         _ => return None,
     };
-    Some(Place { layer: Layer::Rpc, field, offset })
+    Some(Place::in_pdu(field, offset))
 }
-
-/// What every client is due.
-const SERVED: &[Accept] = &[ok(Want::Served, Then::Either)];

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Conversation, Stop, Talk};
 use crate::conform::host::{Closing, Line, NoLine, Patience, Process};
+use crate::proto::FIRST_CALL_ID;
 use crate::wire::FileTime;
 use crate::wire::rpc::{BindAck, Flags, FrameBuffer, PduView, SyntaxId, TransferSyntax};
 
@@ -41,6 +42,7 @@ impl Talk<'_> {
             port,
             frames: FrameBuffer::default(),
             end: None,
+            // As clients have it, so that what counts from 1 is not mistaken for the first call.
             next_call_id: FIRST_CALL_ID + CALL_IDS_A_LINE * self.conversations.len() as u32,
             waiting: Vec::new(),
             ack: None,
@@ -67,15 +69,15 @@ impl Talk<'_> {
     pub fn bind_here(&mut self, syntax: TransferSyntax) -> Result<BindAck, Stop> {
         let offered = self.offer(vec![self.context(0, &[syntax.id()])]);
         self.send_bind(Flags::WHOLE, &offered);
-        self.is_bound_in(syntax)
+        self.await_bind_in(syntax)
     }
 
     /// Waits for the answer to an ordinary bind, with NDR32, which has to accept it.
-    pub fn is_bound(&mut self) -> Result<BindAck, Stop> {
-        self.is_bound_in(TransferSyntax::Ndr32)
+    pub fn await_bind(&mut self) -> Result<BindAck, Stop> {
+        self.await_bind_in(TransferSyntax::Ndr32)
     }
 
-    fn is_bound_in(&mut self, syntax: TransferSyntax) -> Result<BindAck, Stop> {
+    fn await_bind_in(&mut self, syntax: TransferSyntax) -> Result<BindAck, Stop> {
         let seen = self.see(Patience::Answer, None);
         match self.ack() {
             Some(ack) if seen.closing == Closing::Open && self.syntax_of(0) == Some(syntax) => Ok(ack.clone()),
@@ -171,7 +173,5 @@ impl Talk<'_> {
     }
 }
 
-/// As clients have it, so that what counts from 1 is not mistaken for the first call.
-const FIRST_CALL_ID: u32 = 2;
 /// No two connections of a case use the same ones, so that an answer shows whose it is.
 const CALL_IDS_A_LINE: u32 = 0x1_0000;

@@ -24,7 +24,7 @@ pub(super) const SAID: &[Said<Hresult>] = &[
         remedy: "使用 MAK，或具有完整授權的零售金鑰。更換 KMS 主機沒有幫助。",
     },
     Said {
-        of: Hresult(0xC004_F009),
+        of: Hresult::GRACE_EXPIRED,
         meaning: "寬限期已過，電腦處於通知狀態。它說明的是一種狀況，不是主機的回應。",
         cause: "電腦在寬限期內未曾連線到任何主機，或自上次更新啟用後已有 180 天未連線。",
         remedy: "將電腦帶到可以連線到主機的地方，執行 slmgr /ato；傳回的代碼會說明問題所在。",

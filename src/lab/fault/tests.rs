@@ -409,7 +409,7 @@ fn hours(hours: i64) -> SignedDuration {
     SignedDuration::from_hours(hours)
 }
 
-const NOW: FileTime = FileTime(134_396_615_660_000_000);
+const NOW: FileTime = FileTime::RECORDED_AT;
 const WINDOWS: &str = "Windows 11 Enterprise";
 const SERVER: &str = "Windows Server 2022 Standard";
 const OFFICE: &str = "Office Professional Plus 2019";

@@ -1,9 +1,9 @@
 //! Faults that show on connections of a kind alone, or in calls of a kind: where a plain call is answered right.
 
 use super::{Fault, Install};
-use crate::lab::tamper::{End, Fields, Outgoing, Tamper};
+use crate::lab::tamper::{End, Fields, Outgoing, Tamper, fault_of};
 use crate::wire::Hresult;
-use crate::wire::rpc::{Body, Fault as FaultBody, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId, at};
+use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -77,8 +77,7 @@ pub(super) static FAULTS: &[Fault] = &[
                     let view = PduView(&out.frame);
                     let (call_id, context_id) =
                         (view.call_id().unwrap_or_default(), view.context_id().unwrap_or_default());
-                    let status = FaultStatus::BAD_STUB_DATA;
-                    let fault = FaultBody { alloc_hint: 32, context_id, cancel_count: 0, status, stub: &[] };
+                    let fault = fault_of(context_id, FaultStatus::BAD_STUB_DATA);
                     out.frame = Pdu::whole(call_id, Body::Fault(fault)).encode().unwrap_or_default();
                 },
             );

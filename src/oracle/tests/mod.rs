@@ -7,7 +7,7 @@ mod world;
 use super::*;
 use crate::wire::kms::ProtocolVersion;
 
-pub(super) const START: FileTime = FileTime(134_396_615_660_000_000);
+pub(super) const START: FileTime = FileTime::RECORDED_AT;
 
 /// A right question of the Windows machine of that number.
 pub(super) fn question(machine: u128) -> Question {

@@ -58,16 +58,6 @@ impl Script {
         self.alter.as_ref().map(|(alter, _)| alter.as_slice())
     }
 
-    /// How long the answer to the bind is, in bytes.
-    pub fn ack_len(&self) -> usize {
-        self.ack.len()
-    }
-
-    /// How long the answer to the alter_context is, in bytes.
-    pub fn alter_response_len(&self) -> usize {
-        self.alter.as_ref().map_or(0, |(_, response)| response.len())
-    }
-
     /// The association group an answer to the bind names, when it is the known one otherwise.
     pub fn group_of(&self, ack: &[u8]) -> Option<u32> {
         let group = group(ack)?;

@@ -84,6 +84,13 @@ pub struct Place {
     pub offset: usize,
 }
 
+impl Place {
+    /// A field of a PDU, by where it stands there ([`at`](crate::wire::rpc::at)).
+    pub const fn in_pdu(field: &'static str, offset: usize) -> Place {
+        Place { layer: Layer::Rpc, field, offset }
+    }
+}
+
 impl Checks {
     /// Notes that a check was done, and evidence when it does not hold.
     pub fn judge(&mut self, check: CheckId, holds: bool, evidence: impl FnOnce() -> (String, String)) {

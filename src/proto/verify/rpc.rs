@@ -2,27 +2,28 @@
 
 use super::{CheckId, Checks, Place};
 use crate::proto::{Failure, FailureKind, Phase};
-use crate::wire::Layer;
-use crate::wire::rpc::{Bind, BindAck, Fault, Flags, MAX_FRAGMENT, PduView, Ptype, Response, ResultCode, SyntaxId};
+use crate::wire::rpc::{
+    Bind, BindAck, Fault, Flags, MAX_FRAGMENT, MIN_FRAGMENT, PduView, Ptype, Response, ResultCode, SyntaxId, at,
+};
 
 /// Checks the header of any PDU a host sends, by view: a PDU that is not legal is checked as well.
 pub fn check_header(checks: &mut Checks, frame: PduView<'_>, call_id: u32, asked: Flags) {
-    let at = |field, offset| Some(Place { layer: Layer::Rpc, field, offset });
+    let place = |field, offset| Some(Place::in_pdu(field, offset));
     let version = frame.version();
-    checks.judge_at(CheckId::HeaderVersion, version == Some((5, 0)), at("rpc_vers", 0), || {
+    checks.judge_at(CheckId::HeaderVersion, version == Some((5, 0)), place("rpc_vers", at::VERSION), || {
         ("5.0".into(), version.map_or("nothing".into(), |(major, minor)| format!("{major}.{minor}")))
     });
     let drep = frame.drep();
-    checks.judge_at(CheckId::HeaderDrep, drep == Some([0x10, 0, 0, 0]), at("drep", 4), || {
+    checks.judge_at(CheckId::HeaderDrep, drep == Some([0x10, 0, 0, 0]), place("drep", at::DREP), || {
         ("10 00 00 00".into(), hex_row(&drep.unwrap_or_default()))
     });
     check_frag_length(checks, frame);
     let auth_length = frame.auth_length();
-    checks.judge_at(CheckId::HeaderAuthLength, auth_length == Some(0), at("auth_length", 10), || {
+    checks.judge_at(CheckId::HeaderAuthLength, auth_length == Some(0), place("auth_length", at::AUTH_LENGTH), || {
         ("0".into(), auth_length.unwrap_or_default().to_string())
     });
     let got = frame.call_id();
-    checks.judge_at(CheckId::HeaderCallId, got == Some(call_id), at("call_id", 12), || {
+    checks.judge_at(CheckId::HeaderCallId, got == Some(call_id), place("call_id", at::CALL_ID), || {
         (call_id.to_string(), got.unwrap_or_default().to_string())
     });
     let flags = frame.flags().unwrap_or_default();
@@ -38,7 +39,7 @@ pub fn check_header(checks: &mut Checks, frame: PduView<'_>, call_id: u32, asked
         Some(Ptype::ALTER_CONTEXT_RESPONSE) => flags.without(Flags(asked.0 & Flags::CONC_MPX.0)) == Flags::WHOLE,
         _ => flags == Flags::WHOLE,
     };
-    checks.judge_at(CheckId::HeaderFlags, right, at("pfc_flags", 3), || {
+    checks.judge_at(CheckId::HeaderFlags, right, place("pfc_flags", at::FLAGS), || {
         ("first and last, and no flag the answer has no use for".into(), flags.to_string())
     });
 }
@@ -46,7 +47,7 @@ pub fn check_header(checks: &mut Checks, frame: PduView<'_>, call_id: u32, asked
 /// Whether a PDU is as long as it says.
 pub fn check_frag_length(checks: &mut Checks, frame: PduView<'_>) {
     let (there, said) = (frame.0.len(), frame.frag_length());
-    let place = Place { layer: Layer::Rpc, field: "frag_length", offset: 8 };
+    let place = Place::in_pdu("frag_length", at::FRAG_LENGTH);
     checks.judge_at(CheckId::HeaderFragLength, said.map(usize::from) == Some(there), Some(place), || {
         (format!("{there}, the bytes there are"), said.map_or("nothing".into(), |said| said.to_string()))
     });
@@ -159,18 +160,23 @@ fn check_results(checks: &mut Checks, frame: PduView<'_>, ack: &BindAck, offered
 
 /// Checks what stands before the stub of a response, by view and value.
 pub fn check_response_pdu(checks: &mut Checks, frame: PduView<'_>, response: &Response<'_>, context_id: u16) {
-    let at = |field, offset| Some(Place { layer: Layer::Rpc, field, offset });
+    let place = |field, offset| Some(Place::in_pdu(field, offset));
     let got = response.context_id;
     // Windows names a context by the low eight bits of its number (Samba raw protocol tests).
     let right = got == context_id || got == context_id & 0xff;
-    checks.judge_at(CheckId::ResponseContext, right, at("p_cont_id", 20), || (context_id.to_string(), got.to_string()));
+    checks.judge_at(CheckId::ResponseContext, right, place("p_cont_id", at::CONTEXT), || {
+        (context_id.to_string(), got.to_string())
+    });
     check_cancel_count(checks, frame);
     let (hint, len) = (response.alloc_hint, response.stub.len());
     // Of a fragment the hint may count what is still to come.
     let most = if frame.flags().is_some_and(|flags| flags.has(Flags::LAST)) { len } else { usize::MAX };
-    checks.judge_at(CheckId::ResponseAllocHint, hint != 0 && hint as usize <= most, at("alloc_hint", 16), || {
-        (format!("1 to {len}"), hint.to_string())
-    });
+    checks.judge_at(
+        CheckId::ResponseAllocHint,
+        hint != 0 && hint as usize <= most,
+        place("alloc_hint", at::ALLOC_HINT),
+        || (format!("1 to {len}"), hint.to_string()),
+    );
 }
 
 /// Checks the form of a fault.
@@ -178,7 +184,7 @@ pub fn check_fault(checks: &mut Checks, frame: PduView<'_>, fault: &Fault<'_>) {
     let status = fault.status;
     let reserved = frame.fault_reserved().unwrap_or_default();
     let right = fault.stub.is_empty() && status.0 != 0 && reserved == 0;
-    let place = Place { layer: Layer::Rpc, field: "status", offset: 24 };
+    let place = Place::in_pdu("status", at::STATUS);
     checks.judge_at(CheckId::FaultForm, right, Some(place), || {
         let got = format!("status {status}, reserved 0x{reserved:08x}, {} stub bytes", fault.stub.len());
         ("a status that is not 0, reserved 0, no stub".into(), got)
@@ -187,7 +193,7 @@ pub fn check_fault(checks: &mut Checks, frame: PduView<'_>, fault: &Fault<'_>) {
 }
 
 fn check_cancel_count(checks: &mut Checks, frame: PduView<'_>) {
-    let place = Place { layer: Layer::Rpc, field: "cancel_count", offset: 22 };
+    let place = Place::in_pdu("cancel_count", at::CANCEL_COUNT);
     let got = frame.cancel_count();
     checks.judge_at(CheckId::ResponseCancelCount, got == Some([0, 0]), Some(place), || {
         ("00 00".into(), hex_row(&got.unwrap_or_default()))
@@ -222,6 +228,3 @@ pub fn record_failure(checks: &mut Checks, failure: &Failure) {
         checks.judge(check, false, || (format!("an answer to {}", failure.phase), failure.to_string()));
     }
 }
-
-/// The smallest fragment size a Windows-modelled stack settles on.
-const MIN_FRAGMENT: u16 = 2048;

@@ -7,8 +7,11 @@ use super::{ProtocolVersion, REQUEST_LEN};
 /// A V4 request in its envelope, in bytes.
 pub const V4_REQUEST_LEN: usize = REQUEST_LEN + 16;
 
+/// What stands before the ciphertext of V5 and V6, in bytes: version and IV.
+pub const SEALED_HEAD_LEN: usize = 4 + 16;
+
 /// A V5 or V6 request in its envelope, in bytes: version, IV, 240 bytes of ciphertext.
-pub const SEALED_REQUEST_LEN: usize = 4 + 16 + 240;
+pub const SEALED_REQUEST_LEN: usize = SEALED_HEAD_LEN + 240;
 
 /// The most padding PKCS#7 adds to a 16-byte block cipher's plaintext, in bytes.
 pub const PKCS7_MAX: usize = 16;

@@ -27,6 +27,10 @@ pub const ASSOC_GROUP: usize = 20;
 pub const CONTEXTS: usize = 24;
 /// The first of them.
 pub const FIRST_CONTEXT: usize = 28;
+/// Of a bind_ack and alter_context_resp: how long the secondary address is.
+pub const SECONDARY_ADDRESS_LENGTH: usize = 24;
+/// The secondary address; behind it stand the [`results`].
+pub const SECONDARY_ADDRESS: usize = 26;
 /// Of a bind_nak: why.
 pub const REJECT_REASON: usize = 16;
 /// The versions the host speaks.
@@ -46,6 +50,12 @@ pub const STATUS: usize = 24;
 pub const FAULT_RESERVED: usize = 28;
 /// Of a response, and of a request without an object: the stub.
 pub const STUB: usize = 24;
+
+/// Of a bind_ack and alter_context_resp: the number of results, and three reserved bytes, behind a secondary address of
+/// `length` bytes.
+pub fn results(length: usize) -> usize {
+    (SECONDARY_ADDRESS + length).next_multiple_of(4)
+}
 
 /// Writes bytes over those that stand there; none where the PDU ends before them.
 pub fn set(pdu: &mut [u8], at: usize, bytes: &[u8]) {

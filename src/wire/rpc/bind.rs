@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::super::error::DecodeError;
 use super::super::reader::Reader;
-use super::SyntaxId;
+use super::{SyntaxId, at};
 
 /// The body of a bind or an alter_context.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,16 +275,8 @@ impl BindNak {
 /// How many bytes bring the results after a secondary address of `length` bytes to a
 /// multiple of four from the start of the PDU.
 fn results_padding(length: usize) -> usize {
-    results_at(length) - ADDRESS_AT - length
+    at::results(length) - at::SECONDARY_ADDRESS - length
 }
-
-/// Where the results after a secondary address of `length` bytes begin, in bytes from the start of the PDU.
-pub(super) fn results_at(length: usize) -> usize {
-    (ADDRESS_AT + length).next_multiple_of(4)
-}
-
-/// Where the secondary address begins, in bytes from the start of the PDU.
-pub(super) const ADDRESS_AT: usize = 26;
 
 #[cfg(test)]
 mod tests {

@@ -59,6 +59,9 @@ impl FaultStatus {
     pub const OP_RANGE_ERROR: FaultStatus = FaultStatus(0x1c01_0002);
     /// The presentation context names no interface.
     pub const UNKNOWN_INTERFACE: FaultStatus = FaultStatus(0x1c01_0003);
+    /// The call was cancelled before it began. RPC_S_CALL_CANCELLED is 0x71A; Windows answers a first fragment that is
+    /// already cancelled with this one.
+    pub const CALL_CANCELLED: FaultStatus = FaultStatus(0x0000_06bd);
     /// The PDU breaks the protocol.
     pub const PROTOCOL_ERROR: FaultStatus = FaultStatus(0x1c01_000b);
     /// The arguments cannot be read.

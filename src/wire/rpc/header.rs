@@ -4,10 +4,13 @@ use std::fmt;
 
 use super::super::error::DecodeError;
 use super::super::reader::Reader;
-use super::bind::{ADDRESS_AT, results_at};
+use super::at;
 
 /// The common header, in bytes.
 pub const HEADER_LEN: usize = 16;
+
+/// The first byte of every PDU: the major version of the protocol.
+pub const RPC_VERSION: u8 = 5;
 
 /// The kind of a PDU. Unknown kinds survive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -150,72 +153,72 @@ pub struct PduView<'a>(pub &'a [u8]);
 impl PduView<'_> {
     /// rpc_vers and rpc_vers_minor.
     pub fn version(self) -> Option<(u8, u8)> {
-        Some((*self.0.first()?, *self.0.get(1)?))
+        Some((*self.0.get(at::VERSION)?, *self.0.get(at::VERSION + 1)?))
     }
 
     /// The kind of PDU.
     pub fn ptype(self) -> Option<Ptype> {
-        self.0.get(2).copied().map(Ptype)
+        self.0.get(at::PTYPE).copied().map(Ptype)
     }
 
     /// pfc_flags.
     pub fn flags(self) -> Option<Flags> {
-        self.0.get(3).copied().map(Flags)
+        self.0.get(at::FLAGS).copied().map(Flags)
     }
 
     /// The data representation label: integer and character, float, two reserved bytes.
     pub fn drep(self) -> Option<[u8; 4]> {
-        self.array(4)
+        self.array(at::DREP)
     }
 
     /// Whether the sender's integers are big endian.
     pub fn is_big_endian(self) -> bool {
-        self.0.get(4).is_some_and(|byte| byte >> 4 == 0)
+        self.0.get(at::DREP).is_some_and(|byte| byte >> 4 == 0)
     }
 
     /// The length of the whole PDU in bytes, as its header says.
     pub fn frag_length(self) -> Option<u16> {
-        self.u16(8)
+        self.u16(at::FRAG_LENGTH)
     }
 
     /// The length of the authentication token in bytes.
     pub fn auth_length(self) -> Option<u16> {
-        self.u16(10)
+        self.u16(at::AUTH_LENGTH)
     }
 
     /// The call the PDU belongs to.
     pub fn call_id(self) -> Option<u32> {
-        self.u32(12)
+        self.u32(at::CALL_ID)
     }
 
     /// Of a bind, an alter_context and their acknowledgements: the association group.
     pub fn assoc_group(self) -> Option<u32> {
-        self.u32(20)
+        self.u32(at::ASSOC_GROUP)
     }
 
     /// Of a request, response or fault: the stub length its sender foresaw, in bytes.
     pub fn alloc_hint(self) -> Option<u32> {
-        self.u32(16)
+        self.u32(at::ALLOC_HINT)
     }
 
     /// Of a request, response or fault: the presentation context.
     pub fn context_id(self) -> Option<u16> {
-        self.u16(20)
+        self.u16(at::CONTEXT)
     }
 
     /// Of a response or fault: cancel_count and the reserved byte after it.
     pub fn cancel_count(self) -> Option<[u8; 2]> {
-        self.array(22)
+        self.array(at::CANCEL_COUNT)
     }
 
     /// Of a fault: the reserved word after the status.
     pub fn fault_reserved(self) -> Option<u32> {
-        self.u32(28)
+        self.u32(at::FAULT_RESERVED)
     }
 
     /// Of a bind_ack or alter_context_resp: the reserved bytes after the number of results.
     pub fn results_reserved(self) -> Option<[u8; 3]> {
-        let results = results_at(usize::from(self.u16(ADDRESS_AT - 2)?));
+        let results = at::results(usize::from(self.u16(at::SECONDARY_ADDRESS_LENGTH)?));
         self.array(results + 1)
     }
 
@@ -247,11 +250,11 @@ impl Header {
     /// Reads a header and sets the reader's byte order by it.
     pub fn read(r: &mut Reader<'_>) -> Result<Header, DecodeError> {
         let whole = r.remaining();
-        let at = r.offset();
+        let start = r.offset();
         let version = r.u8("rpc_vers")?;
-        r.require(version == RPC_VERSION, "rpc_vers", at, || ("5", version))?;
+        r.require(version == RPC_VERSION, "rpc_vers", start + at::VERSION, || ("5", version))?;
         let minor = r.u8("rpc_vers_minor")?;
-        r.require(minor == RPC_VERSION_MINOR, "rpc_vers_minor", at + 1, || ("0", minor))?;
+        r.require(minor == RPC_VERSION_MINOR, "rpc_vers_minor", start + at::VERSION + 1, || ("0", minor))?;
         let ptype = Ptype(r.u8("ptype")?);
         r.note(|| ptype.to_string());
         let flags = Flags(r.u8("pfc_flags")?);
@@ -260,12 +263,14 @@ impl Header {
         r.set_big_endian(drep[0] >> 4 == 0);
         r.note(|| describe_drep(drep));
         let integers_known = matches!(drep, [0x10 | 0x00, 0, 0, 0]);
-        r.require(integers_known, "drep", at + 4, || {
+        r.require(integers_known, "drep", start + at::DREP, || {
             ("10 00 00 00 (or 00 00 00 00, big endian)", describe_drep(drep))
         })?;
         let frag_length = r.u16("frag_length")?;
         let right = usize::from(frag_length) == whole && whole >= HEADER_LEN;
-        r.require(right, "frag_length", at + 8, || (format!("{whole}, the bytes there are"), frag_length))?;
+        r.require(right, "frag_length", start + at::FRAG_LENGTH, || {
+            (format!("{whole}, the bytes there are"), frag_length)
+        })?;
         let auth_length = r.u16("auth_length")?;
         let call_id = r.u32("call_id")?;
         Ok(Header { ptype, flags, auth_length, call_id })
@@ -283,7 +288,7 @@ impl Header {
 
 /// Fills in the frag_length of the PDU that begins at `start`.
 pub(super) fn set_frag_length(out: &mut [u8], start: usize, length: u16) {
-    out[start + 8..start + 10].copy_from_slice(&length.to_le_bytes());
+    out[start + at::FRAG_LENGTH..][..2].copy_from_slice(&length.to_le_bytes());
 }
 
 fn describe_drep(drep: [u8; 4]) -> String {
@@ -296,7 +301,6 @@ fn describe_drep(drep: [u8; 4]) -> String {
     format!("{a:02x} {b:02x} {c:02x} {d:02x} {integers}")
 }
 
-const RPC_VERSION: u8 = 5;
 const RPC_VERSION_MINOR: u8 = 0;
 /// Little-endian integers, ASCII, IEEE floats.
 const LITTLE_ENDIAN_DREP: [u8; 4] = [0x10, 0, 0, 0];

@@ -21,7 +21,7 @@ pub use bind::{
 pub use call::{Fault, FaultStatus, Request, Response};
 pub use fragment::{Assembler, FragmentError, fragments};
 pub use frame::FrameBuffer;
-pub use header::{Flags, HEADER_LEN, PduView, Ptype};
+pub use header::{Flags, HEADER_LEN, PduView, Ptype, RPC_VERSION};
 pub use order::in_other_order;
 pub use pdu::{Auth, Body, Pdu, PduTooLong};
 pub use syntax::{SyntaxId, TransferSyntax};
@@ -31,3 +31,6 @@ pub const CALL_HEADER_LEN: usize = 24;
 
 /// The fragment size a Windows peer offers and accepts, in bytes.
 pub const MAX_FRAGMENT: u16 = 5840;
+
+/// The smallest fragment size a Windows-modelled stack settles on, in bytes.
+pub const MIN_FRAGMENT: u16 = 2048;

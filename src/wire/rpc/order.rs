@@ -1,14 +1,13 @@
 //! The other byte order: who receives makes it right (C706 section 14.1).
 
-use super::bind::results_at;
-use super::{Flags, HEADER_LEN, PduView, Ptype};
+use super::{Flags, HEADER_LEN, PduView, Ptype, at};
 
 /// The same PDU with its integers in the other byte order, and a label that says so. A stub is left as it is, for
 /// only its interface knows what is in it. None, when it ends in the middle of a field.
 pub fn in_other_order(frame: &[u8]) -> Option<Vec<u8>> {
     let view = PduView(frame);
-    let mut walk = Walk { bytes: frame.to_vec(), at: 8, from_big: view.is_big_endian() };
-    *walk.bytes.get_mut(4)? ^= LITTLE_ENDIAN;
+    let mut walk = Walk { bytes: frame.to_vec(), at: at::FRAG_LENGTH, from_big: view.is_big_endian() };
+    *walk.bytes.get_mut(at::DREP)? ^= LITTLE_ENDIAN;
     walk.half()?;
     let auth_length = usize::from(walk.half()?);
     walk.word()?;
@@ -104,7 +103,7 @@ impl Walk {
     fn ack(&mut self) -> Option<()> {
         self.sizes_and_group()?;
         let address = usize::from(self.half()?);
-        self.at = results_at(address);
+        self.at = at::results(address);
         let results = self.byte()?;
         self.at += 3;
         for _ in 0..results {

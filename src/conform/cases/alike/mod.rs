@@ -8,7 +8,7 @@ use crate::conform::cases::rpc::tools::syntaxes;
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Stop, Talk};
 use crate::wire::kms::ActivationResponse;
-use crate::wire::rpc::{Body, Flags, Pdu, TransferSyntax};
+use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, TransferSyntax};
 
 pub use way::*;
 
@@ -20,7 +20,7 @@ pub type Question = (&'static str, Put);
 enum Came {
     Granted,
     Refused(u32),
-    Fault { status: u32, did_not_execute: bool, names: Named },
+    Fault { status: FaultStatus, did_not_execute: bool, names: Named },
     Left,
     Silence,
     Other(String),
@@ -245,7 +245,7 @@ impl Came {
             (Some(Answered::Granted), _) => Came::Granted,
             (Some(Answered::Refused(code)), _) => Came::Refused(*code),
             (None, Ok((flags, Body::Fault(fault)))) => Came::Fault {
-                status: fault.status.0,
+                status: fault.status,
                 did_not_execute: flags.has(Flags::DID_NOT_EXECUTE),
                 names: match fault.context_id {
                     named if named == context => Named::Own,
@@ -270,7 +270,7 @@ impl std::fmt::Display for Came {
                     Named::None => "context 0",
                     Named::Another => "another context",
                 };
-                write!(f, "a fault 0x{status:08X} {with} did_not_execute for {named}")
+                write!(f, "a fault 0x{:08X} {with} did_not_execute for {named}", status.0)
             }
             Came::Left => f.write_str("no answer, and a close"),
             Came::Silence => f.write_str("no answer"),

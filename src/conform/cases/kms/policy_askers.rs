@@ -5,7 +5,8 @@ use jiff::SignedDuration;
 
 use super::policy::{UNSERVED, WRONG_CLOCK};
 use super::tools::{
-    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, SERVER, ahead, client, cmid, is_as_before, of, product, put_ask, say,
+    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, SERVER, V4, V5, V6, ahead, client, cmid, of, product, put_ask,
+    require_as_before, say,
 };
 use crate::catalog::{self, Application};
 use crate::conform::accept::{Accept, Answered};
@@ -168,7 +169,7 @@ fn refused_not_counted(t: &mut Talk<'_>) -> Result<(), Stop> {
         for (who, number) in [("another machine", 0), ("the one that was counted", 1)] {
             let label = format!("{who} after {what} of {whose}, in version {version}");
             let Some(told) = client(t, &label, number)? else { return Ok(()) };
-            is_as_before(t, before, told.count)?;
+            require_as_before(t, before, told.count)?;
         }
     }
     Ok(())
@@ -185,10 +186,6 @@ fn is_granted(t: &mut Talk<'_>, ask: &crate::proto::Ask) -> Result<bool, Stop> {
 type Asker = (&'static str, ProtocolVersion, fn(&mut ActivationRequest));
 /// What is wrong with a request.
 type Wrong = (&'static str, fn(&mut ActivationRequest));
-
-const V4: ProtocolVersion = ProtocolVersion::V4;
-const V5: ProtocolVersion = ProtocolVersion::V5;
-const V6: ProtocolVersion = ProtocolVersion::V6;
 
 /// Each version, application and state beside each other, and most of the rest.
 const ASKERS: &[Asker] = &[

@@ -1,7 +1,7 @@
 //! How a KMS host counts (protocol description, section 6).
 
 use super::tools::{
-    OFFICE, SERVED_OR_UNSERVED, SERVER, WINDOWS, ask_for, client, cmid, granted, is_as_before, product, put_ask,
+    OFFICE, SERVED_OR_UNSERVED, SERVER, WINDOWS, ask_for, client, cmid, granted, product, put_ask, require_as_before,
     served_versions, told,
 };
 use crate::conform::accept::Answered;
@@ -56,18 +56,18 @@ pub(super) static CASES: &[Case] = &[
                 let Some(first) = told(t) else { continue };
                 let ask = ask_for(t, 1, product(name));
                 let Some(again) = granted(t, "the same again", &ask)? else { continue };
-                is_as_before(t, first.count, again.count)?;
+                require_as_before(t, first.count, again.count)?;
                 let mut request = ask.request().clone();
                 request.workstation = WorkstationName::new("conform-clone").expect("it is short");
                 let clone = Ask::new(request, t.iv());
                 let Some(clone) = granted(t, "the same under another name", &clone)? else { continue };
-                is_as_before(t, first.count, clone.count)?;
+                require_as_before(t, first.count, clone.count)?;
                 let other = ask_for(t, 2, product(name));
                 let Some(other) = granted(t, "another machine", &other)? else { continue };
                 for (label, number) in [("the first again", 1), ("the other again", 2), ("and the first once more", 1)] {
                     let ask = ask_for(t, number, product(name));
                     let Some(told) = granted(t, label, &ask)? else { continue };
-                    is_as_before(t, other.count, told.count)?;
+                    require_as_before(t, other.count, told.count)?;
                 }
             }
             Ok(())
@@ -94,7 +94,7 @@ pub(super) static CASES: &[Case] = &[
                 ] {
                     let ask = t.ask(version, |request| request.previous_cmid = previous);
                     if let Some(with) = granted(t, &format!("{words}, in version {version}"), &ask)? {
-                        is_as_before(t, without.count, with.count)?;
+                        require_as_before(t, without.count, with.count)?;
                     }
                 }
             }
@@ -137,7 +137,7 @@ pub(super) static CASES: &[Case] = &[
             client(t, "Windows on a machine not seen before", NEW_MACHINE)?;
             let office = ask_for(t, 1, product(OFFICE));
             let Some(after) = granted(t, "the same Office again", &office)? else { return Ok(()) };
-            is_as_before(t, before.count, after.count)
+            require_as_before(t, before.count, after.count)
         },
     )
     .of_kms()
@@ -173,7 +173,7 @@ pub(super) static CASES: &[Case] = &[
                 let Some(told) = granted(t, &format!("version {version}"), &ask)? else { continue };
                 let first = first.get_or_insert_with(|| told.clone());
                 t.field("epid", first.epid.as_str(), told.epid.as_str());
-                is_as_before(t, first.count, told.count)?;
+                require_as_before(t, first.count, told.count)?;
                 let intervals = |told: &ActivationResponse| (told.activation_interval_min, told.renewal_interval_min);
                 t.field("intervals", intervals(first), intervals(&told));
             }

@@ -5,7 +5,8 @@ use super::policy_counting::at_least;
 use super::policy_kinds::{adds_one, ask_as};
 use super::policy_newcomers::Newcomers;
 use super::tools::{
-    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ahead, client, granted, is_alone, product, put_ask, say, told,
+    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ahead, client, granted, product, put_ask, require_alone, say,
+    told,
 };
 use crate::catalog::Product;
 use crate::conform::accept::Answered;
@@ -49,7 +50,7 @@ pub(super) static CASES: &[Case] = &[
         "A request that is refused leaves no trace: its N policy makes no table larger.",
         "protocol description, section 6; no text says that of refused requests",
         |t| {
-            is_alone(t)?;
+            require_alone(t)?;
             let office = product(OFFICE);
             let mut ids = Newcomers::of(t);
             let Some(known) = fill(t, &mut ids, office, 2 * office.n_policy)? else {
@@ -90,7 +91,7 @@ pub(super) static CASES: &[Case] = &[
          client is new or known; it loses nobody when it grows, and never shrinks. So it is with Windows and with Office.",
         "Microsoft: the cache is twice the largest threshold and never reduced; protocol description, section 6",
         |t| {
-            is_alone(t)?;
+            require_alone(t)?;
             let mut ids = Newcomers::of(t);
             let mut is_seen = false;
             for (name, steps) in t.some_of(TABLES.to_vec(), 1, 40) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::policy_counting::{at_least, other_product};
 use super::tools::{
-    OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ahead, ask_for, client, cmid, granted, is_as_before, product, put_ask,
-    served_versions, told,
+    OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ahead, ask_for, client, cmid, granted, product, put_ask,
+    require_as_before, served_versions, told,
 };
 use crate::client::identity::{ClientId, Group, Index};
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
@@ -56,7 +56,7 @@ pub(super) static CASES: &[Case] = &[
             let Some(before) = before else { return Ok(()) };
             let old = ask_for(t, MACHINE, product(OFFICE_2010));
             let Some(after) = granted(t, "the same Office 2010 again", &old)? else { return Ok(()) };
-            is_as_before(t, before.count, after.count)
+            require_as_before(t, before.count, after.count)
         },
     )
     .of_kms()
@@ -110,7 +110,7 @@ pub(super) static CASES: &[Case] = &[
                     }
                     let label = format!("request {} of one that was counted before", number + 1);
                     let Some(told) = client(t, &label, number % 2)? else { return Ok(()) };
-                    is_as_before(t, before, told.count)?;
+                    require_as_before(t, before, told.count)?;
                 }
             }
             t.rest(A_WHILE);
@@ -118,7 +118,7 @@ pub(super) static CASES: &[Case] = &[
             t.bind()?;
             for number in (0..FEW).rev() {
                 let Some(told) = client(t, &format!("machine {} again", number + 1), number)? else { return Ok(()) };
-                is_as_before(t, before, told.count)?;
+                require_as_before(t, before, told.count)?;
             }
             Ok(())
         },
@@ -136,19 +136,19 @@ fn one_machine(t: &mut Talk<'_>, request: &ActivationRequest, count: u32) -> Res
         change(&mut request);
         let ask = Ask::new(request, t.iv());
         let Some(told) = granted(t, label, &ask)? else { continue };
-        is_as_before(t, count, told.count)?;
+        require_as_before(t, count, told.count)?;
     }
     let mut other = request.clone();
     other.previous_cmid = cmid(t, 2);
     let ask = Ask::new(other, t.iv());
     if let Some(told) = granted(t, "with the previous id of another machine", &ask)? {
-        is_as_before(t, count, told.count)?;
+        require_as_before(t, count, told.count)?;
     }
     t.bind()?;
     for version in served_versions(t)? {
         let ask = Ask::new(ActivationRequest { version, ..request.clone() }, t.iv());
         let Some(told) = granted(t, &format!("in version {version}"), &ask)? else { continue };
-        is_as_before(t, count, told.count)?;
+        require_as_before(t, count, told.count)?;
     }
     Ok(())
 }

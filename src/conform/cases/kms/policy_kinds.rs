@@ -3,7 +3,7 @@
 
 use super::policy_counting::{at_least, other_product};
 use super::tools::{
-    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ask_for, cmid, granted, is_alone, of, product, put_ask,
+    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ask_for, cmid, granted, of, product, put_ask, require_alone,
     served_versions, told,
 };
 use crate::catalog::Product;
@@ -21,7 +21,7 @@ pub(super) static CASES: &[Case] = &[
          was before, virtual or not and in whichever version it asks.",
         "Microsoft Learn on KMS activation counts; protocol description, section 6: all else reaches the event log alone",
         |t| {
-            is_alone(t)?;
+            require_alone(t)?;
             let versions = served_versions(t)?;
             let mut is_seen = false;
             for (name, numbers, known) in TABLES {

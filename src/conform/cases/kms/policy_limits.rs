@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::policy_counting::at_least;
 use super::tools::{
-    MALFORMED, OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ask_for, bind_together, cmid, goes_on, granted,
-    is_as_before, of, product, put_ask, put_in_each, served_products, served_versions,
+    MALFORMED, OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ask_for, bind_together, cmid, goes_on, granted, of,
+    product, put_ask, put_in_each, require_as_before, served_products, served_versions,
 };
 use crate::conform::accept::{Accept, Answered, Seen, Then, Want, ok};
 use crate::conform::cases::rpc::tools::SERVED_NEXT;
@@ -70,7 +70,7 @@ pub static CASES: &[Case] = &[
                 t.bind_in(syntax)?;
                 for version in ProtocolVersion::ALL {
                     let Some(count) = one_of_many(t, version, MANY - 1)? else { continue };
-                    is_as_before(t, before, count)?;
+                    require_as_before(t, before, count)?;
                 }
             }
             Ok(())

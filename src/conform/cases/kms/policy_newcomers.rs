@@ -3,7 +3,7 @@
 
 use super::policy_kinds::{Kind, adds_one, ask_as};
 use super::tools::{
-    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, SERVER, WINDOWS, bind_together, granted, is_alone, product, put_ask,
+    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, SERVER, WINDOWS, bind_together, granted, product, put_ask, require_alone,
     served_versions, told,
 };
 use crate::catalog::Product;
@@ -23,7 +23,7 @@ pub(super) static CASES: &[Case] = &[
          status, virtual or not, for a client, a server and Office.",
         "Microsoft Learn on KMS activation counts; protocol description, section 6: all else reaches the event log alone",
         |t| {
-            is_alone(t)?;
+            require_alone(t)?;
             let versions = served_versions(t)?;
             let mut ids = Newcomers::of(t);
             let mut is_seen = false;
@@ -47,7 +47,7 @@ pub(super) static CASES: &[Case] = &[
         "Of new machines that ask at the same time each is counted, and told a count that has it and all before it in it.",
         "Microsoft Learn: the count has the requester in it; protocol description, section 6",
         |t| {
-            is_alone(t)?;
+            require_alone(t)?;
             let mut ids = Newcomers::of(t);
             for name in [WINDOWS, OFFICE] {
                 if !counts_at_once(t, product(name), &mut ids)? {

@@ -5,8 +5,8 @@ use jiff::SignedDuration;
 
 use super::policy::{UNSERVED, WRONG_CLOCK};
 use super::tools::{
-    OFFICE, OFFICE_2010, WINDOWS, ahead, cmid, granted, is_as_before, of, product, put_in_each, say, served_products,
-    served_versions,
+    OFFICE, OFFICE_2010, WINDOWS, ahead, cmid, granted, of, product, put_in_each, require_as_before, say,
+    served_products, served_versions,
 };
 use crate::catalog::Product;
 use crate::conform::accept::{Accept, Answered};
@@ -108,7 +108,7 @@ fn refused_not_counted(t: &mut Talk<'_>) -> Result<(), Stop> {
             let ask = ask_of(t, wanted, COUNTED, t.version(), |_| {});
             let label = format!("{} after {words} in version {version}", wanted.edition);
             let Some(told) = granted(t, &label, &ask)? else { return Ok(()) };
-            is_as_before(t, before, told.count)?;
+            require_as_before(t, before, told.count)?;
         }
     }
     Ok(())

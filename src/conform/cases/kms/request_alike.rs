@@ -1,7 +1,7 @@
 //! Grants, refusals and faults that are the same in whatever way a request comes: hosts have code of their own for
 //! each way, and for each version (protocol description, sections 1 and 5).
 
-use super::tools::{OFFICE, ahead, product};
+use super::tools::{OFFICE, V4, V5, V6, ahead, of, product};
 use crate::catalog::Application;
 use crate::conform::cases::alike::{
     AFTER_ALTERS, AFTER_FAULTS, AFTER_REFUSALS, ALL_AT_ONCE, BIG_ENDIAN, IN_A_GROUP, IN_A_HIGH_CONTEXT, IN_FRAGMENTS,
@@ -141,7 +141,7 @@ pub const QUESTIONS: &[Question] = &[
     ("version 4", Put::Asked(V4, |_| {})),
     ("a licensed virtual machine", Put::Asked(V6, |request| licensed(request, 1))),
     ("a licensed machine in version 4", Put::Asked(V4, |request| licensed(request, 0))),
-    ("Office in version 5", Put::Asked(V5, office)),
+    ("Office in version 5", Put::Asked(V5, |request| of(request, product(OFFICE)))),
     ("a product nobody knows", Put::Asked(V6, unknown)),
     ("such a product in version 5", Put::Asked(V5, unknown)),
     ("such a product in version 4", Put::Asked(V4, unknown)),
@@ -165,13 +165,3 @@ fn licensed(request: &mut ActivationRequest, is_vm: u32) {
 fn unknown(request: &mut ActivationRequest) {
     request.kms_counted_id = Guid::from_u128(7);
 }
-
-fn office(request: &mut ActivationRequest) {
-    let office = product(OFFICE);
-    (request.application_id, request.sku_id) = (office.application_id(), office.sku_id);
-    (request.kms_counted_id, request.n_policy) = (office.kms_counted_id, office.n_policy);
-}
-
-const V4: ProtocolVersion = ProtocolVersion::V4;
-const V5: ProtocolVersion = ProtocolVersion::V5;
-const V6: ProtocolVersion = ProtocolVersion::V6;

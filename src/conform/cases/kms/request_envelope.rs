@@ -5,7 +5,7 @@ use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::crypto::Sealing;
 use crate::crypto::envelope::{seal_plaintext, seal_request, seal_request_v4};
-use crate::wire::kms::{ProtocolVersion, REQUEST_LEN};
+use crate::wire::kms::{ProtocolVersion, REQUEST_LEN, SEALED_HEAD_LEN};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -48,7 +48,7 @@ pub(super) static CASES: &[Case] = &[
             for version in [ProtocolVersion::V5, ProtocolVersion::V6] {
                 for len in [1, 15, 17, 225, 239, 241, 242, 244, 248, 252, 254, 255, 257] {
                     let mut payload = t.ask(version, |_| {}).payload().to_vec();
-                    payload.resize(SEALED_HEAD + len, 0xa5);
+                    payload.resize(SEALED_HEAD_LEN + len, 0xa5);
                     guess(t, &format!("{len} bytes of ciphertext in version {version}"), &payload)?;
                 }
             }
@@ -148,7 +148,7 @@ pub(super) static CASES: &[Case] = &[
             for version in [ProtocolVersion::V5, ProtocolVersion::V6] {
                 for block in 0..BLOCKS {
                     let mut payload = t.ask(version, |_| {}).payload().to_vec();
-                    payload[SEALED_HEAD + 16 * block + 7] ^= 1;
+                    payload[SEALED_HEAD_LEN + 16 * block + 7] ^= 1;
                     guess(t, &format!("a bit of block {block} in version {version}"), &payload)?;
                 }
             }
@@ -301,5 +301,4 @@ const REFUSED_OR_SERVED: &[Accept] =
     &[ok(Want::Answered, Then::Either), loose(Want::AnyFault, Then::Either), loose(Want::Silence, Then::Closed)];
 const SEALINGS: [(Sealing, ProtocolVersion); 2] =
     [(Sealing::V5, ProtocolVersion::V5), (Sealing::V6, ProtocolVersion::V6)];
-const SEALED_HEAD: usize = 4 + 16;
 const BLOCKS: usize = 15;

@@ -27,7 +27,7 @@ pub fn bind_together(t: &mut Talk<'_>, many: usize) -> Result<Vec<usize>, Stop> 
     }
     for line in &lines {
         t.on(*line);
-        t.is_bound()?;
+        t.await_bind()?;
     }
     Ok(lines)
 }
@@ -135,9 +135,9 @@ pub fn ahead(request: &mut ActivationRequest, hours: i64) {
     request.client_time = request.client_time.saturating_add(SignedDuration::from_hours(hours));
 }
 
-/// Whether the count is what it was. A host that has other clients may have counted one of them meanwhile: then it
+/// The count is to be what it was. A host that has other clients may have counted one of them meanwhile: then it
 /// cannot be told.
-pub fn is_as_before(t: &mut Talk<'_>, before: u32, count: u32) -> Result<(), Stop> {
+pub fn require_as_before(t: &mut Talk<'_>, before: u32, count: u32) -> Result<(), Stop> {
     if count > before && !t.is_alone() {
         return Err(Stop::NotApplicable(format!(
             "the count grew from {before} to {count}: others may ask the host too"
@@ -165,8 +165,8 @@ pub fn ask_for(t: &mut Talk<'_>, number: u32, product: &'static Product) -> Ask 
     Ask::new(request, iv)
 }
 
-/// Whether nobody else is counted meanwhile: else it cannot be told what one machine adds.
-pub fn is_alone(t: &Talk<'_>) -> Result<(), Stop> {
+/// Nobody else is to be counted meanwhile: else it cannot be told what one machine adds.
+pub fn require_alone(t: &Talk<'_>) -> Result<(), Stop> {
     match t.is_alone() {
         true => Ok(()),
         false => Err(Stop::NotApplicable("others may ask the host too".to_owned())),
@@ -221,3 +221,9 @@ pub const OFFICE: &str = "Office Professional Plus 2019";
 pub const OFFICE_2010: &str = "Office Professional Plus 2010";
 /// Counted with the ordinary ones; it needs fewer.
 pub const SERVER: &str = "Windows Server 2022 Standard";
+/// Version 4.0, in short.
+pub const V4: ProtocolVersion = ProtocolVersion::V4;
+/// Version 5.0, in short.
+pub const V5: ProtocolVersion = ProtocolVersion::V5;
+/// Version 6.0, in short.
+pub const V6: ProtocolVersion = ProtocolVersion::V6;

@@ -1,14 +1,14 @@
 //! What is answered while many clients come at once, some of them slow, some of them wrong.
 
-use super::tools::{TIME_MAX, bind_many, is_served};
+use super::tools::{bind_many, is_served};
 use crate::conform::accept::{Answered, Seen};
 use crate::conform::cases::alike::{
     BIG_ENDIAN, IN_A_GROUP, IN_A_HIGH_CONTEXT, IN_FRAGMENTS, MULTIPLEXED, PLAIN, WITH_OBJECTS, Way,
     answered_alike_at_once,
 };
 use crate::conform::cases::kms::request_alike::QUESTIONS;
-use crate::conform::cases::kms::tools::{cmid, granted, is_as_before, told};
-use crate::conform::cases::rpc::tools::{SERVED_NEXT, bind_frame, plain};
+use crate::conform::cases::kms::tools::{cmid, granted, require_as_before, told};
+use crate::conform::cases::rpc::tools::{SERVED_NEXT, TIME_MAX, bind_frame, plain};
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::proto::Ask;
@@ -323,7 +323,7 @@ fn count_of_many(t: &mut Talk<'_>) -> Result<(), Stop> {
         let ask = ask_of(t, number, ProtocolVersion::V6);
         let Some(count) = count(t, &format!("machine {} again", number + 1), &ask)? else { return Ok(()) };
         let before = *before.get_or_insert(count);
-        is_as_before(t, before, count)?;
+        require_as_before(t, before, count)?;
     }
     Ok(())
 }

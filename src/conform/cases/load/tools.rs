@@ -1,7 +1,5 @@
 //! What cases of many clients have in common.
 
-use std::time::Duration;
-
 use crate::conform::accept::{Grade, judge};
 use crate::conform::cases::kms::tools::bind_together;
 use crate::conform::cases::rpc::tools::SERVED_NEXT;
@@ -25,6 +23,3 @@ pub fn is_served(t: &mut Talk<'_>, label: &str) -> bool {
     let seen = t.expect_next(label, SERVED_NEXT);
     judge(&seen, SERVED_NEXT) == Ok(Grade::Ok)
 }
-
-/// No case goes on for much longer.
-pub const TIME_MAX: Duration = Duration::from_secs(15);

@@ -4,7 +4,7 @@
 use super::tools::{differing, empty, huge, is_silent, send_in, short, size_decides, trailing};
 use crate::catalog::Application;
 use crate::conform::accept::{Then, Want, ok};
-use crate::conform::cases::kms::tools::{ahead, is_as_before};
+use crate::conform::cases::kms::tools::{ahead, require_as_before};
 use crate::conform::cases::rpc::tools::SERVED_NEXT;
 use crate::conform::host::Patience;
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
@@ -161,7 +161,7 @@ pub(super) static CASES: &[Case] = &[
                 t.holds("code", in_64.answer.as_ref() == Some(due), || (format!("{label}: {due}"), in_64.to_string()));
                 let [first, again] = &told[..] else { continue };
                 t.field("epid", first.epid.as_str(), again.epid.as_str());
-                is_as_before(t, first.count, again.count)?;
+                require_as_before(t, first.count, again.count)?;
             }
             Ok(())
         },

@@ -8,18 +8,18 @@ use crate::proto::Ask;
 use crate::wire::Hresult;
 use crate::wire::kms::ProtocolVersion;
 use crate::wire::ndr::RequestStub;
-use crate::wire::rpc::{Flags, TransferSyntax};
+use crate::wire::rpc::{FaultStatus, Flags, TransferSyntax};
 
 /// How a stub is answered that cannot be read.
 pub const UNREADABLE: &[Accept] = &[
-    ok(fault(&[0x6f7]).executed(true).want(), Then::Open),
+    ok(fault(&[FaultStatus::BAD_STUB_DATA]).executed(true).want(), Then::Open),
     loose(Want::AnyFault, Then::Either),
     loose(Want::Silence, Then::Closed),
 ];
 
 /// The same of a stub that can be read and contradicts itself: a code says as well that it was not taken.
 const CONTRADICTS: &[Accept] = &[
-    ok(fault(&[0x6f7]).executed(true).want(), Then::Open),
+    ok(fault(&[FaultStatus::BAD_STUB_DATA]).executed(true).want(), Then::Open),
     loose(Want::AnyFault, Then::Either),
     loose(Want::Refused(&[Hresult::INVALID_DATA.0]), Then::Either),
     loose(Want::Silence, Then::Closed),

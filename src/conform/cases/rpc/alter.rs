@@ -1,8 +1,8 @@
 //! Altering what a bind agreed on (C706 section 12.6.4.1; MS-RPCE 3.3.1.5.6).
 
-use super::tools::{ACCEPTED, ACCEPTED_NEXT, SERVED_NEXT, bind_as, plain, strange, unspoken};
+use super::tools::{ACCEPTED, ACCEPTED_NEXT, PROTOCOL_FAULT, SERVED_NEXT, bind_as, plain, strange, unspoken};
 use crate::conform::accept::{Accept, Seen, Then, Want, fault, loose, ok};
-use crate::conform::{Capability, Case, Confidence, Level, NO_SYNTAX, Talk};
+use crate::conform::{Capability, Case, Confidence, Level, Talk, UNKNOWN_ID};
 use crate::wire::rpc::{
     BindAck, Body, ContextElement, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId, TransferSyntax,
 };
@@ -49,7 +49,7 @@ pub(super) static CASES: &[Case] = &[
         "Samba raw protocol tests (alter to an unknown abstract syntax)",
         |t| {
             t.bind()?;
-            let unknown = ContextElement { id: 1, interface: NO_SYNTAX, transfer: vec![SyntaxId::NDR32] };
+            let unknown = ContextElement { id: 1, interface: UNKNOWN_ID, transfer: vec![SyntaxId::NDR32] };
             let offered = t.offer(vec![unknown]);
             t.send_alter(&offered);
             t.expect("the alter_context", &[ok(Want::Ack(&[(2, 1)]), Then::Open)]);
@@ -73,11 +73,11 @@ pub(super) static CASES: &[Case] = &[
         "Samba raw protocol tests (change of the abstract syntax); seen live on Samba 4.17",
         |t| {
             t.bind()?;
-            let changed = ContextElement { id: 0, interface: NO_SYNTAX, transfer: vec![SyntaxId::NDR32] };
+            let changed = ContextElement { id: 0, interface: UNKNOWN_ID, transfer: vec![SyntaxId::NDR32] };
             let offered = t.offer(vec![changed]);
             t.send_alter(&offered);
             // Who looks for the interface before it looks at the context finds that it has none.
-            let accepts = [REFUSED, &[ok(Want::Ack(&[(2, 1)]), Then::Open)]].concat();
+            let accepts = [PROTOCOL_FAULT, &[ok(Want::Ack(&[(2, 1)]), Then::Open)]].concat();
             t.expect("the alter_context", &accepts);
             Ok(())
         },
@@ -92,7 +92,7 @@ pub(super) static CASES: &[Case] = &[
             t.bind()?;
             let offered = t.offer(vec![t.context(0, &[SyntaxId::NDR64])]);
             t.send_alter(&offered);
-            let error = fault(PROTOCOL_ERROR).want();
+            let error = fault(&[FaultStatus::PROTOCOL_ERROR]).want();
             t.expect("the alter_context", &[ok(error, Then::Either), loose(Want::Silence, Then::Closed)]);
             Ok(())
         },
@@ -107,7 +107,7 @@ pub(super) static CASES: &[Case] = &[
         "Samba raw protocol tests; seen live on Samba 4.17",
         |t| {
             t.bind()?;
-            let offered = t.offer(vec![t.context(0, &[NO_SYNTAX])]);
+            let offered = t.offer(vec![t.context(0, &[UNKNOWN_ID])]);
             t.send_alter(&offered);
             t.expect("the alter_context", &[ok(Want::Ack(&[(2, 2)]), Then::Open)]);
             t.still_serves("a request in the context");
@@ -124,7 +124,7 @@ pub(super) static CASES: &[Case] = &[
             t.bind()?;
             let offered = t.offer(Vec::new());
             t.send_alter(&offered);
-            t.expect("the alter_context", REFUSED);
+            t.expect("the alter_context", PROTOCOL_FAULT);
             Ok(())
         },
     ),
@@ -138,7 +138,7 @@ pub(super) static CASES: &[Case] = &[
             t.bind()?;
             let offered = t.offer(vec![t.context(1, &[])]);
             t.send_alter(&offered);
-            t.expect("the alter_context", REFUSED);
+            t.expect("the alter_context", PROTOCOL_FAULT);
             Ok(())
         },
     ),
@@ -271,6 +271,3 @@ pub fn unchanged(t: &mut Talk<'_>, ack: &BindAck, seen: &Seen) {
 
 /// A call in a context that is none.
 const REFUSED_CALL: &[Accept] = &[ok(Want::AnyFault, Then::Either), loose(Want::Silence, Then::Closed)];
-const PROTOCOL_ERROR: &[u32] = &[FaultStatus::PROTOCOL_ERROR.0];
-pub const REFUSED: &[Accept] =
-    &[ok(fault(PROTOCOL_ERROR).executed(false).context(0).want(), Then::Closed), loose(Want::Silence, Then::Closed)];

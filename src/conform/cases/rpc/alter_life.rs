@@ -1,9 +1,9 @@
 //! alter_contexts in every state of a connection, in number, and in odd forms (C706 section 12.6.4.1; MS-RPCE
 //! 3.3.1.5.6).
 
-use super::alter::{REFUSED, unchanged};
+use super::alter::unchanged;
 use super::fragment::other_call;
-use super::tools::{ACCEPTED_NEXT, SERVED_NEXT, bind_as, lists, plain, results, strange};
+use super::tools::{ACCEPTED_NEXT, PROTOCOL_FAULT, SERVED_NEXT, bind_as, lists, plain, results, strange};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
@@ -203,7 +203,7 @@ const BETWEEN: &[(&str, Between)] = &[
     }),
 ];
 const FAULT_OR_CLOSE: &[Accept] = &[
-    REFUSED[0],
+    PROTOCOL_FAULT[0],
     ok(Want::Silence, Then::Closed),
     loose(Want::AnyFault, Then::Either),
     loose(Want::Nak(&[0, 4]), Then::Closed),

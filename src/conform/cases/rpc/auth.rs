@@ -3,7 +3,7 @@
 use super::tools::{bind_frame, expect_first, plain};
 use crate::conform::accept::{Accept, Then, Want, fault, loose, ok};
 use crate::conform::{Case, Level, Talk};
-use crate::wire::rpc::{Auth, Body, Flags, Pdu, Request, at};
+use crate::wire::rpc::{Auth, Body, FaultStatus, Flags, Pdu, Request, at};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -70,7 +70,7 @@ pub(super) static CASES: &[Case] = &[
             let pdu = Pdu { auth: Some(trailer(NO_TYPE, 1)), ..Pdu::whole(call_id, Body::Request(request)) };
             let frame = pdu.encode().expect("it fits a PDU");
             t.send_frame(&frame, ask);
-            let denied = fault(&[5]).executed(true);
+            let denied = fault(&[FaultStatus::ACCESS_DENIED]).executed(true);
             t.expect("the request", &[ok(denied.want(), Then::Closed), CLOSED]);
             Ok(())
         },

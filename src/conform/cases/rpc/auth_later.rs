@@ -5,7 +5,7 @@ use super::calls::{Call, pieces};
 use super::tools::{ACCEPTED_NEXT, SERVED_NEXT, bind_as, plain, syntaxes};
 use crate::conform::accept::{Accept, Then, Want, fault, loose, ok};
 use crate::conform::{Case, Confidence, Level, Talk};
-use crate::wire::rpc::{Body, Pdu};
+use crate::wire::rpc::{Body, FaultStatus, Pdu};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -93,7 +93,8 @@ fn fragments(t: &mut Talk<'_>, marked: usize) {
 
 /// The context of a request with a trailer, and how many calls and alter_contexts come before it.
 const BEFORE: [(u16, usize, usize); 5] = [(0, 0, 0), (3, 0, 0), (0, 2, 0), (0, 0, 1), (1, 1, 1)];
-const DENIED: &[Accept] = &[ok(fault(&[5]).executed(true).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
+const DENIED: &[Accept] =
+    &[ok(fault(&[FaultStatus::ACCESS_DENIED]).executed(true).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
 const NOT_TAKEN: &[Accept] = &[
     ok(Want::AnyFault, Then::Closed),
     ok(Want::Silence, Then::Closed),

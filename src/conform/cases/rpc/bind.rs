@@ -6,7 +6,7 @@ use super::tools::{
     plain, results, strange, unspoken,
 };
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
-use crate::conform::{Case, Confidence, Level, NO_SYNTAX, Stop, Talk};
+use crate::conform::{Case, Confidence, Level, Stop, Talk, UNKNOWN_ID};
 use crate::wire::rpc::{Body, ContextElement, Flags, Pdu, Ptype, SyntaxId, TransferSyntax, at};
 
 pub(super) static CASES: &[Case] = &[
@@ -132,7 +132,7 @@ pub(super) static CASES: &[Case] = &[
         "Of the transfer syntaxes of one context the one that the host speaks is chosen, wherever it stands.",
         "Samba raw protocol tests (presentation_ctx_valid1); seen live on Samba 4.17",
         |t| {
-            let context = t.context(0, &[NO_SYNTAX, SyntaxId::NDR32]);
+            let context = t.context(0, &[UNKNOWN_ID, SyntaxId::NDR32]);
             let seen = expect_bind(t, "NDR32 as the second of two", vec![context], ACCEPTED)?;
             names(t, &seen, &[SyntaxId::NDR32]);
             t.still_serves("a request in it");

@@ -7,7 +7,7 @@ use super::tools::{
 };
 use crate::conform::accept::{Then, Want, ok};
 use crate::conform::host::Patience;
-use crate::conform::{Capability, Case, Confidence, Level, NO_SYNTAX, Stop, Talk};
+use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk, UNKNOWN_ID};
 use crate::wire::rpc::{ContextElement, Flags, SyntaxId, TransferSyntax, at};
 
 pub(super) static CASES: &[Case] = &[
@@ -47,7 +47,7 @@ pub(super) static CASES: &[Case] = &[
         |t| {
             for syntax in syntaxes(t)? {
                 for before in t.some_of(vec![1, 2, 3, 5, 9, 30], 3, 6) {
-                    let others = (0..before).map(|version| SyntaxId { version, ..NO_SYNTAX });
+                    let others = (0..before).map(|version| SyntaxId { version, ..UNKNOWN_ID });
                     let offered = others.chain([syntax.id()]).collect::<Vec<_>>();
                     let label = format!("{} after {before} others", syntax.id());
                     let seen = expect_bind_next(t, &label, vec![t.context(1, &offered)], ACCEPTED_NEXT)?;
@@ -99,7 +99,7 @@ pub(super) static CASES: &[Case] = &[
         "A context of which the host knows neither the interface nor the syntax is refused for the interface, with (2,1).",
         "Samba server code; seen live on Samba 4.17",
         |t| {
-            let unknown = ContextElement { id: 1, interface: NO_SYNTAX, transfer: vec![NO_SYNTAX] };
+            let unknown = ContextElement { id: 1, interface: UNKNOWN_ID, transfer: vec![UNKNOWN_ID] };
             let accepts = [ok(Want::Ack(&[(2, 1), (0, 0)]), Then::Either)];
             expect_bind(t, "it and a good one", vec![unknown, plain(t, 0)], &accepts)?;
             Ok(())

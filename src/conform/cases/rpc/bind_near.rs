@@ -18,7 +18,7 @@ pub(super) static CASES: &[Case] = &[
             let interface = t.service().interface;
             for (byte, uuid) in t.some_of(nearly(interface.uuid).collect(), 4, 2) {
                 let near = ContextElement { interface: SyntaxId { uuid, ..interface }, ..plain(t, 0) };
-                beside_a_good_one(t, &format!("byte {byte} of the UUID changed"), near, NO_INTERFACE)?;
+                beside_a_good_one(t, &format!("byte {byte} of the UUID changed"), near, INTERFACE_REFUSED)?;
             }
             Ok(())
         },
@@ -38,7 +38,7 @@ pub(super) static CASES: &[Case] = &[
             for (major, minor) in t.some_of(all, 8, 2) {
                 let version = u32::from(major) | u32::from(minor) << 16;
                 let near = ContextElement { interface: SyntaxId { version, ..interface }, ..plain(t, 0) };
-                beside_a_good_one(t, &format!("version {major}.{minor}"), near, NO_INTERFACE)?;
+                beside_a_good_one(t, &format!("version {major}.{minor}"), near, INTERFACE_REFUSED)?;
             }
             Ok(())
         },
@@ -54,7 +54,7 @@ pub(super) static CASES: &[Case] = &[
             for syntax in TransferSyntax::ALL.map(TransferSyntax::id) {
                 for (byte, uuid) in t.some_of(nearly(syntax.uuid).collect(), 4, 4) {
                     let near = t.context(0, &[SyntaxId { uuid, ..syntax }]);
-                    beside_a_good_one(t, &format!("byte {byte} of {syntax} changed"), near, NO_SYNTAX)?;
+                    beside_a_good_one(t, &format!("byte {byte} of {syntax} changed"), near, SYNTAX_REFUSED)?;
                 }
             }
             Ok(())
@@ -72,7 +72,7 @@ pub(super) static CASES: &[Case] = &[
                 let others = others.into_iter().filter(|version| *version != syntax.version).collect();
                 for version in t.some_of(others, 5, 4) {
                     let near = t.context(0, &[SyntaxId { version, ..syntax }]);
-                    beside_a_good_one(t, &format!("{syntax} as version 0x{version:x}"), near, NO_SYNTAX)?;
+                    beside_a_good_one(t, &format!("{syntax} as version 0x{version:x}"), near, SYNTAX_REFUSED)?;
                 }
             }
             Ok(())
@@ -104,7 +104,7 @@ fn beside_a_good_one(t: &mut Talk<'_>, label: &str, near: ContextElement, accept
     Ok(())
 }
 
-const NO_INTERFACE: Accept = ok(Want::Ack(&[(2, 1), (0, 0)]), Then::Either);
-const NO_SYNTAX: Accept = ok(Want::Ack(&[(2, 2), (0, 0)]), Then::Either);
+const INTERFACE_REFUSED: Accept = ok(Want::Ack(&[(2, 1), (0, 0)]), Then::Either);
+const SYNTAX_REFUSED: Accept = ok(Want::Ack(&[(2, 2), (0, 0)]), Then::Either);
 /// Now and then a call shows that the good one is good.
 const REQUEST_EACH: usize = 8;

@@ -3,7 +3,7 @@
 use super::tools::{PLAIN_NAK, SERVED_NEXT, expect_bind, expect_bind_next, names, plain, results};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::host::Patience;
-use crate::conform::{Capability, Case, Confidence, Level, NO_SYNTAX, Stop, Talk};
+use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk, UNKNOWN_ID};
 use crate::wire::Guid;
 use crate::wire::rpc::{ContextElement, Flags, SyntaxId};
 
@@ -55,7 +55,7 @@ pub(super) static CASES: &[Case] = &[
             let seen = expect_bind(t, "after NDR32", contexts, &[ok(Want::Ack(&[(0, 0)]), Then::Open)])?;
             names(t, &seen, &[SyntaxId::NDR32]);
             t.still_serves("a request then");
-            let contexts = vec![plain(t, 0), t.context(1, &[NO_SYNTAX, asking])];
+            let contexts = vec![plain(t, 0), t.context(1, &[UNKNOWN_ID, asking])];
             let accepts = [ok(Want::Ack(&[(0, 0), (2, 2)]), Then::Open)];
             expect_bind(t, "after a syntax nobody knows", contexts, &accepts)?;
             let contexts = vec![t.context(1, &[asking, SyntaxId::NDR32]), plain(t, 0)];
@@ -85,7 +85,7 @@ pub(super) static CASES: &[Case] = &[
             let granted = [ok(Want::Ack(&[(3, 3)]), Then::Either)];
             let contexts = vec![features(t, 0, 3)];
             expect_bind_next(t, "features alone", contexts, &granted)?;
-            let strange = ContextElement { id: 0, interface: NO_SYNTAX, transfer: vec![asking] };
+            let strange = ContextElement { id: 0, interface: UNKNOWN_ID, transfer: vec![asking] };
             expect_bind_next(t, "features of an unknown interface", vec![strange], &granted)?;
             Ok(())
         },

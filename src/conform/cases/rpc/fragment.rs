@@ -1,10 +1,10 @@
 //! Requests in several fragments (C706 section 12.6.3.7; MS-RPCE 3.3.3.5.4).
 
 use super::calls::Call;
-use super::tools::{PROTOCOL_ERROR, SERVED};
+use super::tools::SERVED;
 use crate::conform::accept::{Accept, Then, Want, fault, loose, ok};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
-use crate::wire::rpc::{Body, Flags, Pdu, at};
+use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, at};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -88,7 +88,7 @@ pub(super) static CASES: &[Case] = &[
                 let frame = t.frame_of(call.id, Flags::FIRST, 7, &call.stub);
                 t.send_frame(&frame, call.ask.clone());
             }
-            let error = fault(&[PROTOCOL_ERROR]).context(7);
+            let error = fault(&[FaultStatus::PROTOCOL_ERROR]).context(7);
             t.expect(
                 "the second first fragment",
                 &[ok(error.want(), Then::Closed), loose(Want::Silence, Then::Closed)],
@@ -273,11 +273,14 @@ pub fn other_call(t: &mut Talk<'_>, flags: Flags, blames_first: bool) -> Result<
     Ok(())
 }
 
-const BROKEN: &[Accept] =
-    &[ok(fault(&[PROTOCOL_ERROR]).executed(true).context(0).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
-pub const ENDED: &[Accept] = &[ok(fault(&[PROTOCOL_ERROR]).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
-pub const TOO_MUCH: &[Accept] = &[ok(fault(&[ACCESS_DENIED]).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
-const ACCESS_DENIED: u32 = 5;
+const BROKEN: &[Accept] = &[
+    ok(fault(&[FaultStatus::PROTOCOL_ERROR]).executed(true).context(0).want(), Then::Closed),
+    loose(Want::Silence, Then::Closed),
+];
+pub const ENDED: &[Accept] =
+    &[ok(fault(&[FaultStatus::PROTOCOL_ERROR]).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
+pub const TOO_MUCH: &[Accept] =
+    &[ok(fault(&[FaultStatus::ACCESS_DENIED]).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
 /// What a Windows RPC server joins of one request by default, in bytes.
 pub const REQUEST_MAX: u32 = 4 << 20;
 /// What fits a fragment of the size every host takes, and is a multiple of eight.

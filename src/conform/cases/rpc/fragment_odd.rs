@@ -6,7 +6,7 @@ use super::fragment::{ENDED, PIECE, REQUEST_MAX, TOO_MUCH};
 use super::tools::{ACCEPTED_NEXT, NO_OPERATION, SERVED_NEXT, bind_as, plain, syntaxes};
 use crate::conform::accept::{Then, Want, fault, loose, ok};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
-use crate::wire::rpc::{Body, Flags, Pdu, PduView, TransferSyntax, at};
+use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, PduView, TransferSyntax, at};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -136,7 +136,7 @@ pub(super) static CASES: &[Case] = &[
             t.bind()?;
             let call = Call::of(t);
             call.send(t, Flags::FIRST.with(Flags::PENDING_CANCEL), &call.stub[..64.min(call.stub.len())]);
-            let cancelled = fault(&[0x6bd]).executed(false).context(0);
+            let cancelled = fault(&[FaultStatus::CALL_CANCELLED]).executed(false).context(0);
             t.expect("the first fragment", &[ok(cancelled.want(), Then::Closed), loose(Want::Silence, Then::Closed)]);
             Ok(())
         },

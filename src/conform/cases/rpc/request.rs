@@ -17,7 +17,7 @@ pub(super) static CASES: &[Case] = &[
         |t| {
             t.bind()?;
             t.request(12_345);
-            let unknown = fault(&[FaultStatus::UNKNOWN_INTERFACE.0]).executed(false).context(0);
+            let unknown = fault(&[FaultStatus::UNKNOWN_INTERFACE]).executed(false).context(0);
             t.expect("the request", &[ok(unknown.want(), Then::Open), loose(Want::Silence, Then::Closed)]);
             t.still_serves("a request in the known context");
             Ok(())
@@ -35,7 +35,7 @@ pub(super) static CASES: &[Case] = &[
             let is_kms = t.service().interface == SyntaxId::KMS;
             for opnum in [1, 99, 0xffff].into_iter().filter(|opnum| *opnum != 1 || is_kms) {
                 t.request_with(7, |frame| put_opnum(frame, opnum));
-                let out_of_range = fault(&[FaultStatus::OP_RANGE_ERROR.0]).executed(false).context(7);
+                let out_of_range = fault(&[FaultStatus::OP_RANGE_ERROR]).executed(false).context(7);
                 let accepts = [ok(out_of_range.want(), Then::Open), loose(Want::Silence, Then::Closed)];
                 t.expect(&format!("operation {opnum}"), &accepts);
                 if t.is_over() {
@@ -74,7 +74,7 @@ pub(super) static CASES: &[Case] = &[
                 frame[at::FLAGS] |= Flags::OBJECT.0;
                 at::fit(frame);
             });
-            let unreadable = fault(&[FaultStatus::BAD_STUB_DATA.0, FaultStatus::PROTOCOL_ERROR.0]);
+            let unreadable = fault(&[FaultStatus::BAD_STUB_DATA, FaultStatus::PROTOCOL_ERROR]);
             let accepts = [
                 ok(Want::Silence, Then::Closed),
                 ok(unreadable.want(), Then::Either),

@@ -1,6 +1,6 @@
 //! Calls after one another, at once, and cancelled (C706 sections 12.6.4.2, 12.6.4.8 and 12.6.4.12).
 
-use super::tools::{ACCEPTED_NEXT, SERVED, SERVED_NEXT, echoes, plain};
+use super::tools::{ACCEPTED_NEXT, SERVED, SERVED_NEXT, TIME_MAX, echoes, plain};
 use crate::conform::accept::{Seen, Then, Want, fault, judge, loose, ok};
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
@@ -90,7 +90,7 @@ pub(super) static CASES: &[Case] = &[
             t.bind()?;
             let sent = two_at_once(t);
             // A stack whose first call is still under way then refuses the second.
-            let pending = loose(fault(PROTOCOL_ERROR).want(), Then::Either);
+            let pending = loose(fault(&[FaultStatus::PROTOCOL_ERROR]).want(), Then::Either);
             let first = t.expect_next("the first answer", &[ok(Want::Served, Then::Either), pending]);
             if first.answer.is_none() {
                 return Ok(());
@@ -150,7 +150,7 @@ pub(super) static CASES: &[Case] = &[
         |t| {
             t.bind()?;
             t.request_with(0, |frame| frame[at::FLAGS] |= Flags::PENDING_CANCEL.0);
-            let cancelled = fault(&[0x6bd]).executed(false).context(0);
+            let cancelled = fault(&[FaultStatus::CALL_CANCELLED]).executed(false).context(0);
             let accepts = [
                 ok(cancelled.want(), Then::Closed),
                 loose(Want::Silence, Then::Closed),
@@ -186,7 +186,7 @@ pub(super) static CASES: &[Case] = &[
             t.bind()?;
             let call_id = t.next_call_id();
             t.send_pdu(&Pdu::whole(call_id, Body::Shutdown));
-            let error = fault(PROTOCOL_ERROR).executed(false);
+            let error = fault(&[FaultStatus::PROTOCOL_ERROR]).executed(false);
             t.expect("the shutdown", &[ok(error.want(), Then::Closed), loose(Want::Silence, Then::Closed)]);
             Ok(())
         },
@@ -220,6 +220,3 @@ fn call_id(seen: &Seen) -> Option<u32> {
 /// Again, less, the ends of the range, and what a signed number makes negative.
 const IDS: [u32; 15] =
     [7, 7, 6, 1, 0, 0, u32::MAX, u32::MAX, 0, 0x8000_0000, 0x7fff_ffff, 0x8000_0000, 0x0001_0000, 0xffff, 2];
-/// No case goes on for much longer.
-const TIME_MAX: std::time::Duration = std::time::Duration::from_secs(15);
-const PROTOCOL_ERROR: &[u32] = &[FaultStatus::PROTOCOL_ERROR.0];

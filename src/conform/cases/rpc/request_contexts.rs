@@ -1,6 +1,6 @@
 //! Operations there are none of in contexts of every kind, and which context a fault names (C706 section 12.6.4.7).
 
-use super::tools::{PROTOCOL_ERROR, SERVED_NEXT, bind_as, syntaxes};
+use super::tools::{SERVED_NEXT, bind_as, syntaxes};
 use crate::conform::accept::{Then, Want, fault, loose, ok};
 use crate::conform::{Case, Level, Stop, Talk};
 use crate::wire::rpc::{FaultStatus, Flags, TransferSyntax, at};
@@ -52,7 +52,7 @@ fn operations(t: &mut Talk<'_>, context: u16, syntax: TransferSyntax) -> Result<
     if !bind_as(t, &format!("context {context} in {}", syntax.id()), context, syntax)? {
         return Ok(());
     }
-    let out_of_range = fault(&[FaultStatus::OP_RANGE_ERROR.0]).executed(false).context(context);
+    let out_of_range = fault(&[FaultStatus::OP_RANGE_ERROR]).executed(false).context(context);
     let accepts = [
         ok(out_of_range.want(), Then::Either),
         loose(Want::AnyFault, Then::Either),
@@ -72,11 +72,11 @@ fn operations(t: &mut Talk<'_>, context: u16, syntax: TransferSyntax) -> Result<
 
 /// Many of them have a low byte of 0, which is the one operation of KMS; none of them is any small service's.
 const OPERATIONS: [u16; 9] = [200, 255, 256, 257, 0x1000, 0x7fff, 0x8000, 0xff00, 0xffff];
-const BROKEN: Want = fault(&[PROTOCOL_ERROR]).executed(true).context(0).want();
+const BROKEN: Want = fault(&[FaultStatus::PROTOCOL_ERROR]).executed(true).context(0).want();
 /// What is sent, and the fault that it comes to.
 const OUT_OF_ORDER: &[(&str, Flags, Want)] = &[
     ("the last fragment alone", Flags::LAST, BROKEN),
     ("one in the middle alone", Flags(0), BROKEN),
     ("a request that is cancelled", Flags::WHOLE.with(Flags::PENDING_CANCEL), CANCELLED),
 ];
-const CANCELLED: Want = fault(&[0x6bd]).executed(false).context(0).want();
+const CANCELLED: Want = fault(&[FaultStatus::CALL_CANCELLED]).executed(false).context(0).want();

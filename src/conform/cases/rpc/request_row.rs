@@ -1,14 +1,12 @@
 //! Many calls in one segment, good ones behind bad ones, and cancels of calls that are no more (C706 sections 12.6.4.2,
 //! 12.6.4.8 and 12.6.4.12).
 
-use super::tools::{
-    ACCEPTED_NEXT, NO_OPERATION, PROTOCOL_ERROR, SERVED_NEXT, UNKNOWN_CONTEXT, bind_as, echoes, syntaxes,
-};
+use super::tools::{ACCEPTED_NEXT, NO_OPERATION, SERVED_NEXT, UNKNOWN_CONTEXT, bind_as, echoes, syntaxes};
 use crate::conform::accept::{Accept, Then, Want, fault, loose, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::proto::Ask;
-use crate::wire::rpc::{Body, Flags, Pdu, PduView, Ptype, SyntaxId, TransferSyntax, at};
+use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId, TransferSyntax, at};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -149,7 +147,7 @@ fn together(t: &mut Talk<'_>, many: usize, contexts: &[u16], in_order: bool) -> 
     let ids: Vec<_> = calls.iter().map(|(frame, ask)| t.note_sent(frame, ask.clone())).collect();
     t.transmit(&calls.iter().flat_map(|(frame, _)| frame.clone()).collect::<Vec<_>>());
     // A stack whose first call is still under way then refuses the second.
-    let pending = loose(fault(&[PROTOCOL_ERROR]).want(), Then::Either);
+    let pending = loose(fault(&[FaultStatus::PROTOCOL_ERROR]).want(), Then::Either);
     for (number, id) in ids.iter().enumerate() {
         let label = format!("answer {} of {many} calls in contexts {contexts:?}", number + 1);
         let seen = t.expect_next(&label, &[ok(Want::Served, Then::Either), pending]);

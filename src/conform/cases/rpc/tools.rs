@@ -1,8 +1,11 @@
 //! What cases about DCE/RPC have in common.
 
+use std::time::Duration;
+
+pub use crate::conform::accept::SERVED_NEXT;
 use crate::conform::accept::{Accept, Seen, Then, Want, fault, loose, ok};
 use crate::conform::host::Patience;
-use crate::conform::{NO_SYNTAX, Stop, Talk};
+use crate::conform::{Stop, Talk, UNKNOWN_ID};
 use crate::wire::rpc::{
     Bind, Body, ContextElement, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId, TransferSyntax, in_other_order,
 };
@@ -26,12 +29,12 @@ pub fn plain(t: &Talk<'_>, id: u16) -> ContextElement {
 
 /// A context of an interface that no host has.
 pub fn strange(id: u16) -> ContextElement {
-    ContextElement { id, interface: NO_SYNTAX, transfer: vec![SyntaxId::NDR32] }
+    ContextElement { id, interface: UNKNOWN_ID, transfer: vec![SyntaxId::NDR32] }
 }
 
 /// A context in a syntax that no host speaks.
 pub fn unspoken(t: &Talk<'_>, id: u16) -> ContextElement {
-    t.context(id, &[NO_SYNTAX])
+    t.context(id, &[UNKNOWN_ID])
 }
 
 /// Binds these contexts on a new connection, and holds the answer against a set.
@@ -145,8 +148,6 @@ pub fn echoes(t: &mut Talk<'_>, seen: &Seen, call_id: u32) {
 pub const ACCEPTED_NEXT: &[Accept] = &[ok(Want::Ack(&[(0, 0)]), Then::Either)];
 /// A call that is served, on a connection that goes on.
 pub const SERVED: &[Accept] = &[ok(Want::Served, Then::Open)];
-/// A call that is served, whatever comes then.
-pub const SERVED_NEXT: &[Accept] = &[ok(Want::Served, Then::Either)];
 /// One context, accepted.
 pub const ACCEPTED: &[Accept] = &[ok(Want::Ack(&[(0, 0)]), Then::Open)];
 /// What a host that cannot read a bind, or has no bind yet, does: reason 4 is a protocol error, whatever its name.
@@ -156,22 +157,22 @@ pub const PLAIN_NAK: &[Accept] = &[ok(Want::Nak(&[0]), Then::Closed), loose(Want
 /// A bind that cannot be read is refused, or the connection closed.
 pub const REFUSED_OR_CLOSED: &[Accept] = &[ok(Want::Nak(&[0, 4]), Then::Closed), ok(Want::Silence, Then::Closed)];
 /// What a host does about a PDU that breaks the protocol on a connection that is bound.
-pub const PROTOCOL_FAULT: &[Accept] =
-    &[ok(fault(&[PROTOCOL_ERROR]).executed(false).context(0).want(), Then::Closed), loose(Want::Silence, Then::Closed)];
+pub const PROTOCOL_FAULT: &[Accept] = &[
+    ok(fault(&[FaultStatus::PROTOCOL_ERROR]).executed(false).context(0).want(), Then::Closed),
+    loose(Want::Silence, Then::Closed),
+];
 /// What a host says to a call in a context that it did not accept.
 pub const UNKNOWN_CONTEXT: &[Accept] = &[
-    ok(fault(&[UNKNOWN_INTERFACE]).executed(false).context(0).want(), Then::Open),
+    ok(fault(&[FaultStatus::UNKNOWN_INTERFACE]).executed(false).context(0).want(), Then::Open),
     loose(Want::Silence, Then::Closed),
 ];
 /// As many results are told.
 const SHOWN_MAX: usize = 12;
 /// What a host says to a call in context 0 of an operation that there is not.
 pub const NO_OPERATION: &[Accept] = &[
-    ok(fault(&[FaultStatus::OP_RANGE_ERROR.0]).executed(false).context(0).want(), Then::Open),
+    ok(fault(&[FaultStatus::OP_RANGE_ERROR]).executed(false).context(0).want(), Then::Open),
     loose(Want::AnyFault, Then::Either),
     loose(Want::Silence, Then::Closed),
 ];
-/// nca_s_proto_error.
-pub const PROTOCOL_ERROR: u32 = 0x1c01_000b;
-/// nca_s_unk_if.
-const UNKNOWN_INTERFACE: u32 = 0x1c01_0003;
+/// No case goes on for much longer.
+pub const TIME_MAX: Duration = Duration::from_secs(15);

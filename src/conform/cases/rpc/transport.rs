@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::calls::Call;
-use super::tools::{ACCEPTED, PROTOCOL_ERROR, REFUSED_OR_CLOSED, SERVED_NEXT, bind_frame, expect_first, plain};
+use super::tools::{ACCEPTED, REFUSED_OR_CLOSED, SERVED_NEXT, bind_frame, expect_first, plain};
 use crate::conform::accept::{Accept, Then, Want, fault, loose, ok};
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Case, Level, Stop, Talk};
 use crate::proto::Ask;
-use crate::wire::rpc::{Bind, CALL_HEADER_LEN, Flags, HEADER_LEN, MAX_FRAGMENT, SyntaxId, at};
+use crate::wire::rpc::{Bind, CALL_HEADER_LEN, FaultStatus, Flags, HEADER_LEN, MAX_FRAGMENT, SyntaxId, at};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -133,7 +133,7 @@ pub(super) static CASES: &[Case] = &[
             t.bind()?;
             long_request(t, MAX_FRAGMENT + 1);
             let accepts = [
-                ok(fault(&[PROTOCOL_ERROR]).executed(true).context(0).want(), Then::Closed),
+                ok(fault(&[FaultStatus::PROTOCOL_ERROR]).executed(true).context(0).want(), Then::Closed),
                 loose(Want::Silence, Then::Closed),
             ];
             t.expect("5841 bytes", &accepts);

@@ -42,7 +42,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["kms/request/license-status#code"],
         install: Install::Answers(|host, _| {
             rule(host, ProtocolVersion::V4, Rule::Machine, |asked, honest| match asked.request.license_status {
-                LicenseStatus::NOTIFICATION => Err(GRACE_EXPIRED),
+                LicenseStatus::NOTIFICATION => Err(Hresult::GRACE_EXPIRED),
                 _ => honest,
             });
         }),
@@ -116,7 +116,4 @@ fn rule(
         false => honest,
     });
 }
-
-/// What a client says of itself when its grace is over (Microsoft Learn, volume activation error codes).
-const GRACE_EXPIRED: Hresult = Hresult(0xC004_F009);
 const STEPS_PER_MILLISECOND: u64 = 10_000;

@@ -14,7 +14,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["kms/request/license-status#code"],
         install: Install::Answers(|host, _| {
             let fresh = [LicenseStatus::LICENSED, LicenseStatus::OOB_GRACE];
-            refuse(host, GRACE_EXPIRED, move |status| !fresh.contains(&status));
+            refuse(host, Hresult::GRACE_EXPIRED, move |status| !fresh.contains(&status));
         }),
     },
     Fault {
@@ -23,7 +23,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Machines whose grace ran out, and images that are in that state from the start.",
         caught_by: &["kms/request/license-status#code"],
         install: Install::Answers(|host, _| {
-            refuse(host, GRACE_EXPIRED, |status| status == LicenseStatus::NOTIFICATION);
+            refuse(host, Hresult::GRACE_EXPIRED, |status| status == LicenseStatus::NOTIFICATION);
         }),
     },
     Fault {
@@ -44,7 +44,5 @@ fn refuse(host: &mut Conduct, code: Hresult, refused: impl Fn(LicenseStatus) -> 
     });
 }
 
-/// What a client says of itself when its grace is over (Microsoft Learn, volume activation error codes).
-const GRACE_EXPIRED: Hresult = Hresult(0xC004_F009);
-/// What a client says of itself when KMS has not activated it (same page).
+/// What a client says of itself when KMS has not activated it (Microsoft Learn, volume activation error codes).
 const NOT_ACTIVATED_BY_KMS: Hresult = Hresult(0xC004_F056);

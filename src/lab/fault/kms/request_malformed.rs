@@ -4,7 +4,9 @@ use crate::crypto::envelope;
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{Fate, Fields, Tamper};
 use crate::proto::sealing;
-use crate::wire::kms::{ActivationRequest, Envelope, ProtocolVersion, REQUEST_LEN, SEALED_REQUEST_LEN, V4_REQUEST_LEN};
+use crate::wire::kms::{
+    ActivationRequest, Envelope, ProtocolVersion, REQUEST_LEN, SEALED_HEAD_LEN, SEALED_REQUEST_LEN, V4_REQUEST_LEN,
+};
 use crate::wire::rpc::{Ptype, at};
 use crate::wire::{Guid, Hresult};
 
@@ -166,15 +168,15 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["kms/request/short-v5#code", "kms/request/short-v6#code", "kms/request/short-body#code"],
         install: Install::Answers(|host, _| {
             host.hear(|payload| {
-                let is_short = (SEALED_HEAD + 16..SEALED_REQUEST_LEN).contains(&payload.len());
+                let is_short = (SEALED_HEAD_LEN + 16..SEALED_REQUEST_LEN).contains(&payload.len());
                 let known = [ProtocolVersion::V5, ProtocolVersion::V6];
                 let version = known.into_iter().find(|version| payload.starts_with(&version.to_wire()));
                 let (true, Some(version)) = (is_short, version) else { return };
                 let mut iv = [0; 16];
-                iv.copy_from_slice(&payload[4..SEALED_HEAD]);
-                let whole = payload.len() - (payload.len() - SEALED_HEAD) % 16;
+                iv.copy_from_slice(&payload[4..SEALED_HEAD_LEN]);
+                let whole = payload.len() - (payload.len() - SEALED_HEAD_LEN) % 16;
                 let mut body = Vec::with_capacity(payload.len());
-                if envelope::open(sealing(version), &iv, &payload[SEALED_HEAD..whole], &mut body).is_ok() {
+                if envelope::open(sealing(version), &iv, &payload[SEALED_HEAD_LEN..whole], &mut body).is_ok() {
                     body.resize(REQUEST_LEN, 0);
                     payload.clear();
                     envelope::seal_request(sealing(version), &body, &iv, payload);
@@ -233,7 +235,7 @@ impl HeardRequest {
 
     /// Whether its padding is right; a V4 request has none.
     fn has_padding(&self) -> Option<bool> {
-        (self.is_sealed && self.plaintext.len() == SEALED_REQUEST_LEN - SEALED_HEAD)
+        (self.is_sealed && self.plaintext.len() == SEALED_REQUEST_LEN - SEALED_HEAD_LEN)
             .then(|| self.plaintext[REQUEST_LEN..].iter().all(|byte| *byte == 4))
     }
 
@@ -259,6 +261,3 @@ fn dies(tamper: &mut Tamper, is_fatal: fn(&HeardRequest) -> bool) {
         }
     });
 }
-
-/// What stands before the ciphertext: version and IV.
-const SEALED_HEAD: usize = 4 + 16;

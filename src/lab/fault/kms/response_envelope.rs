@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::crypto::proof::{self, SLOT_STEP};
 use crate::lab::fault::{Fault, Install};
-use crate::lab::letter::Letter;
+use crate::lab::letter::{HASH_AT, Letter};
 use crate::lab::rules::Rule;
 
 pub(super) static FAULTS: &[Fault] = &[
@@ -220,8 +220,6 @@ pub(super) static FAULTS: &[Fault] = &[
     },
 ];
 
-/// Where the hash of the random stands in a proof.
-const HASH_AT: usize = 16;
 /// Where the hardware id stands.
 const HWID_AT: usize = 48;
 /// Where the exclusive-or'ed IVs stand.

@@ -2,7 +2,7 @@
 
 use crate::crypto::proof;
 use crate::lab::fault::{Fault, Install};
-use crate::lab::letter::Letter;
+use crate::lab::letter::{HASH_AT, Letter};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -123,6 +123,3 @@ fn mixed(number: u64) -> u64 {
     let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ number >> 31
 }
-
-/// Where the hash of the random stands in a proof.
-const HASH_AT: usize = 16;

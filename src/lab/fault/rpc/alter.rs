@@ -1,8 +1,9 @@
 //! Faults of the alter_context (C706 section 12.6.4.1).
 
+use super::tools::{answer_alter, change_offer, offer};
 use crate::lab::fault::{Fault, Install};
-use crate::lab::tamper::{End, Fate, Fields, Incoming};
-use crate::wire::rpc::{Bind, BindAck, Body, ContextResult, Flags, Pdu, PduView, Ptype, ResultCode, SyntaxId, at};
+use crate::lab::tamper::{End, Fate, Fields};
+use crate::wire::rpc::{ContextResult, Flags, PduView, Ptype, ResultCode, SyntaxId, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -51,7 +52,8 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
                 let half = |at: usize| out.asked.get(at..at + 2).and_then(|bytes| bytes.try_into().ok());
-                let sizes = (half(16).map(u16::from_le_bytes), half(18).map(u16::from_le_bytes));
+                let sizes =
+                    (half(at::MAX_XMIT_FRAG).map(u16::from_le_bytes), half(at::MAX_RECV_FRAG).map(u16::from_le_bytes));
                 if let (Some(xmit), Some(recv)) = sizes {
                     out.change_ack(|ack| (ack.max_xmit_frag, ack.max_recv_frag) = (recv, xmit));
                 }
@@ -65,7 +67,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/alter/new-context#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
-                change(alter, |offered| offered.contexts.iter_mut().for_each(|context| context.id ^= 0x4000));
+                change_offer(alter, |offered| offered.contexts.iter_mut().for_each(|context| context.id ^= 0x4000));
             });
         }),
     },
@@ -77,7 +79,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in(|incoming| match incoming.ptype() {
                 Some(Ptype::ALTER_CONTEXT) => {
-                    let adds = offered(incoming).is_some_and(|offered| {
+                    let adds = offer(&incoming.frame).is_some_and(|offered| {
                         offered.contexts.iter().any(|context| context.id != 0 && context.interface == SyntaxId::KMS)
                     });
                     incoming.scene.note = u64::from(adds);
@@ -96,7 +98,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/alter/unknown-interface#results"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
-                change(alter, |offered| {
+                change_offer(alter, |offered| {
                     let others = offered.contexts.iter_mut().filter(|context| context.id != 0);
                     others.for_each(|context| context.interface = SyntaxId::KMS);
                 });
@@ -125,7 +127,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/alter/change-interface#results"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
-                change(alter, |offered| {
+                change_offer(alter, |offered| {
                     let same = offered.contexts.iter_mut().filter(|context| context.id == 0);
                     same.for_each(|context| context.interface = SyntaxId::KMS);
                 });
@@ -139,11 +141,11 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/alter/change-syntax#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
-                let asks = offered(alter).is_some_and(|offered| {
+                let asks = offer(&alter.frame).is_some_and(|offered| {
                     offered.contexts.iter().any(|context| context.id == 0 && context.transfer == [SyntaxId::NDR64])
                 });
                 if asks {
-                    respond(alter, vec![result(0, 0, SyntaxId::NDR64)]);
+                    answer_alter(alter, vec![result(0, 0, SyntaxId::NDR64)]);
                 }
             });
         }),
@@ -155,7 +157,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/alter/unknown-syntax#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
-                let is_unknown = offered(alter).is_some_and(|offered| {
+                let is_unknown = offer(&alter.frame).is_some_and(|offered| {
                     let known = |syntax: &SyntaxId| [SyntaxId::NDR32, SyntaxId::NDR64].contains(syntax);
                     offered.contexts.iter().any(|context| {
                         let features = context.transfer.iter().any(|syntax| syntax.as_bind_time_features().is_some());
@@ -175,8 +177,8 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/alter/no-contexts#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
-                if offered(alter).is_some_and(|offered| offered.contexts.is_empty()) {
-                    respond(alter, Vec::new());
+                if offer(&alter.frame).is_some_and(|offered| offered.contexts.is_empty()) {
+                    answer_alter(alter, Vec::new());
                 }
             });
         }),
@@ -188,11 +190,11 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/alter/no-syntaxes#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
-                let is_empty = offered(alter).is_some_and(|offered| {
+                let is_empty = offer(&alter.frame).is_some_and(|offered| {
                     !offered.contexts.is_empty() && offered.contexts.iter().all(|context| context.transfer.is_empty())
                 });
                 if is_empty {
-                    respond(alter, vec![result(2, 2, SyntaxId::NONE)]);
+                    answer_alter(alter, vec![result(2, 2, SyntaxId::NONE)]);
                 }
             });
         }),
@@ -231,7 +233,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/alter/several-contexts#results"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
-                change(alter, |offered| {
+                change_offer(alter, |offered| {
                     offered.contexts.iter_mut().skip(1).for_each(|context| context.transfer = vec![SyntaxId::NONE]);
                 });
             });
@@ -252,38 +254,6 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
 ];
-
-pub fn offered(alter: &mut Incoming<'_>) -> Option<Bind> {
-    match Pdu::decode(&alter.frame).ok()?.body {
-        Body::AlterContext(offered) => Some(offered),
-        _ => None,
-    }
-}
-
-/// Changes what an alter_context offers.
-pub fn change(alter: &mut Incoming<'_>, change: impl FnOnce(&mut Bind)) {
-    let (call_id, flags) = (alter.word(at::CALL_ID), alter.flags());
-    if let Some(mut offered) = offered(alter) {
-        change(&mut offered);
-        if let Ok(frame) = (Pdu { flags, ..Pdu::whole(call_id, Body::AlterContext(offered)) }).encode() {
-            alter.frame = frame;
-        }
-    }
-}
-
-/// Answers an alter_context with these results.
-fn respond(alter: &mut Incoming<'_>, results: Vec<ContextResult>) {
-    let ack = BindAck {
-        max_xmit_frag: 5840,
-        max_recv_frag: 5840,
-        assoc_group: 1,
-        secondary_address: Vec::new(),
-        pad: [0; 3],
-        results,
-    };
-    let call_id = alter.word(at::CALL_ID);
-    alter.answer(&Pdu::whole(call_id, Body::AlterContextResponse(ack)));
-}
 
 fn result(result: u16, reason: u16, syntax: SyntaxId) -> ContextResult {
     ContextResult { result: ResultCode(result), reason, syntax }

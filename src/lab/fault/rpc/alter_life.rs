@@ -1,9 +1,9 @@
 //! Faults of alter_contexts in number, in every state of a connection and in odd forms (C706 section 12.6.4.1).
 
-use super::alter::{change, offered};
+use super::tools::{change_offer, offer};
 use crate::lab::fault::{Fault, Install};
-use crate::lab::tamper::{End, Fate, Fields};
-use crate::wire::rpc::{Body, Fault as FaultBody, FaultStatus, Flags, Pdu, PduView, Ptype, ResultCode, SyntaxId, at};
+use crate::lab::tamper::{End, Fate, Fields, fault_of};
+use crate::wire::rpc::{Body, FaultStatus, Flags, MAX_FRAGMENT, Pdu, PduView, Ptype, ResultCode, SyntaxId, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -15,7 +15,7 @@ pub(super) static FAULTS: &[Fault] = &[
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
                 alter.scene.note += 1;
                 if alter.scene.note > 8 {
-                    change(alter, |offered| {
+                    change_offer(alter, |offered| {
                         offered.contexts.iter_mut().for_each(|context| context.transfer = vec![SyntaxId::NONE]);
                     });
                 }
@@ -61,7 +61,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/alter/keeps-sizes#max_xmit_frag", "rpc/alter/unchanged"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
-                out.change_ack(|ack| (ack.max_xmit_frag, ack.max_recv_frag) = (5840, 5840));
+                out.change_ack(|ack| (ack.max_xmit_frag, ack.max_recv_frag) = (MAX_FRAGMENT, MAX_FRAGMENT));
             });
         }),
     },
@@ -73,7 +73,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in(|incoming| match incoming.ptype() {
                 Some(Ptype::ALTER_CONTEXT) => {
-                    let repeats = offered(incoming).is_some_and(|offered| match &offered.contexts[..] {
+                    let repeats = offer(&incoming.frame).is_some_and(|offered| match &offered.contexts[..] {
                         [context] => context.id == 1 && context.transfer == [SyntaxId::NDR64],
                         _ => false,
                     });
@@ -125,7 +125,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
                 let says_more = alter.frame.get(at::CONTEXTS).is_some_and(|count| *count > 1);
-                if says_more && offered(alter).is_none() {
+                if says_more && offer(&alter.frame).is_none() {
                     alter.fate = Fate::Vanishes;
                 }
             });
@@ -148,8 +148,7 @@ pub(super) static FAULTS: &[Fault] = &[
                         let under_way = incoming.scene.note as u32;
                         let id = incoming.word(at::CALL_ID);
                         if under_way != 0 && flags.has(Flags::FIRST) && id != under_way {
-                            let status = FaultStatus::PROTOCOL_ERROR;
-                            let fault = FaultBody { alloc_hint: 32, context_id: 0, cancel_count: 0, status, stub: &[] };
+                            let fault = fault_of(0, FaultStatus::PROTOCOL_ERROR);
                             incoming.answer(&Pdu::whole(under_way, Body::Fault(fault)));
                         }
                         let unfinished = if flags.has(Flags::LAST) { 0 } else { u64::from(id) };

@@ -1,12 +1,11 @@
 //! Faults of associations: lists of contexts, fragment sizes, groups, and what comes before or after the one bind
 //! (C706 section 12.6.4; MS-RPCE 3.3.1.5).
 
-use super::offers::{offer, on_acks, on_offers};
+use super::tools::{ONE_GROUP, accept_all, answer_bind, offer, on_acks, on_offers, refuse};
 use crate::lab::fault::{Fault, Install};
-use crate::lab::tamper::{End, Fate, Fields, Incoming, Tamper};
+use crate::lab::tamper::{End, Fate, Fields, Incoming, Tamper, fault_of};
 use crate::wire::rpc::{
-    BindAck, Body, ContextResult, FaultStatus, HEADER_LEN, MAX_FRAGMENT, Pdu, PduView, Ptype, RejectReason, Response,
-    ResultCode, SyntaxId, at,
+    Body, FaultStatus, HEADER_LEN, MAX_FRAGMENT, Pdu, PduView, Ptype, RejectReason, Response, SyntaxId, at,
 };
 
 pub(super) static FAULTS: &[Fault] = &[
@@ -181,7 +180,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             on_binds(tamper, |incoming| {
                 if offer(&incoming.frame).is_some_and(|bind| bind.assoc_group != 0) {
-                    super::header::refuse(incoming, RejectReason::NOT_SPECIFIED);
+                    refuse(incoming, RejectReason::NOT_SPECIFIED);
                 }
             });
         }),
@@ -208,7 +207,7 @@ pub(super) static FAULTS: &[Fault] = &[
             on_binds(tamper, |incoming| {
                 let joins = offer(&incoming.frame).is_some_and(|bind| bind.assoc_group != 0);
                 if joins && incoming.scene.others >= 2 {
-                    super::header::refuse(incoming, RejectReason::NOT_SPECIFIED);
+                    refuse(incoming, RejectReason::NOT_SPECIFIED);
                 }
             });
         }),
@@ -250,7 +249,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             before_bind(tamper, Ptype::REQUEST, |incoming| {
                 let call_id = PduView(&incoming.frame).call_id().unwrap_or_default();
-                let fault = super::header::fault_of(FaultStatus::UNKNOWN_INTERFACE);
+                let fault = fault_of(0, FaultStatus::UNKNOWN_INTERFACE);
                 incoming.answer(&Pdu::whole(call_id, Body::Fault(fault)));
             });
         }),
@@ -331,27 +330,5 @@ fn is_cut_short(incoming: &Incoming<'_>) -> bool {
 }
 
 fn accept_nothing(incoming: &mut Incoming<'_>) {
-    answer_with(incoming, Vec::new());
+    answer_bind(incoming, Vec::new());
 }
-
-pub fn accept_all(incoming: &mut Incoming<'_>) {
-    let contexts = offer(&incoming.frame).map(|bind| bind.contexts).unwrap_or_default();
-    let accepted = ContextResult { result: ResultCode::ACCEPTED, reason: 0, syntax: SyntaxId::NDR32 };
-    answer_with(incoming, vec![accepted; contexts.len()]);
-}
-
-fn answer_with(incoming: &mut Incoming<'_>, results: Vec<ContextResult>) {
-    let call_id = PduView(&incoming.frame).call_id().unwrap_or_default();
-    let ack = BindAck {
-        max_xmit_frag: MAX_FRAGMENT,
-        max_recv_frag: MAX_FRAGMENT,
-        assoc_group: ONE_GROUP,
-        secondary_address: format!("{}\0", crate::wire::kms::PORT).into_bytes(),
-        pad: [0; 3],
-        results,
-    };
-    incoming.answer(&Pdu::whole(call_id, Body::BindAck(ack)));
-}
-
-/// Any number but 0 serves.
-const ONE_GROUP: u32 = 0x6b6d_7370;

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::offers::{ack_of, offer};
+use super::tools::{ack_of, offer};
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{Fields, Leaving, Tamper};
-use crate::wire::rpc::{Ptype, at};
+use crate::wire::rpc::{MAX_FRAGMENT, Ptype, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -90,7 +90,7 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::BIND_ACK, |out| {
                 if offer(out.asked).is_some_and(|offered| offered.assoc_group != 0) {
-                    out.change_ack(|ack| (ack.max_xmit_frag, ack.max_recv_frag) = (5840, 5840));
+                    out.change_ack(|ack| (ack.max_xmit_frag, ack.max_recv_frag) = (MAX_FRAGMENT, MAX_FRAGMENT));
                 }
             });
         }),

@@ -1,7 +1,6 @@
 //! Faults of binding: flags, contexts and their results (C706 section 12.6.4.3; MS-RPCE 3.3.1.5.6).
 
-use super::header::refuse;
-use super::offers::{ack_of, offer, on_acks, on_offers};
+use super::tools::{ack_of, offer, on_acks, on_offers, refuse};
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields, Outgoing, Tamper};
 use crate::wire::rpc::{

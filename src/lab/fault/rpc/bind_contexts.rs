@@ -1,10 +1,10 @@
 //! Faults of context ids, operation numbers and features, and of names that are nearly right (MS-RPCE 2.2.2.4).
 
-use super::offers::{offer, on_offers};
+use super::tools::{change_offer, on_offers};
 use crate::lab::fault::{Fault, Install};
-use crate::lab::tamper::{Fields, Incoming, Tamper};
+use crate::lab::tamper::{Fields, Tamper};
 use crate::wire::Guid;
-use crate::wire::rpc::{Bind, Body, FaultStatus, Pdu, PduView, Ptype, SyntaxId, TransferSyntax, at};
+use crate::wire::rpc::{FaultStatus, PduView, Ptype, SyntaxId, TransferSyntax, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -159,17 +159,6 @@ fn on_ids(tamper: &mut Tamper, id: fn(u16) -> u16) {
         }
         _ => {}
     });
-}
-
-fn change_offer(incoming: &mut Incoming<'_>, change: impl FnOnce(&mut Bind)) {
-    let Some(mut offered) = offer(&incoming.frame) else { return };
-    let is_bind = incoming.ptype() == Some(Ptype::BIND);
-    let (call_id, flags) = (incoming.word(at::CALL_ID), incoming.flags());
-    change(&mut offered);
-    let body = if is_bind { Body::Bind(offered) } else { Body::AlterContext(offered) };
-    if let Ok(frame) = (Pdu { flags, ..Pdu::whole(call_id, body) }).encode() {
-        incoming.frame = frame;
-    }
 }
 
 fn refuse_contexts(tamper: &mut Tamper, refuses: fn(u16) -> bool) {

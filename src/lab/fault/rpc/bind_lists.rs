@@ -1,8 +1,6 @@
 //! Faults of long lists, of bytes that mean nothing and of second binds (C706 sections 12.6.3.1 and 12.6.4.3).
 
-use super::association::accept_all;
-use super::header::refuse;
-use super::offers::{offer, on_acks, on_offers};
+use super::tools::{accept_all, offer, on_acks, on_offers, refuse};
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{End, Fate};
 use crate::wire::rpc::{Pdu, Ptype, RejectReason, SyntaxId, TransferSyntax, at};

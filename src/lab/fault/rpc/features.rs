@@ -1,6 +1,6 @@
 //! Faults of features that are asked for at bind time (MS-RPCE 2.2.2.14).
 
-use super::offers::{offer, on_acks, on_offers};
+use super::tools::{offer, on_acks, on_offers};
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::Tamper;
 use crate::wire::rpc::{ContextResult, Ptype, ResultCode, SyntaxId};

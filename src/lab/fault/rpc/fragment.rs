@@ -2,7 +2,7 @@
 
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields};
-use crate::wire::rpc::{Flags, Ptype, at};
+use crate::wire::rpc::{FaultStatus, Flags, Ptype, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -120,7 +120,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/fragment/other-call#call_id", "rpc/fragment/last-of-other-call#call_id"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::FAULT, |out| {
-                if let Some(asked) = out.asked.get(12..16) {
+                if let Some(asked) = out.asked.get(at::CALL_ID..at::CALL_ID + 4) {
                     let asked = asked.to_vec();
                     out.put(at::CALL_ID, &asked);
                 }
@@ -139,7 +139,8 @@ pub(super) static FAULTS: &[Fault] = &[
                 }
             });
             tamper.on_way_out_of(Ptype::FAULT, |out| {
-                if let (0x1c01_000b, Some(first)) = (out.word(at::STATUS), out.scene.note.checked_sub(1)) {
+                let status = FaultStatus(out.word(at::STATUS));
+                if let (FaultStatus::PROTOCOL_ERROR, Some(first)) = (status, out.scene.note.checked_sub(1)) {
                     out.set_call_id(first as u32);
                 }
             });

@@ -2,8 +2,8 @@
 //! 12.6.3.7).
 
 use crate::lab::fault::{Fault, Install};
-use crate::lab::tamper::{End, Fate, Fields};
-use crate::wire::rpc::{Body, Fault as FaultBody, FaultStatus, Flags, MAX_FRAGMENT, Pdu, Ptype, at};
+use crate::lab::tamper::{End, Fate, Fields, fault_of};
+use crate::wire::rpc::{Body, FaultStatus, Flags, MAX_FRAGMENT, Pdu, Ptype, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -31,8 +31,7 @@ pub(super) static FAULTS: &[Fault] = &[
                 let flags = request.flags();
                 if flags.has(Flags::FIRST) && !flags.has(Flags::LAST) && request.half(at::OPNUM) != 0 {
                     let (call_id, context_id) = (request.word(at::CALL_ID), request.half(at::CONTEXT));
-                    let status = FaultStatus::OP_RANGE_ERROR;
-                    let fault = FaultBody { alloc_hint: 32, context_id, cancel_count: 0, status, stub: &[] };
+                    let fault = fault_of(context_id, FaultStatus::OP_RANGE_ERROR);
                     let flags = Flags::WHOLE.with(Flags::DID_NOT_EXECUTE);
                     request.answer(&Pdu { flags, ..Pdu::whole(call_id, Body::Fault(fault)) });
                 }

@@ -1,9 +1,10 @@
 //! Faults of the sixteen bytes every PDU begins with, and of what stands before a stub (C706 section 12.6.3.1;
 //! MS-RPCE 2.2.2).
 
+use super::tools::refuse;
 use crate::lab::fault::{Fault, Install};
-use crate::lab::tamper::{Fate, Fields, Incoming, Outgoing, Tamper};
-use crate::wire::rpc::{self, BindNak, Body, FaultStatus, Flags, Pdu, PduView, Ptype, RejectReason, at};
+use crate::lab::tamper::{Fate, Fields, Outgoing, Tamper};
+use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, PduView, Ptype, RejectReason, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -380,18 +381,6 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
 ];
-
-/// A fault of this status, as hosts send it.
-pub fn fault_of(status: FaultStatus) -> rpc::Fault<'static> {
-    rpc::Fault { alloc_hint: 32, context_id: 0, cancel_count: 0, status, stub: &[] }
-}
-
-/// Refuses a bind, and closes.
-pub fn refuse(incoming: &mut Incoming<'_>, reason: RejectReason) {
-    let call_id = PduView(&incoming.frame).call_id().unwrap_or_default();
-    let nak = BindNak { reason, versions: vec![(5, 0)], trailer: vec![0; 3] };
-    incoming.answer(&Pdu::whole(call_id, Body::BindNak(nak)));
-}
 
 fn on_kind(tamper: &mut Tamper, ptype: Ptype, fate: Fate) {
     tamper.on_way_in_of(ptype, move |incoming| incoming.fate = fate.clone());

@@ -12,13 +12,13 @@ mod bind_lists;
 mod features;
 mod fragment;
 mod fragment_odd;
-pub mod header;
+mod header;
 mod header_later;
-mod offers;
 mod request;
 mod request_calls;
 mod request_row;
 mod segments;
+mod tools;
 mod transport;
 
 use super::Fault;

@@ -58,8 +58,12 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/request/pipelined#reply", "rpc/request/multiplexed#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_segment(|segment| {
-                let is_request = segment.pending.is_empty() && segment.bytes.get(2) == Some(&Ptype::REQUEST.0);
-                let said = segment.bytes.get(8..10).and_then(|bytes| bytes.try_into().ok()).map(u16::from_le_bytes);
+                let is_request = segment.pending.is_empty() && segment.bytes.get(at::PTYPE) == Some(&Ptype::REQUEST.0);
+                let said = segment
+                    .bytes
+                    .get(at::FRAG_LENGTH..at::FRAG_LENGTH + 2)
+                    .and_then(|bytes| bytes.try_into().ok())
+                    .map(u16::from_le_bytes);
                 if let Some(said) = said.filter(|_| is_request) {
                     segment.bytes.truncate(usize::from(said));
                 }

@@ -1,7 +1,7 @@
 //! Faults of calls that come together, of good ones behind bad ones and of cancels around calls (C706 sections 12.6.4.2
 //! and 12.6.4.12).
 
-use super::offers::offer;
+use super::tools::offer;
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields};
 use crate::wire::rpc::{Flags, PduView, Ptype, at};

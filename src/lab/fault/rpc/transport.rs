@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::lab::fault::{Fault, Install};
-use crate::lab::tamper::{End, Fate, Fields, Segment, Tamper};
-use crate::wire::rpc::{FaultStatus, Flags, HEADER_LEN, MAX_FRAGMENT, Pdu, PduView, Ptype};
+use crate::lab::tamper::{End, Fate, Fields, Segment, Tamper, fault_of};
+use crate::wire::rpc::{Body, FaultStatus, Flags, HEADER_LEN, MAX_FRAGMENT, Pdu, PduView, Ptype};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -287,7 +287,7 @@ fn on_empty_bind(tamper: &mut Tamper, fate: Fate) {
 }
 
 fn protocol_error(call_id: u32) -> Pdu<'static> {
-    Pdu::whole(call_id, crate::wire::rpc::Body::Fault(super::header::fault_of(FaultStatus::PROTOCOL_ERROR)))
+    Pdu::whole(call_id, Body::Fault(fault_of(0, FaultStatus::PROTOCOL_ERROR)))
 }
 
 /// No connection has this number.
