@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::host::Closing;
 use crate::proto::verify::Place;
-use crate::wire::rpc::{Body, ContextResult, FaultStatus, Flags, Pdu, PduView, Ptype, at};
+use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, PduView, Ptype, at};
 
 /// How good an outcome is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -122,8 +122,8 @@ pub enum Answered {
     Granted,
     /// It is refused with this code.
     Refused(u32),
-    /// It cannot be told.
-    Garbled(String),
+    /// It cannot be told, and what of it shows that.
+    Garbled(String, Option<Place>),
 }
 
 /// Something that is not as it should be.
@@ -139,29 +139,29 @@ pub struct Mismatch {
     pub place: Option<Place>,
 }
 
-/// The best grade that what was seen gets from a set, or what is wrong with it.
-pub fn judge(seen: &Seen, accepts: &[Accept]) -> Result<Grade, Mismatch> {
+/// The best grade that what was seen gets from a set, or what is wrong with it and how much that is.
+pub fn judge(seen: &Seen, accepts: &[Accept]) -> Result<Grade, (Grade, Mismatch)> {
     let mut best: Option<Grade> = None;
     // Of several things that could have been, the one that came nearest says what is wrong.
-    let mut nearest: Option<(usize, Mismatch)> = None;
+    let mut nearest: Option<Near> = None;
     for accept in accepts {
         match fits(seen, accept) {
             Ok(grade) => best = Some(best.map_or(grade, |best| best.min(grade))),
-            Err((nearness, mismatch)) => {
-                if nearest.as_ref().is_none_or(|(best, _)| nearness > *best) {
-                    nearest = Some((nearness, mismatch));
+            Err(near) => {
+                if nearest.as_ref().is_none_or(|nearest| near.nearness > nearest.nearness) {
+                    nearest = Some(near);
                 }
             }
         }
     }
     match (best, nearest) {
         (Some(grade), _) => Ok(grade),
-        (None, Some((_, mut mismatch))) => {
+        (None, Some(Near { grade, mut mismatch, .. })) => {
             if matches!(mismatch.field, "reply" | "closing") {
                 mismatch.expected = words(accepts);
                 mismatch.got = seen.to_string();
             }
-            Err(mismatch)
+            Err((grade, mismatch))
         }
         // A set of nothing is no requirement.
         (None, None) => unreachable!("a case accepts something"),
@@ -187,12 +187,22 @@ pub fn words(accepts: &[Accept]) -> String {
     strict.join(", or ")
 }
 
-/// How near it came, and what is wrong.
-type Near = (usize, Mismatch);
+/// What comes near an outcome.
+struct Near {
+    nearness: usize,
+    grade: Grade,
+    mismatch: Mismatch,
+}
 
 fn fits(seen: &Seen, accept: &Accept) -> Result<Grade, Near> {
     let wrong = |nearness, field, expected: String, got: String, place| {
-        Err((nearness, Mismatch { field, expected, got, place }))
+        Err(Near { nearness, grade: Grade::Fail, mismatch: Mismatch { field, expected, got, place } })
+    };
+    // Who is refused is: which of the reasons it is told no client acts upon.
+    let wrong_reason = |field, expected: String, got: String, place| {
+        closing_fits(seen, accept)?;
+        let mismatch = Mismatch { field, expected, got, place };
+        Err(Near { nearness: REASON, grade: Grade::NonStrict, mismatch })
     };
     let whole = |nearness, field| wrong(nearness, field, accept.to_string(), seen.to_string(), None);
     let Some(frame) = &seen.reply else {
@@ -225,30 +235,39 @@ fn fits(seen: &Seen, accept: &Accept) -> Result<Grade, Near> {
             }
             (Some(Answered::Refused(code)), Want::Refused(codes)) if codes.contains(code) => {}
             (got, want) => {
+                let place = match got {
+                    Some(Answered::Garbled(_, place)) => *place,
+                    _ => None,
+                };
                 let got = got.as_ref().map_or("a response".to_owned(), ToString::to_string);
-                return wrong(2, "code", want.to_string(), got, None);
+                return wrong(2, "code", want.to_string(), got, place);
             }
         },
         (Want::Ack(results), Body::BindAck(ack) | Body::AlterContextResponse(ack)) => {
             let got: Vec<(u16, u16)> = ack.results.iter().map(|result| (result.result.0, result.reason)).collect();
             if got != results {
-                let offset = at::results(ack.secondary_address.len());
-                let listed = |results: &[(u16, u16)]| {
-                    results.iter().map(|(result, reason)| format!("({result},{reason})")).collect::<Vec<_>>().join(" ")
+                let first = at::results(ack.secondary_address.len());
+                let differs = got.iter().zip(results).position(|(got, due)| got != due);
+                let offset = match differs.filter(|_| got.len() == results.len()) {
+                    Some(number) => {
+                        let is_reason = got[number].0 == results[number].0;
+                        at::result(first, number) + if is_reason { 2 } else { 0 }
+                    }
+                    None => first,
                 };
-                return wrong(2, "results", listed(results), listed(&got), place("results", offset));
+                let (due, seen) = (listed(results), listed(&got));
+                let is_alike = got.len() == results.len() && got.iter().zip(results).all(|(got, due)| got.0 == due.0);
+                return match is_alike {
+                    true => wrong_reason("results", due, seen, place("results", offset)),
+                    false => wrong(2, "results", due, seen, place("results", offset)),
+                };
             }
         }
         (Want::Nak(reasons), Body::BindNak(nak)) => {
             if !reasons.contains(&nak.reason.0) {
                 let due = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-                return wrong(
-                    2,
-                    "reject_reason",
-                    due,
-                    nak.reason.0.to_string(),
-                    place("reject_reason", at::REJECT_REASON),
-                );
+                let offset = at::REJECT_REASON;
+                return wrong_reason("reject_reason", due, nak.reason.0.to_string(), place("reject_reason", offset));
             }
         }
         (Want::AnyFault, Body::Fault(_)) => {}
@@ -287,10 +306,18 @@ fn closing_fits(seen: &Seen, accept: &Accept) -> Result<Grade, Near> {
         _ => {
             let mismatch =
                 Mismatch { field: "closing", expected: accept.to_string(), got: seen.to_string(), place: None };
-            return Err((5, mismatch));
+            return Err(Near { nearness: 5, grade: Grade::Fail, mismatch });
         }
     };
     Ok(grade)
+}
+
+/// Results and reasons in words.
+fn listed(results: &[(u16, u16)]) -> String {
+    if results.is_empty() {
+        return "no results".to_owned();
+    }
+    results.iter().map(|(result, reason)| format!("({result},{reason})")).collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Display for Accept {
@@ -314,8 +341,7 @@ impl fmt::Display for Want {
             Want::Answered => f.write_str("a response"),
             Want::Refused(codes) => write!(f, "a response with {}", any_of(codes.iter().copied())),
             Want::Ack(results) => {
-                f.write_str("an acknowledgement with")?;
-                results.iter().try_for_each(|(result, reason)| write!(f, " ({result},{reason})"))
+                write!(f, "an acknowledgement with {}", listed(results))
             }
             Want::Nak(reasons) => {
                 let reasons = reasons.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -345,7 +371,7 @@ impl fmt::Display for Answered {
         match self {
             Answered::Granted => f.write_str("a response that grants it"),
             Answered::Refused(code) => write!(f, "a response with 0x{code:08X}"),
-            Answered::Garbled(why) => write!(f, "a response that cannot be trusted: {why}"),
+            Answered::Garbled(why, _) => write!(f, "a response that cannot be trusted: {why}"),
         }
     }
 }
@@ -366,9 +392,8 @@ impl fmt::Display for Seen {
                 }
                 Ok((_, Body::BindNak(nak))) => write!(f, "a bind_nak with reason {}", nak.reason.0)?,
                 Ok((_, Body::BindAck(ack) | Body::AlterContextResponse(ack))) => {
-                    f.write_str("an acknowledgement with")?;
-                    let one = |result: &ContextResult| (result.result.0, result.reason);
-                    ack.results.iter().map(one).try_for_each(|(result, reason)| write!(f, " ({result},{reason})"))?;
+                    let results: Vec<_> = ack.results.iter().map(|result| (result.result.0, result.reason)).collect();
+                    write!(f, "an acknowledgement with {}", listed(&results))?;
                 }
                 Ok((_, body)) => write!(f, "a {}", body.ptype())?,
             },
@@ -382,3 +407,6 @@ impl fmt::Display for Seen {
 
 /// A call that is served, whatever comes then: what every client is due.
 pub const SERVED_NEXT: &[Accept] = &[ok(Want::Served, Then::Either)];
+
+/// Nothing comes nearer to an outcome than what has another reason alone.
+const REASON: usize = 6;

@@ -50,6 +50,7 @@ impl<'h> Lane<'h> {
             randomness: Randomness::new(seed),
             version: ProtocolVersion::V6,
             any_response: false,
+            is_must: true,
             paces: Vec::new(),
             answer_times: Vec::new(),
             closes_late: None,
@@ -113,6 +114,7 @@ impl<'h> Lane<'h> {
 
     fn talk_through(&mut self, case: &'static Case) -> (Outcome, Option<Stop>) {
         self.shared.any_response = self.first != Condition::Serves && case.any_interface;
+        self.shared.is_must = case.level == Level::Must;
         // What is left to chance in a case is the same, whatever was put before it.
         self.shared.randomness = Randomness::of(self.seed, case.id);
         let mut talk = self.talk();
@@ -175,6 +177,7 @@ impl<'h> Lane<'h> {
     /// An ordinary exchange on a new connection.
     fn sanity(&mut self) -> Condition {
         self.shared.any_response = false;
+        self.shared.is_must = true;
         let mut talk = Talk::new(self.host, &mut self.shared);
         let condition = match talk.bind() {
             Err(stop) => Condition::IsSilent(stop.to_string()),

@@ -70,6 +70,8 @@ pub struct Shared {
     /// Whether a response will do for an answer, whatever it says: of a host that answers no ordinary request right
     /// it can still be told how it speaks DCE/RPC.
     pub any_response: bool,
+    /// Whether the case under way is about what every host must do: then nothing but an answer is right to what is due one.
+    pub is_must: bool,
     /// How long ordinary exchanges took so far, one after the other.
     pub paces: Vec<Duration>,
     /// How long the host took for an answer in each of them.

@@ -112,9 +112,9 @@ fn place_in(listing: &Listing, mismatch: &Mismatch) -> Option<DecodeError> {
 
 fn mismatch_lines(judged: &Judged) -> String {
     let Some(mismatch) = &judged.mismatch else { return String::new() };
+    let label = if judged.label == mismatch.field { String::new() } else { format!("{}: ", harmless(&judged.label)) };
     format!(
-        "      {}: {}\n        expected  {}\n        seen      {}\n",
-        harmless(&judged.label),
+        "      {label}{}\n        expected  {}\n        seen      {}\n",
         mismatch.field,
         harmless(&mismatch.expected),
         harmless(&mismatch.got)

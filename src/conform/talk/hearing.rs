@@ -332,8 +332,9 @@ impl Shared {
             return (Answered::Granted, None, opened);
         }
         if !answer.checks.is_trusted() || answer.response.is_none() {
-            let why = answer.checks.findings.first().map_or("it cannot be read".to_owned(), ToString::to_string);
-            return (Answered::Garbled(why), None, opened);
+            let first = answer.checks.findings.first();
+            let why = first.map_or("it cannot be read".to_owned(), ToString::to_string);
+            return (Answered::Garbled(why, first.and_then(|first| first.place)), None, opened);
         }
         if let Some(ask) = ask {
             checks.absorb(self.history.observe(ask.request(), &answer, reply.times.sent, reply.times.received));

@@ -40,7 +40,7 @@ impl Talk<'_> {
         self.mind_silence(seen, accepts);
         let (grade, mismatch) = match judge(seen, accepts) {
             Ok(grade) => (grade, None),
-            Err(mismatch) => (Grade::Fail, Some(mismatch)),
+            Err((grade, mismatch)) => (grade, Some(mismatch)),
         };
         let mismatch = mismatch.or_else(|| {
             let (expected, got) = (words(accepts), seen.to_string());
@@ -52,7 +52,7 @@ impl Talk<'_> {
     /// Whether a field is as it has to be.
     pub fn field<T: PartialEq + std::fmt::Debug>(&mut self, field: &'static str, expected: T, got: T) {
         let right = expected == got;
-        self.holds(field, right, || (format!("{expected:?}"), format!("{got:?}")));
+        self.holds(field, right, || (in_words(&expected), in_words(&got)));
     }
 
     /// Whether something holds; what would have been right, and what was there, in words.
@@ -88,7 +88,7 @@ impl Talk<'_> {
         if seen.reply.is_none() {
             self.breaks(CheckId::Answered, || ("a response".to_owned(), seen.to_string()));
         }
-        if let Err(mismatch) = judge(&seen, SERVED_NEXT) {
+        if let Err((_, mismatch)) = judge(&seen, SERVED_NEXT) {
             self.push(label, Grade::Fail, Some(Mismatch { field: "liveness", ..mismatch }));
         } else {
             self.push(label, Grade::Ok, None);
@@ -139,7 +139,9 @@ impl Talk<'_> {
     /// A fault where nothing but a response is right breaks a rule of its own, whatever the case is about.
     pub(super) fn mind_fault(&mut self, seen: &Seen, accepts: &[Accept]) {
         let responses = |accept: &Accept| matches!(accept.reply, Want::Served | Want::Answered | Want::Refused(_));
-        let Some(frame) = seen.reply.as_deref().filter(|_| accepts.iter().all(responses)) else { return };
+        // A case about what Windows does may ask what other hosts fault: it judges that itself.
+        let is_due = self.shared.is_must && accepts.iter().all(responses);
+        let Some(frame) = seen.reply.as_deref().filter(|_| is_due) else { return };
         if PduView(frame).ptype() == Some(Ptype::FAULT) {
             self.breaks(CheckId::NoFault, || ("a response".to_owned(), seen.to_string()));
         }
@@ -177,4 +179,41 @@ fn place_of(field: &'static str) -> Option<Place> {
         _ => return None,
     };
     Some(Place::in_pdu(field, offset))
+}
+
+/// A value as people write it: what is there by itself, and "nothing" for what is not.
+fn in_words<T: std::fmt::Debug>(value: &T) -> String {
+    let words = format!("{value:?}").replace("None", "nothing");
+    let mut out = String::with_capacity(words.len());
+    let (mut rest, mut open) = (words.as_str(), Vec::new());
+    while let Some(letter) = rest.chars().next() {
+        let is_some = rest.starts_with("Some(");
+        match letter {
+            _ if is_some => open.push(false),
+            '(' => open.push(true),
+            ')' if open.pop() == Some(false) => {
+                rest = &rest[1..];
+                continue;
+            }
+            _ => {}
+        }
+        if !is_some {
+            out.push(letter);
+        }
+        rest = &rest[if is_some { "Some(".len() } else { letter.len_utf8() }..];
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+
+    #[test]
+    fn values_are_shown_as_people_write_them() {
+        assert_eq!((in_words(&Some(3)), in_words(&None::<u8>)), ("3".to_owned(), "nothing".to_owned()));
+        assert_eq!(in_words(&[Some(3), None]), "[3, nothing]");
+        assert_eq!(in_words(&Some((2496, Some(5840)))), "(2496, 5840)");
+        assert_eq!(in_words(&"a (b)"), "\"a (b)\"");
+    }
 }

@@ -57,6 +57,11 @@ pub fn results(length: usize) -> usize {
     (SECONDARY_ADDRESS + length).next_multiple_of(4)
 }
 
+/// Of those results the one of this number, from 0, where they begin at `results`: its result, and then its reason.
+pub fn result(results: usize, number: usize) -> usize {
+    results + 4 + 24 * number
+}
+
 /// Writes bytes over those that stand there; none where the PDU ends before them.
 pub fn set(pdu: &mut [u8], at: usize, bytes: &[u8]) {
     if let Some(there) = pdu.get_mut(at..at + bytes.len()) {

@@ -188,7 +188,7 @@ fn refusal(t: &mut Talk<'_>, syntax: TransferSyntax, len: usize) -> Result<(), S
         t.send_payload(&payload, None);
         seen = t.see(Patience::Answer, None);
     }
-    if !matches!(seen.answer, Some(Answered::Refused(_) | Answered::Garbled(_))) {
+    if !matches!(seen.answer, Some(Answered::Refused(_) | Answered::Garbled(..))) {
         return Err(Stop::NotApplicable(format!("the host refuses nothing with a code: {seen}")));
     }
     let Some(stub) = whole_stub(&seen) else {
