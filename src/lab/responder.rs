@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::conduct::Conduct;
 use super::door::{Door, Manner};
 use super::fault::Faults;
-use super::rules::{Caller, Grant, Rules};
+use super::rules::{Arrival, Caller, Grant, Rules};
 use super::tamper::{Kept, Tamper};
 use crate::catalog::Application;
 use crate::client::identity::ClientId;
@@ -119,13 +119,13 @@ impl LabHost {
     /// Counts a synthetic client as if it had asked.
     pub fn count(&mut self, application: Application, id: ClientId, n_policy: u32, now: FileTime) -> u32 {
         let (application, cmid) = (application.guid(), id.guid());
-        let caller = Caller { application, cmid, n_policy, name: None, address: 0, request: None };
+        let caller = Caller { application, cmid, n_policy, name: None, arrival: Arrival::default(), request: None };
         self.rules.count(&caller, now)
     }
 
-    /// Whoever asks next asks at its address of this number, from 0.
-    pub(super) fn set_address(&mut self, address: usize) {
-        self.rules.address = address;
+    /// Whoever asks next does so like this.
+    pub(super) fn set_arrival(&mut self, arrival: Arrival) {
+        self.rules.arrival = arrival;
     }
 
     /// Whether it lets one more connection in while `open` are.

@@ -8,6 +8,7 @@ use super::table::ClientTable;
 use crate::catalog;
 use crate::client::identity::ClientId;
 use crate::wire::kms::{ActivationRequest, ProtocolVersion, WorkstationName};
+use crate::wire::rpc::TransferSyntax;
 use crate::wire::{FileTime, Guid, Hresult};
 
 /// What a granted client is told.
@@ -28,6 +29,23 @@ pub struct Asked<'a> {
     pub life: u64,
 }
 
+/// Where a request came from, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// At which of the host's addresses it asked, from 0.
+    pub address: usize,
+    /// The number of its connection.
+    pub connection: u64,
+    /// The syntax of its call.
+    pub syntax: TransferSyntax,
+}
+
+impl Default for Arrival {
+    fn default() -> Arrival {
+        Arrival { address: 0, connection: 0, syntax: TransferSyntax::Ndr32 }
+    }
+}
+
 /// Who is counted.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
@@ -39,8 +57,8 @@ pub struct Caller<'a> {
     pub n_policy: u32,
     /// The machine's name, where it gave one.
     pub name: Option<&'a WorkstationName>,
-    /// At which of the host's addresses it asked, from 0.
-    pub address: usize,
+    /// Where its request came from, and how.
+    pub arrival: Arrival,
     /// The request, where there was one.
     pub request: Option<&'a ActivationRequest>,
 }
@@ -82,8 +100,8 @@ impl Rule {
 pub struct Rules {
     tables: HashMap<Guid, ClientTable>,
     life: u64,
-    /// At which of the host's addresses whoever comes next asks.
-    pub(super) address: usize,
+    /// How the request that comes next does.
+    pub(super) arrival: Arrival,
     conduct: Conduct,
 }
 
@@ -116,7 +134,7 @@ impl Rules {
             cmid: request.cmid,
             n_policy: request.n_policy,
             name: Some(&request.workstation),
-            address: self.address,
+            arrival: self.arrival,
             request: Some(request),
         };
         let count = self.count(&caller, now);

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::LabHost;
+use super::rules::Arrival;
 use super::tamper::{End, Fate, Outgoing, Scene};
 use crate::proto::{HostAssociation, HostConfig};
 use crate::wire::kms::ActivationRequest;
@@ -189,7 +190,8 @@ impl Session {
         while let Some(call) = self.association.poll_call() {
             let (request, answer, manner, spacing) = {
                 let mut host = lock(host);
-                host.set_address(self.scene.address);
+                let Scene { address, number: connection, .. } = self.scene;
+                host.set_arrival(Arrival { address, connection, syntax: call.syntax });
                 let (request, answer) = host.respond(&call.payload, now);
                 (request, answer, host.manner(), host.spacing())
             };

@@ -41,9 +41,10 @@ impl Default for HostConfig {
 pub struct HostCall {
     /// The request in its envelope.
     pub payload: Vec<u8>,
+    /// The syntax of its context.
+    pub syntax: TransferSyntax,
     call_id: u32,
     context_id: u16,
-    syntax: TransferSyntax,
 }
 
 /// The host's side of one connection.

@@ -7,6 +7,7 @@ use crate::conform::accept::{Answered, Seen};
 use crate::conform::cases::rpc::tools::syntaxes;
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Stop, Talk};
+use crate::proto::Ask;
 use crate::wire::kms::ActivationResponse;
 use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, TransferSyntax};
 
@@ -189,11 +190,7 @@ impl Way {
     /// Puts a question, and an ordinary call after it. What comes before it, as the way has it, is nobody's business.
     fn put(&self, t: &mut Talk<'_>, syntax: TransferSyntax, put: Put, turn: usize) -> Result<Outcome, Stop> {
         self.renew(t, syntax)?;
-        let before = match self.after {
-            After::Nothing => None,
-            After::Fault => Some(Put::Operation(NO_OPERATION)),
-            After::Refusal => Some(Put::Asked(NO_VERSION, |_| {})),
-        };
+        let before = self.before();
         let mut left_before = false;
         if let Some(before) = before {
             left_before = self.say(t, syntax, before, Shape::PLAIN) == Came::Left || t.is_over();
@@ -216,6 +213,29 @@ impl Way {
         };
         left_before &= came != Came::Left;
         Ok(Outcome { came, told, went_on, left_before })
+    }
+
+    /// Asks for a machine this way, in the shape whose turn it is.
+    pub fn ask(&self, t: &mut Talk<'_>, syntax: TransferSyntax, ask: &Ask, turn: usize) -> Result<Seen, Stop> {
+        self.renew(t, syntax)?;
+        if let Some(before) = self.before() {
+            self.say(t, syntax, before, Shape::PLAIN);
+            self.renew(t, syntax)?;
+        }
+        let call = self.call_of(t, syntax, ask);
+        for frame in self.frames(t, &call, self.shapes[turn % self.shapes.len()]) {
+            t.send_frame(&frame, call.ask.clone());
+        }
+        Ok(t.see(Patience::Answer, None))
+    }
+
+    /// What comes before each question.
+    fn before(&self) -> Option<Put> {
+        match self.after {
+            After::Nothing => None,
+            After::Fault => Some(Put::Operation(NO_OPERATION)),
+            After::Refusal => Some(Put::Asked(NO_VERSION, |_| {})),
+        }
     }
 
     fn renew(&self, t: &mut Talk<'_>, syntax: TransferSyntax) -> Result<(), Stop> {

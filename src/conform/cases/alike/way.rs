@@ -132,6 +132,21 @@ pub const ALL_AT_ONCE: Way = Way {
     ..PLAIN
 };
 
+/// Every way but the plain one.
+pub const WAYS: [Way; 11] = [
+    IN_EITHER_SYNTAX,
+    MULTIPLEXED,
+    IN_A_GROUP,
+    BIG_ENDIAN,
+    IN_FRAGMENTS,
+    WITH_OBJECTS,
+    IN_A_HIGH_CONTEXT,
+    AFTER_ALTERS,
+    AFTER_FAULTS,
+    AFTER_REFUSALS,
+    ALL_AT_ONCE,
+];
+
 impl Shape {
     /// In one piece, with nothing to it.
     pub const PLAIN: Shape = Shape { fragments: 1, object: false };
@@ -196,14 +211,15 @@ impl Way {
             }
             Put::Ordinary | Put::Stub(_) | Put::Operation(_) | Put::Beyond(_) => {
                 let ask = t.ask(t.version(), |request| request.cmid = id);
-                (RequestStub { payload: ask.payload() }.encode(syntax), Some(ask))
+                let Call { stub, ask, .. } = self.call_of(t, syntax, &ask);
+                (stub, ask)
             }
             Put::Asked(version, change) => {
                 let ask = t.ask(version, |request| {
                     request.cmid = id;
                     change(request);
                 });
-                (RequestStub { payload: ask.payload() }.encode(syntax), Some(ask))
+                return self.call_of(t, syntax, &ask);
             }
             Put::Sealed(version, change) => {
                 let mut payload = t.ask(version, |request| request.cmid = id).payload().to_vec();
@@ -224,6 +240,13 @@ impl Way {
         // Whether a host looks at these when the first fragment comes or when the last does is its own affair.
         call.in_one = matches!(put, Put::Operation(_) | Put::Beyond(_));
         Call { context, operation, ..call }
+    }
+
+    /// The call that asks this.
+    pub fn call_of(&self, t: &Talk<'_>, syntax: TransferSyntax, ask: &Ask) -> Call {
+        let (context, operation) = (self.context, t.service().opnum);
+        let stub = RequestStub { payload: ask.payload() }.encode(syntax);
+        Call { stub, ask: Some(ask.clone()), syntax, context, operation, in_one: false }
     }
 
     /// A call as it goes out.

@@ -4,12 +4,14 @@ mod policy;
 mod policy_addresses;
 mod policy_askers;
 mod policy_counting;
+mod policy_full;
 mod policy_growth;
 mod policy_identity;
 mod policy_kinds;
 mod policy_limits;
 mod policy_newcomers;
 mod policy_office;
+mod policy_ways;
 mod request;
 pub(super) mod request_alike;
 mod request_conversation;
@@ -38,4 +40,5 @@ pub(super) static FILES: &[&[Case]] = &[
 ];
 
 /// Those that leave something behind, in the order in which they are run: each asks for more than the one before.
-pub(super) static LAST: &[&[Case]] = &[policy_growth::CASES, policy_newcomers::CASES, policy_limits::CASES];
+pub(super) static LAST: &[&[Case]] =
+    &[policy_growth::CASES, policy_full::CASES, policy_newcomers::CASES, policy_ways::CASES, policy_limits::CASES];

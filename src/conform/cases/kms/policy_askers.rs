@@ -23,7 +23,7 @@ pub(super) static CASES: &[Case] = &[
          else it says of itself.",
         "protocol description, section 6: the counted id decides, and the rest reaches the event log",
         |t| {
-            for (name, version, kind) in t.some_of(ASKERS.to_vec(), 8, 1) {
+            for (name, version, kind) in t.some_of([ASKERS, LATE_AND_EARLY].concat(), 8, 1) {
                 let ask = t.ask(version, kind);
                 put_ask(t, &format!("{name}, in version {version}"), &ask, SERVED_OR_UNSERVED)?;
             }
@@ -39,7 +39,7 @@ pub(super) static CASES: &[Case] = &[
         "A counted id that nobody knows, and one of another application, are refused with 0xC004F042 in every version, \
          whatever state the client is in and whatever else it says of itself.",
         "independent implementations agree on what genuine hosts do",
-        |t| refused_whoever_asks(t, PRODUCTS, UNSERVED),
+        |t| refused_whoever_asks(t, &[ASKERS, LATE_AND_EARLY].concat(), PRODUCTS, UNSERVED),
     )
     .of_kms()
     .needs(&[Capability::Products])
@@ -51,7 +51,7 @@ pub(super) static CASES: &[Case] = &[
         "A clock that is five hours off is refused with 0xC004F06C in every version, whatever state the client is in and \
          whatever else it says of itself.",
         "protocol description, section 5; independent implementations agree",
-        |t| refused_whoever_asks(t, CLOCKS, WRONG_CLOCK),
+        |t| refused_whoever_asks(t, ASKERS, CLOCKS, WRONG_CLOCK),
     )
     .of_kms()
     .needs(&[Capability::Clock])
@@ -125,8 +125,8 @@ pub(super) static CASES: &[Case] = &[
     .confidence(Confidence::Medium),
 ];
 
-fn refused_whoever_asks(t: &mut Talk<'_>, wrongs: &[Wrong], accepts: &[Accept]) -> Result<(), Stop> {
-    for (name, version, kind) in t.some_of(ASKERS.to_vec(), 8, 1 + wrongs.len() as u32) {
+fn refused_whoever_asks(t: &mut Talk<'_>, askers: &[Asker], wrongs: &[Wrong], accepts: &[Accept]) -> Result<(), Stop> {
+    for (name, version, kind) in t.some_of(askers.to_vec(), 8, 1 + wrongs.len() as u32) {
         let ask = t.ask(version, kind);
         if !is_granted(t, &ask)? {
             // What it has no key for, or does not grant to such a client, is other cases' to judge.
@@ -145,7 +145,7 @@ fn refused_whoever_asks(t: &mut Talk<'_>, wrongs: &[Wrong], accepts: &[Accept]) 
 
 fn refused_not_counted(t: &mut Talk<'_>) -> Result<(), Stop> {
     let Some(mut before) = client(t, "one machine", 0)?.map(|told| told.count) else { return Ok(()) };
-    let mut all = Vec::new();
+    let (mut all, mut turn) = (Vec::new(), 0);
     for version in ProtocolVersion::ALL {
         for wrong in PRODUCTS.iter().chain(CLOCKS) {
             // One that was counted, and then one that was not.
@@ -159,8 +159,10 @@ fn refused_not_counted(t: &mut Talk<'_>) -> Result<(), Stop> {
             before = before.max(told.count);
         }
         let id = cmid(t, number);
+        // Every third of them is virtual.
+        turn += 1;
         let ask = t.ask(version, |request| {
-            request.cmid = id;
+            (request.cmid, request.is_vm) = (id, u32::from(turn % 3 == 1));
             wrong(request);
         });
         if is_granted(t, &ask)? {
@@ -243,8 +245,20 @@ const ASKERS: &[Asker] = &[
     ("Office of 2010", V6, |request| of(request, product(OFFICE_2010))),
     ("a client with the SKU id of another application", V6, |request| request.sku_id = product(OFFICE).sku_id),
     ("a client with the SKU id of a server", V5, |request| request.sku_id = product(SERVER).sku_id),
+    ("a client with the SKU id of a product for consumers", V6, |request| request.sku_id = product(HOME).sku_id),
+    ("a client with its counted id for the SKU id", V5, |request| request.sku_id = request.kms_counted_id),
+    ("a client with its application id for the SKU id", V4, |request| request.sku_id = request.application_id),
     ("a client with a required count of 5", V4, |request| request.n_policy = 5),
 ];
+
+/// Clocks within bounds, which make no difference to what is refused for another reason.
+const LATE_AND_EARLY: &[Asker] = &[
+    ("a client whose clock is two hours behind", V6, |request| ahead(request, -2)),
+    ("a client whose clock is three hours behind", V4, |request| ahead(request, -3)),
+    ("a client whose clock is two hours ahead", V5, |request| ahead(request, 2)),
+];
+
+const HOME: &str = "Windows 10/11 Home";
 
 const PRODUCTS: &[Wrong] = &[
     ("with a counted id that nobody knows", |request| {

@@ -17,10 +17,10 @@ pub(super) static CASES: &[Case] = &[
         Level::Win,
         "machines the host has not seen",
         "The count is at least the number of machines that have asked, virtual and licensed ones among them, up to twice \
-         the N policy, and each new one adds no more than one.",
+         the N policy, and each new one adds no more than one. All of them are told the same intervals.",
         "Windows 7 resource kit on the cache of 2N ids kept for thirty days; protocol description, section 6",
         |t| {
-            let mut before = None;
+            let (mut before, mut intervals) = (None, None);
             for number in 0..CROWD {
                 let (words, kind) = &KINDS[number as usize % KINDS.len()];
                 let id = cmid(t, number);
@@ -31,6 +31,8 @@ pub(super) static CASES: &[Case] = &[
                 let label = format!("machine {}, {words}", number + 1);
                 let Some(told) = granted(t, &label, &ask)? else { return Ok(()) };
                 at_least(t, number + 1, told.count);
+                let these = (told.activation_interval_min, told.renewal_interval_min);
+                t.field("intervals", *intervals.get_or_insert(these), these);
                 // A host that has other clients may have counted one of them meanwhile.
                 let most = before.replace(told.count).filter(|_| t.is_alone()).map_or(u32::MAX, |before| before + 1);
                 t.holds("count", told.count <= most, || (format!("at most {most}"), told.count.to_string()));
@@ -38,7 +40,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
-    .revision(2)
+    .revision(3)
     .of_kms()
     .needs(&[Capability::Counting])
     .confidence(Confidence::Medium),

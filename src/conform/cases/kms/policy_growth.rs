@@ -6,13 +6,17 @@ use super::policy_kinds::{adds_one, ask_as};
 use super::policy_newcomers::Newcomers;
 use super::tools::{
     OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ahead, client, granted, product, put_ask, require_alone, say,
-    told,
+    served_versions, told,
 };
 use crate::catalog::Product;
 use crate::conform::accept::Answered;
+use crate::conform::cases::alike::{BIG_ENDIAN, IN_EITHER_SYNTAX, IN_FRAGMENTS, Way};
+use crate::conform::cases::rpc::tools::{SERVED_NEXT, syntaxes};
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
+use crate::proto::Ask;
 use crate::wire::Guid;
-use crate::wire::kms::ActivationRequest;
+use crate::wire::kms::{ActivationRequest, ProtocolVersion};
+use crate::wire::rpc::TransferSyntax;
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -88,14 +92,16 @@ pub(super) static CASES: &[Case] = &[
         Level::Win,
         "tables that become larger",
         "A table has room for twice the largest N policy that any client has asked for, from that request on, whether the \
-         client is new or known; it loses nobody when it grows, and never shrinks. So it is with Windows and with Office.",
+         client is new or known and however its request comes; it loses nobody when it grows, and never shrinks. So it is \
+         with Windows and with Office.",
         "Microsoft: the cache is twice the largest threshold and never reduced; protocol description, section 6",
         |t| {
             require_alone(t)?;
             let mut ids = Newcomers::of(t);
+            let versions = served_versions(t)?;
             let mut is_seen = false;
-            for (name, steps) in t.some_of(TABLES.to_vec(), 1, 40) {
-                is_seen |= grows(t, &mut ids, product(name), steps)?;
+            for (name, steps) in t.some_of(TABLES.to_vec(), 1, 60) {
+                is_seen |= grows(t, &mut ids, &versions, product(name), steps)?;
             }
             match is_seen {
                 true => Ok(()),
@@ -110,21 +116,37 @@ pub(super) static CASES: &[Case] = &[
 ];
 
 /// Makes a table full, and then larger step by step. Whether it was as small as it should be before.
-fn grows(t: &mut Talk<'_>, ids: &mut Newcomers, wanted: &'static Product, steps: &[Step]) -> Result<bool, Stop> {
+fn grows(
+    t: &mut Talk<'_>,
+    ids: &mut Newcomers,
+    versions: &[ProtocolVersion],
+    wanted: &'static Product,
+    steps: &[Step],
+) -> Result<bool, Stop> {
     let Some(mut known) = fill(t, ids, wanted, 2 * wanted.n_policy)? else { return Ok(false) };
     let mut size = 2 * wanted.n_policy;
-    for (by_whom, largest) in steps {
+    for Step { whom, how, largest } in steps {
         let mut count = size;
-        let label = |what: &str| format!("{what} with {}, after an N policy of {largest}", wanted.edition);
-        let larger = |request: &mut ActivationRequest| request.n_policy = *largest;
-        if *by_whom == Whom::Known {
-            let ask = ask_as(t, known, wanted, larger);
-            let Some(told) = granted(t, &label("one that was counted"), &ask)? else { return Ok(true) };
-            t.holds("count", told.count == size, || (size.to_string(), told.count.to_string()));
-        } else {
-            let ask = ask_as(t, ids.next(), wanted, larger);
-            let Some(more) = adds_one(t, &label("a new machine"), &ask, count)? else { return Ok(true) };
-            count = more;
+        let by = how.words;
+        let label = |what: &str| format!("{what} with {}, after an N policy of {largest} {by}", wanted.edition);
+        let (whose, id, due) = match whom {
+            Whom::Known => ("one that was counted", known, size),
+            Whom::New => ("a new machine", ids.next(), size + 1),
+        };
+        let ask = ask_as(t, id, wanted, |request| {
+            request.n_policy = *largest;
+            (how.change)(request);
+        });
+        if !versions.contains(&ask.request().version) {
+            continue;
+        }
+        let Some(told) = how.ask(t, &label(whose), &ask)? else { return Ok(true) };
+        t.holds("count", told == due, || (format!("{due} for {}", label(whose)), told.to_string()));
+        if told != due {
+            return Ok(true);
+        }
+        if *whom == Whom::New {
+            count = told;
         }
         // Of the rest none asks for more than the one that made it larger, and the first for less.
         let mut n_policy = wanted.n_policy;
@@ -171,8 +193,13 @@ fn fill(t: &mut Talk<'_>, ids: &mut Newcomers, wanted: &'static Product, size: u
     Ok(last)
 }
 
-/// Who makes a table larger, with which N policy.
-type Step = (Whom, u32);
+/// Who makes a table larger, how, and with which N policy.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    whom: Whom,
+    how: How,
+    largest: u32,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whom {
@@ -180,12 +207,68 @@ enum Whom {
     Known,
 }
 
+/// How a request for more comes.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    words: &'static str,
+    way: Option<Way>,
+    change: fn(&mut ActivationRequest),
+}
+
+impl How {
+    /// Asks, and says what count was told.
+    fn ask(&self, t: &mut Talk<'_>, label: &str, ask: &Ask) -> Result<Option<u32>, Stop> {
+        let Some(way) = self.way else { return Ok(granted(t, label, ask)?.map(|told| told.count)) };
+        // The last of the syntaxes is the one that fewer clients speak.
+        let syntax = syntaxes(t)?.pop().unwrap_or(TransferSyntax::Ndr32);
+        if !way.open(t, syntax)? {
+            return Ok(None);
+        }
+        let seen = way.ask(t, syntax, ask, 0)?;
+        t.judge(label, &seen, SERVED_NEXT);
+        t.bind()?;
+        Ok(told(t).filter(|_| seen.answer == Some(Answered::Granted)).map(|told| told.count))
+    }
+
+    const fn in_way(words: &'static str, way: Way) -> How {
+        How { words, way: Some(way), change: |_| {} }
+    }
+
+    const fn with(words: &'static str, change: fn(&mut ActivationRequest)) -> How {
+        How { words, way: None, change }
+    }
+}
+
+const fn known(largest: u32, how: How) -> Step {
+    Step { whom: Whom::Known, how, largest }
+}
+
+const fn new(largest: u32, how: How) -> Step {
+    Step { whom: Whom::New, how, largest }
+}
+
 /// What becomes of each table.
 const TABLES: &[(&str, &[Step])] = &[
-    (OFFICE, &[(Whom::Known, N_CLIENT), (Whom::New, 27)]),
-    (OFFICE_2010, &[(Whom::New, N_CLIENT), (Whom::Known, 27)]),
-    (WINDOWS, &[(Whom::Known, 26), (Whom::New, 28)]),
+    (
+        OFFICE,
+        &[
+            known(6, IN_V4),
+            new(7, IN_V5),
+            known(8, How::in_way("in another syntax", IN_EITHER_SYNTAX)),
+            known(9, VIRTUAL),
+            new(10, How::in_way("in big endian", BIG_ENDIAN)),
+            known(11, How::in_way("in fragments", IN_FRAGMENTS)),
+            known(N_CLIENT, AS_USUAL),
+            new(27, AS_USUAL),
+        ],
+    ),
+    (OFFICE_2010, &[new(N_CLIENT, AS_USUAL), known(27, AS_USUAL)]),
+    (WINDOWS, &[known(26, AS_USUAL), new(28, AS_USUAL)]),
 ];
+const AS_USUAL: How = How::with("as usual", |_| {});
+const IN_V4: How = How::with("in version 4.0", |request| request.version = ProtocolVersion::V4);
+const IN_V5: How = How::with("in version 5.0", |request| request.version = ProtocolVersion::V5);
+const VIRTUAL: How = How::with("of a virtual machine", |request| request.is_vm = 1);
 
 /// What is wrong with a request.
 type Wrong = (&'static str, fn(&mut ActivationRequest));

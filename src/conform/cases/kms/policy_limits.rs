@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::policy_counting::at_least;
 use super::tools::{
     MALFORMED, OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ask_for, bind_together, cmid, goes_on, granted, of,
-    product, put_ask, put_in_each, require_as_before, served_products, served_versions,
+    product, put_ask, put_in_each, require_as_before, served_products, served_versions, told,
 };
 use crate::conform::accept::{Accept, Answered, Seen, Then, Want, ok};
 use crate::conform::cases::rpc::tools::SERVED_NEXT;
@@ -84,7 +84,7 @@ pub static CASES: &[Case] = &[
         "kms/policy/full-table",
         Level::Win,
         "as many machines as a genuine host keeps, and some more",
-        "A host whose table is full says so with 0xC004D104, or gives up its oldest entry and grants; another application's \
+        "A host counts each of 671 machines, if a client asks for as many. One whose table is full says so with 0xC004D104, or gives up its oldest entry and grants; another application's \
          clients it grants as before.",
         "independent implementations on genuine hosts, whose table ends at 671 entries",
         |t| {
@@ -98,6 +98,10 @@ pub static CASES: &[Case] = &[
                     if seen.answer != Some(Answered::Granted) {
                         t.note(format!("machine {} is the first that is not granted: {seen}", number + 1));
                         return when_full(t, &seen);
+                    }
+                    // Of several at once only the last that was heard tells its count.
+                    if let Some(told) = told(t).filter(|_| at_once == 1 && number < TABLE_MAX) {
+                        at_least(t, number + 1, told.count);
                     }
                 }
             }

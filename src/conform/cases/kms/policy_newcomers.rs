@@ -127,7 +127,7 @@ fn counts_at_once(t: &mut Talk<'_>, wanted: &'static Product, ids: &mut Newcomer
 
 /// A new machine and the count, once there is room for hundreds; none, if the host lacks the product, has seen these
 /// machines before or is full.
-fn with_room(t: &mut Talk<'_>, wanted: &'static Product, ids: &mut Newcomers) -> Result<Option<(Guid, u32)>, Stop> {
+pub fn with_room(t: &mut Talk<'_>, wanted: &'static Product, ids: &mut Newcomers) -> Result<Option<(Guid, u32)>, Stop> {
     let mut counts = Vec::new();
     let mut last = Guid::NIL;
     for n_policy in [N_MAX, wanted.n_policy] {
@@ -158,7 +158,8 @@ impl Newcomers {
     }
 }
 
-const SEEN_BEFORE: &str = "the host has seen these machines before, or has no room: another --seed has others";
+/// Why a case has nothing to tell.
+pub const SEEN_BEFORE: &str = "the host has seen these machines before, or has no room: another --seed has others";
 /// Beyond all that cases name by their numbers.
 const POOL: u32 = 1 << 16;
 /// The largest N policy that is granted.

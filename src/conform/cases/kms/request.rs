@@ -1,6 +1,6 @@
 //! What a KMS host makes of ordinary requests, and of versions that do not exist.
 
-use super::tools::{MALFORMED, cmid, goes_on, put_ask};
+use super::tools::{MALFORMED, cmid, goes_on, put, put_ask};
 use crate::conform::cases::rpc::tools::SERVED_NEXT;
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::kms::ProtocolVersion;
@@ -79,11 +79,17 @@ pub(super) static CASES: &[Case] = &[
             {
                 version(t, ProtocolVersion { major, minor })?;
             }
+            for version in ProtocolVersion::ALL {
+                // The two halves of the version, each in the other's place, before a body in which all is right.
+                let mut payload = t.ask(version, |_| {}).payload().to_vec();
+                payload[..4].rotate_left(2);
+                put(t, &format!("version 0.{}", version.major), &payload, None, MALFORMED)?;
+            }
             goes_on(t);
             Ok(())
         },
     )
-    .revision(2)
+    .revision(3)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(

@@ -1,7 +1,8 @@
 //! What a KMS host makes of envelopes that are not in order: what is sealed in them, and how long they are.
 
-use super::tools::{MALFORMED, MALFORMED_OR_SERVED, goes_on, put};
+use super::tools::{MALFORMED, MALFORMED_OR_SERVED, goes_on, put, put_ask};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
+use crate::conform::cases::rpc::tools::SERVED_NEXT;
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::crypto::Sealing;
 use crate::crypto::envelope::{seal_plaintext, seal_request, seal_request_v4};
@@ -262,6 +263,13 @@ fn cut_off(t: &mut Talk<'_>, version: ProtocolVersion) -> Result<(), Stop> {
     // Longest first: what is missing least is read over soonest.
     for len in t.some_of((0..payload.len()).rev().collect(), 24, 1) {
         put(t, &format!("{len} of {} bytes", payload.len()), &payload[..len], None, MALFORMED)?;
+    }
+    // What is missing stands in what the host was sent before.
+    let ask = t.ask(version, |_| {});
+    put_ask(t, "a whole one", &ask, SERVED_NEXT)?;
+    for less in [1, 2, 16] {
+        let len = ask.payload().len() - less;
+        put(t, &format!("the same without its last {less} bytes"), &ask.payload()[..len], None, MALFORMED)?;
     }
     goes_on(t);
     Ok(())

@@ -1,10 +1,11 @@
 //! What a KMS host makes of the fields it has no use for but to write them down (protocol description, section 6).
 
 use super::tools::{MALFORMED_OR_SERVED, goes_on, put_changed, put_in_each, served_versions};
+use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::cases::rpc::tools::SERVED_NEXT;
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
-use crate::wire::Guid;
 use crate::wire::kms::{LicenseStatus, ProtocolVersion, WorkstationName};
+use crate::wire::{Guid, Hresult};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -27,12 +28,18 @@ pub(super) static CASES: &[Case] = &[
         "kms/request/vm-flag",
         Level::Win,
         "virtual machines",
-        "A request is granted whatever it says of the machine being virtual.",
+        "A request is granted whether it says that the machine is virtual or not; a flag that is neither 0 nor 1 makes no \
+         difference.",
         "independent implementations agree on what genuine hosts do since Windows Server 2008 R2",
         |t| {
             let versions = served_versions(t)?;
-            for flag in [0, 1, 2, 3, 0x100, 0x8000_0000, u32::MAX] {
+            for flag in [0, 1] {
                 put_in_each(t, &versions, &format!("a flag of {flag}"), SERVED_NEXT, |request| request.is_vm = flag)?;
+            }
+            // No client says anything else.
+            for flag in [2, 3, 0x100, 0x8000_0000, u32::MAX] {
+                let label = format!("a flag of {flag}");
+                put_in_each(t, &versions, &label, SERVED_OR_REFUSED, |request| request.is_vm = flag)?;
             }
             Ok(())
         },
@@ -44,18 +51,25 @@ pub(super) static CASES: &[Case] = &[
         "kms/request/license-status",
         Level::Win,
         "every license status there is",
-        "A request is granted whatever license status the client is in.",
+        "A request is granted whatever license status the client is in, and whatever minutes it says it has left.",
         "Microsoft 2008 operations guide for the values; independent implementations agree on the answer",
         |t| {
             let versions = served_versions(t)?;
             for status in 0..=6 {
                 let status = LicenseStatus(status);
                 put_in_each(t, &versions, &format!("status {status}"), SERVED_NEXT, |request| request.license_status = status)?;
+                // Whatever time it says it has left.
+                for minutes in t.in_turn(&[0, 43_201, 259_201, u32::MAX]) {
+                    let label = format!("status {} with {minutes} minutes left", status.0);
+                    put_changed(t, &label, SERVED_NEXT, |request| {
+                        (request.license_status, request.binding_expiration_min) = (status, minutes);
+                    })?;
+                }
             }
             Ok(())
         },
     )
-    .revision(2)
+    .revision(3)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(
@@ -181,6 +195,7 @@ pub(super) static CASES: &[Case] = &[
                 let units: Vec<u16> = text.encode_utf16().collect();
                 named(t, &versions, words, |at| units.get(at).copied().unwrap_or(0))?;
             }
+            named(t, &versions, "63 Chinese characters", |at| if at < UNITS - 1 { 0x96fb } else { 0 })?;
             for len in t.some_of((1..UNITS - 1).collect(), 12, 1) {
                 let name = WorkstationName::from_units(std::array::from_fn(|at| if at < len { 0x70 } else { 0 }));
                 put_changed(t, &format!("{len} characters"), SERVED_NEXT, |request| request.workstation = name)?;
@@ -240,5 +255,8 @@ fn named(t: &mut Talk<'_>, versions: &[ProtocolVersion], label: &str, unit: impl
     put_in_each(t, versions, label, SERVED_NEXT, |request| request.workstation = name.clone())
 }
 
+/// What no client says may be refused as malformed, which is not as a genuine host has it.
+const SERVED_OR_REFUSED: &[Accept] =
+    &[ok(Want::Served, Then::Either), loose(Want::Refused(&[Hresult::INVALID_DATA.0]), Then::Either)];
 /// The workstation name is so many UTF-16 units.
 const UNITS: usize = 64;

@@ -8,6 +8,7 @@ mod policy;
 mod policy_addresses;
 mod policy_askers;
 pub mod policy_counting;
+mod policy_full;
 mod policy_growth;
 mod policy_identity;
 mod policy_kinds;
@@ -29,6 +30,7 @@ pub(super) static THEMES: &[&[Fault]] = &[
     policy_identity::FAULTS,
     policy_kinds::FAULTS,
     policy_growth::FAULTS,
+    policy_full::FAULTS,
     policy_office::FAULTS,
     policy::FAULTS,
     policy_askers::FAULTS,

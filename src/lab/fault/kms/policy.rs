@@ -8,7 +8,7 @@ use crate::catalog;
 use crate::lab::conduct::Conduct;
 use crate::lab::fault::{Fault, Install};
 use crate::lab::rules::Rule;
-use crate::wire::kms::{ActivationRequest, ProtocolVersion};
+use crate::wire::kms::{ActivationRequest, LicenseStatus, ProtocolVersion};
 use crate::wire::{Guid, Hresult};
 
 pub(super) static FAULTS: &[Fault] = &[
@@ -102,7 +102,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "refuses-high-flags",
         does: "Refuses a machine whose virtual machine flag is more than a byte holds, with 0x8007000D.",
         hurts: "Clients that say with another number that they are virtual: they are never activated.",
-        caught_by: &["kms/request/vm-flag#code"],
+        caught_by: &["kms/request/vm-flag#reply"],
         install: Install::Answers(|host, _| refuse(host, |request| request.is_vm > 0xff)),
     },
     Fault {
@@ -126,6 +126,45 @@ pub(super) static FAULTS: &[Fault] = &[
             refuse(host, |request| {
                 let units = request.workstation.units();
                 units.iter().position(|unit| *unit == 0).is_some_and(|len| len > 32 && units[len..] == [0; 64][len..])
+            });
+        }),
+    },
+    Fault {
+        name: "refuses-names-of-many-bytes",
+        does: "Refuses a machine whose name takes more than 128 bytes in UTF-8, with 0x8007000D.",
+        hurts: "Machines with long Chinese names: they are never activated, for a comment.",
+        caught_by: &["kms/request/any-name#code"],
+        install: Install::Answers(|host, _| {
+            refuse(host, |request| {
+                let name = request.workstation.units().iter().copied().take_while(|unit| *unit != 0);
+                char::decode_utf16(name).flatten().map(char::len_utf8).sum::<usize>() > 128
+            });
+        }),
+    },
+    Fault {
+        name: "refuses-licensed-for-long",
+        does: "Refuses a licensed machine that has more than 180 days left, with 0x8007000D.",
+        hurts: "Machines whose clock was set back: they are refused for a number that nobody needs.",
+        caught_by: &["kms/request/license-status#code"],
+        install: Install::Answers(|host, _| {
+            refuse(host, |request| {
+                request.license_status == LicenseStatus::LICENSED && request.binding_expiration_min > 259_200
+            });
+        }),
+    },
+    Fault {
+        name: "refuses-skus-for-consumers",
+        does: "Refuses a machine with the SKU id of a product for consumers with 0xC004F042, whatever its counted id.",
+        hurts: "Machines that were upgraded: the host has the right key, and refuses them for a comment.",
+        caught_by: &["kms/policy/granted-whoever-asks#code"],
+        install: Install::Answers(|host, _| {
+            host.rule(Rule::Product, |asked, honest| {
+                let consumer = crate::catalog::find("Windows 10/11 Home");
+                if consumer.is_ok_and(|product| product.sku_id == asked.request.sku_id) {
+                    Err(Hresult::KMS_ID_MISMATCH)
+                } else {
+                    honest
+                }
             });
         }),
     },

@@ -12,7 +12,7 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "Networks that speak IPv4 and IPv6: each half is too small, and nobody is activated.",
         caught_by: &["kms/policy/every-address#count"],
         install: Install::Answers(|host, _| {
-            host.table_of(|caller, table| Guid::from_u128(table.as_u128() ^ caller.address as u128));
+            host.table_of(|caller, table| Guid::from_u128(table.as_u128() ^ caller.arrival.address as u128));
         }),
     },
     Fault {

@@ -47,6 +47,31 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "counts-wrong-clocks-of-virtual-machines",
+        does: "Counts a virtual machine before it looks at its clock, and refuses it then.",
+        hurts: "The admin of virtual desktops: the count is reached by machines that were never activated.",
+        caught_by: &["kms/policy/refused-not-counted#count"],
+        install: Install::Answers(|host, _| {
+            host.rule(Rule::Clock, |asked, honest| if asked.request.is_vm == 0 { honest } else { Ok(()) });
+            host.grant(|asked, grant| match ClockRules::default().hold(asked.request.client_time, asked.now) {
+                true => Ok(grant),
+                false => Err(Hresult::INVALID_TIMESTAMP),
+            });
+        }),
+    },
+    Fault {
+        name: "serves-whoever-is-late",
+        does: "Grants a client whose clock is more than an hour behind whatever product it asks for.",
+        hurts: "The admin: which keys the host lacks shows with some machines alone.",
+        caught_by: &["kms/policy/product-whoever-asks#code"],
+        install: Install::Answers(|host, _| {
+            host.rule(Rule::Product, |asked, honest| {
+                let is_late = asked.request.client_time.saturating_add(jiff::SignedDuration::from_hours(1)) < asked.now;
+                if is_late { Ok(()) } else { honest }
+            });
+        }),
+    },
+    Fault {
         name: "ignores-skew-of-office",
         does: "Does not look at the clock of an Office client.",
         hurts: "The admin: clocks that are wrong go unnoticed where only Office is activated.",

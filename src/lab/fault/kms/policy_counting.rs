@@ -114,6 +114,22 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Answers(|host, _| host.table.entries_most = 100),
     },
     Fault {
+        name: "keeps-512-at-most",
+        does: "Never keeps more than 512 machines, whatever N policy it is asked for.",
+        hurts: "The admin of a large network, and whoever relies on the 671 that a genuine host keeps.",
+        caught_by: &["kms/policy/full-table#count"],
+        install: Install::Answers(|host, _| host.table.entries_most = 512),
+    },
+    Fault {
+        name: "counts-in-the-interval",
+        does: "Writes the count into the place of the activation interval as well.",
+        hurts: "Clients: the first of them ask every minute, those that come later every few hours.",
+        caught_by: &["kms/policy/new-client#intervals"],
+        install: Install::Answers(|host, _| {
+            host.write(|response| response.activation_interval_min = 15 + response.count);
+        }),
+    },
+    Fault {
         name: "loses-updates",
         does: "Loses one in a thousand machines new to it: it is answered, and not in the table afterwards.",
         hurts: "Large networks under load: the count is a little too low, in a way nobody can repeat.",

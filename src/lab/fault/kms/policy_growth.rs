@@ -4,9 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use crate::catalog::Application;
+use crate::lab::conduct::Conduct;
 use crate::lab::fault::{Fault, Install};
-use crate::lab::rules::{Grant, Rule};
+use crate::lab::rules::{Caller, Grant, Rule};
 use crate::wire::Guid;
+use crate::wire::kms::ProtocolVersion;
+use crate::wire::rpc::TransferSyntax;
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -42,6 +45,33 @@ pub(super) static FAULTS: &[Fault] = &[
                 let (first, seen) = seen.entry(caller.application).or_insert((n_policy, HashSet::new()));
                 if seen.len() < REMEMBERED_MAX && seen.insert(caller.cmid) { n_policy.min(*first) } else { n_policy }
             });
+        }),
+    },
+    Fault {
+        name: "grows-for-v6-alone",
+        does: "Makes its table larger for requests of version 6.0, and not for those of older versions.",
+        hurts: "Networks of Windows 7 clients: the count stays at ten, and none of them is ever activated.",
+        caught_by: &["kms/policy/table-grows#count"],
+        install: Install::Answers(|host, _| {
+            grows_for(host, |caller| caller.request.is_none_or(|request| request.version == ProtocolVersion::V6));
+        }),
+    },
+    Fault {
+        name: "grows-for-no-virtual-machine",
+        does: "Makes its table larger for machines that are not virtual.",
+        hurts: "Networks of virtual desktops: the count stays at ten, and none of them is ever activated.",
+        caught_by: &["kms/policy/table-grows#count"],
+        install: Install::Answers(|host, _| {
+            grows_for(host, |caller| caller.request.is_none_or(|request| request.is_vm == 0));
+        }),
+    },
+    Fault {
+        name: "grows-for-ndr32-alone",
+        does: "Makes its table larger for requests in NDR32.",
+        hurts: "Networks of Windows clients of 64 bits: the count stays at ten, and none of them is ever activated.",
+        caught_by: &["kms/policy/table-grows#count"],
+        install: Install::Answers(|host, _| {
+            grows_for(host, |caller| caller.arrival.syntax == TransferSyntax::Ndr32);
         }),
     },
     Fault {
@@ -127,6 +157,15 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
 ];
+
+/// Makes room for what others ask for, and for no more than the first N policy of the application.
+fn grows_for(host: &mut Conduct, is_such: fn(&Caller<'_>) -> bool) {
+    let mut first = HashMap::<Guid, u32>::new();
+    host.room_for(move |caller, n_policy| {
+        let first = *first.entry(caller.application).or_insert(n_policy);
+        if is_such(caller) { n_policy } else { n_policy.min(first) }
+    });
+}
 
 /// More than so many are not told apart any more.
 const REMEMBERED_MAX: usize = 10_000;

@@ -5,8 +5,10 @@ use std::collections::{HashMap, HashSet};
 use crate::catalog::{self, Application};
 use crate::lab::conduct::Conduct;
 use crate::lab::fault::{Fault, Install};
+use crate::lab::rules::Caller;
 use crate::wire::Guid;
 use crate::wire::kms::{ActivationRequest, LicenseStatus, ProtocolVersion};
+use crate::wire::rpc::TransferSyntax;
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -29,6 +31,24 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["kms/policy/new-kinds#count", "kms/policy/every-new-machine#count"],
         install: Install::Answers(|host, _| {
             newcomer_is_known(host, |request| request.license_status == LicenseStatus::LICENSED);
+        }),
+    },
+    Fault {
+        name: "counts-nobody-in-ndr64",
+        does: "Does not count a new machine whose request comes in NDR64.",
+        hurts: "Every Windows client of 64 bits: the count of the host never grows.",
+        caught_by: &["kms/policy/new-in-every-way#count"],
+        install: Install::Answers(|host, _| {
+            newcomer_is_known_to(host, |caller| caller.arrival.syntax == TransferSyntax::Ndr64);
+        }),
+    },
+    Fault {
+        name: "counts-no-nameless",
+        does: "Does not count a new machine without a name.",
+        hurts: "Networks whose machines are named after they are activated: they never make up the count.",
+        caught_by: &["kms/policy/new-in-every-way#count"],
+        install: Install::Answers(|host, _| {
+            newcomer_is_known(host, |request| request.workstation.units()[0] == 0);
         }),
     },
     Fault {
@@ -92,10 +112,14 @@ pub(super) static FAULTS: &[Fault] = &[
 
 /// A new machine of this kind is not counted: whoever was counted last in its table is seen again in its place.
 fn newcomer_is_known(host: &mut Conduct, is_such: fn(&ActivationRequest) -> bool) {
+    newcomer_is_known_to(host, move |caller| caller.request.is_some_and(is_such));
+}
+
+fn newcomer_is_known_to(host: &mut Conduct, is_such: impl Fn(&Caller<'_>) -> bool + Send + 'static) {
     let (mut seen, mut last) = (HashSet::new(), HashMap::new());
     host.entry_of(move |caller, entry| {
         let is_new = !seen.contains(&(caller.application, caller.cmid));
-        let is_such = caller.request.is_some_and(is_such);
+        let is_such = is_such(caller);
         if let Some(last) = last.get(&caller.application).filter(|_| is_new && is_such) {
             return *last;
         }

@@ -185,6 +185,35 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "fills-short-requests",
+        does: "Takes what is missing at the end of a request from the one before, which its buffer still has.",
+        hurts: "A client whose request was cut off: it is granted what another asked.",
+        caught_by: &["kms/request/short-v6#code", "kms/request/short-v4#code"],
+        install: Install::Answers(|host, _| {
+            let mut last = Vec::new();
+            host.hear(move |payload| {
+                let is_short = payload.len() > REQUEST_LEN && payload.len() < last.len() && last.starts_with(payload);
+                match is_short {
+                    true => payload.clone_from(&last),
+                    false => last.clone_from(payload),
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "reads-versions-either-way",
+        does: "Takes the halves of a version that stand in each other's place for right.",
+        hurts: "Whoever tests with it: a request that no client can send is granted.",
+        caught_by: &["kms/request/minor-version#code"],
+        install: Install::Answers(|host, _| {
+            host.hear(|payload| {
+                if let [4..=6, 0, 0, 0, ..] = payload[..] {
+                    payload[..4].rotate_left(2);
+                }
+            });
+        }),
+    },
+    Fault {
         name: "reads-short-v4-bodies",
         does: "Takes what is missing at the end of a V4 request for zeros, and does not look at its MAC then.",
         hurts: "A client whose request was cut off: it is counted and granted under half a name.",
