@@ -10,6 +10,7 @@ use super::tools::{
 };
 use crate::catalog::{self, Application};
 use crate::conform::accept::{Accept, Answered};
+use crate::conform::cases::rpc::tools::SERVED_NEXT;
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
 use crate::wire::kms::{ActivationRequest, LicenseStatus, ProtocolVersion, WorkstationName};
@@ -23,9 +24,16 @@ pub(super) static CASES: &[Case] = &[
          else it says of itself.",
         "protocol description, section 6: the counted id decides, and the rest reaches the event log",
         |t| {
+            let mut served = Vec::new();
             for (name, version, kind) in t.some_of([ASKERS, LATE_AND_EARLY].concat(), 8, 1) {
                 let ask = t.ask(version, kind);
-                put_ask(t, &format!("{name}, in version {version}"), &ask, SERVED_OR_UNSERVED)?;
+                // What one client is granted every other is.
+                let asked = (version, ask.request().kms_counted_id);
+                let accepts = if served.contains(&asked) { SERVED_NEXT } else { SERVED_OR_UNSERVED };
+                let seen = put_ask(t, &format!("{name}, in version {version}"), &ask, accepts)?;
+                if seen.answer == Some(Answered::Granted) {
+                    served.push(asked);
+                }
             }
             Ok(())
         },

@@ -222,12 +222,15 @@ impl How {
         // The last of the syntaxes is the one that fewer clients speak.
         let syntax = syntaxes(t)?.pop().unwrap_or(TransferSyntax::Ndr32);
         if !way.open(t, syntax)? {
+            t.note(format!("{label}: the host takes no calls {}", way.name));
             return Ok(None);
         }
         let seen = way.ask(t, syntax, ask, 0)?;
         t.judge(label, &seen, SERVED_NEXT);
+        let told = told(t).filter(|_| seen.answer == Some(Answered::Granted));
+        // The others ask as everybody does.
         t.bind()?;
-        Ok(told(t).filter(|_| seen.answer == Some(Answered::Granted)).map(|told| told.count))
+        Ok(told.map(|told| told.count))
     }
 
     const fn in_way(words: &'static str, way: Way) -> How {

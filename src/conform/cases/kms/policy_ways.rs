@@ -45,6 +45,7 @@ fn adds_each(
     syntaxes: &[TransferSyntax],
     ids: &mut Newcomers,
 ) -> Result<bool, Stop> {
+    t.bind()?;
     let Some((known, mut count)) = with_room(t, wanted, ids)? else { return Ok(false) };
     let each = |syntax: TransferSyntax| WAYS.into_iter().map(move |way| (syntax, way));
     let ways: Vec<_> = syntaxes.iter().copied().flat_map(each).collect();

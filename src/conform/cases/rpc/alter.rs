@@ -161,7 +161,7 @@ pub(super) static CASES: &[Case] = &[
     ),
     Case::new(
         "rpc/alter/one-after-another",
-        Level::Must,
+        Level::Win,
         "several alter_contexts on one connection",
         "A connection takes one alter_context after another, between calls too and with any number, and serves calls in \
          every context that was accepted.",
@@ -187,7 +187,7 @@ pub(super) static CASES: &[Case] = &[
     ),
     Case::new(
         "rpc/alter/several-contexts",
-        Level::Must,
+        Level::Win,
         "an alter_context with several contexts",
         "An alter_context has one result for each of its contexts, in their order: the good one is accepted beside those \
          that are refused, and these serve no call.",
@@ -231,7 +231,7 @@ pub(super) static CASES: &[Case] = &[
     .confidence(Confidence::Medium),
     Case::new(
         "rpc/alter/same-low-byte",
-        Level::Must,
+        Level::Win,
         "two syntaxes under numbers that differ in their high byte alone",
         "Of two contexts whose numbers differ in the high byte alone, one in NDR32 and one in NDR64, each serves calls \
          in its own syntax.",

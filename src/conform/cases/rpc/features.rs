@@ -10,7 +10,7 @@ use crate::wire::rpc::{ContextElement, Flags, SyntaxId};
 pub(super) static CASES: &[Case] = &[
     Case::new(
         "rpc/features/known-or-not",
-        Level::Must,
+        Level::Win,
         "features beside syntaxes, in any order",
         "Features asked for at bind time are granted with result 3, as far as they were asked for, or are not known, with \
          (2,2); never is a context of theirs accepted, nor any other by their being there refused.",

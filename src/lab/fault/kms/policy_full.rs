@@ -39,9 +39,11 @@ pub(super) static FAULTS: &[Fault] = &[
 fn overflows(host: &mut Conduct) {
     let newcomers = Arc::new(Mutex::new((0_u64, 0_u32)));
     let noted = Arc::clone(&newcomers);
+    let mut known = HashSet::new();
     host.entry_of(move |caller, entry| {
         let mut noted = noted.lock().expect("nobody panics with it");
-        let is_another = caller.arrival.connection != noted.0;
+        let is_new = known.len() < REMEMBERED_MAX && known.insert((caller.application, caller.cmid));
+        let is_another = is_new && caller.arrival.connection != noted.0;
         *noted = (caller.arrival.connection, if is_another { noted.1 + 1 } else { 0 });
         entry
     });
