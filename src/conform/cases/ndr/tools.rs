@@ -70,6 +70,16 @@ pub fn huge(t: &mut Talk<'_>, syntax: TransferSyntax) -> Result<(), Stop> {
         send(t, &stub);
         t.expect(&format!("a size and a count of 0x{count:08x}"), UNREADABLE);
     }
+    if syntax == TransferSyntax::Ndr64 {
+        // The low halves agree, and what comes of adding to the count does as well.
+        for size in [0xffff_fff0_u32, 0xffff_ffff] {
+            let (mut stub, _) = ordinary(t, syntax)?;
+            set_size(&mut stub, size);
+            set_count(&mut stub, syntax, u64::from(size) | 0xffff_ffff_0000_0000);
+            send(t, &stub);
+            t.expect(&format!("a size of 0x{size:08x} and a count with all high bits set"), UNREADABLE);
+        }
+    }
     let (right, _) = ordinary(t, syntax)?;
     let len = u64::from(size_of(&right));
     let mut counts = vec![len + 1, len + 8, 0x7fff_ffff, 0xffff_ffff];
@@ -148,6 +158,19 @@ pub fn size_decides(t: &mut Talk<'_>, syntax: TransferSyntax) -> Result<(), Stop
         }
     }
     t.still_serves("an ordinary request then");
+    Ok(())
+}
+
+/// Requests whose body is longer than any that there is: how long it is is for KMS to judge, and not for whoever reads
+/// the stub.
+pub fn large(t: &mut Talk<'_>, syntax: TransferSyntax) -> Result<(), Stop> {
+    for size in [300_u32, 600, 1500, 3000] {
+        renew(t, syntax)?;
+        let mut payload = t.ask(t.version(), |_| {}).payload().to_vec();
+        payload.resize(size as usize, 0);
+        send(t, &RequestStub { payload: &payload }.encode(syntax));
+        t.expect_next(&format!("a body of {size} bytes"), &[ok(Want::Answered, Then::Either)]);
+    }
     Ok(())
 }
 

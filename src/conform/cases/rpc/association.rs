@@ -5,14 +5,14 @@ use std::time::Duration;
 use super::tools::{ACCEPTED, PROTOCOL_NAK, SERVED_NEXT, plain};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
-use crate::wire::rpc::{Bind, Body, Flags, Pdu};
+use crate::wire::rpc::{Bind, Body, Flags, Pdu, Ptype, at};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
         "rpc/association/not-bound",
         Level::Win,
         "a connection that begins with something else than a bind",
-        "A request, alter_context, co_cancel, orphaned, auth3 or shutdown before any bind is refused with a bind_nak of reason 4, and the connection \
+        "A request, alter_context, co_cancel, orphaned, auth3, shutdown or response before any bind is refused with a bind_nak of reason 4, and the connection \
          closed.",
         "seen live on Samba 4.17; Samba server code",
         |t| {
@@ -33,6 +33,11 @@ pub(super) static CASES: &[Case] = &[
                 t.send_pdu(&pdu);
                 t.expect(label, PROTOCOL_NAK);
             }
+            t.connect()?;
+            let (mut frame, _) = t.request_frame(0);
+            frame[at::PTYPE] = Ptype::RESPONSE.0;
+            t.send_opaque(&frame);
+            t.expect("a response", PROTOCOL_NAK);
             Ok(())
         },
     )

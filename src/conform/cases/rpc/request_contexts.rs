@@ -1,9 +1,10 @@
 //! Operations there are none of in contexts of every kind, and which context a fault names (C706 section 12.6.4.7).
 
+use super::fragment::REQUEST_MAX;
 use super::tools::{SERVED_NEXT, bind_as, syntaxes};
 use crate::conform::accept::{Then, Want, fault, loose, ok};
 use crate::conform::{Case, Level, Stop, Talk};
-use crate::wire::rpc::{FaultStatus, Flags, TransferSyntax, at};
+use crate::wire::rpc::{FaultStatus, Flags, MAX_FRAGMENT, TransferSyntax, at};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -26,9 +27,9 @@ pub(super) static CASES: &[Case] = &[
         "rpc/request/fault-contexts",
         Level::Win,
         "which context a fault names",
-        "A fault about a PDU that is out of order or cancelled names context 0, whatever context the PDU names and in \
-         whatever syntax that is.",
-        "Samba raw protocol tests (last_only, none_only, first_cancel)",
+        "A fault about a PDU that is out of order, cancelled or too large names context 0, whatever context the PDU names \
+         and in whatever syntax that is.",
+        "Samba raw protocol tests (last_only, none_only, first_cancel, neg_xmit)",
         |t| {
             for syntax in syntaxes(t)? {
                 for (label, flags, want) in OUT_OF_ORDER {
@@ -41,11 +42,34 @@ pub(super) static CASES: &[Case] = &[
                         t.expect(&format!("{label} in {}", syntax.id()), &accepts);
                     }
                 }
+                too_large(t, syntax)?;
             }
             Ok(())
         },
     ),
 ];
+
+/// A fragment that is longer than any may be, and a first one that announces more than is joined.
+fn too_large(t: &mut Talk<'_>, syntax: TransferSyntax) -> Result<(), Stop> {
+    for (label, is_long) in [("a fragment that is too long", true), ("a hint at too many bytes", false)] {
+        if !bind_as(t, &format!("context 3 in {}", syntax.id()), 3, syntax)? {
+            return Ok(());
+        }
+        let (stub, _) = t.stub(syntax);
+        let id = t.next_call_id();
+        let (frame, due) = if is_long {
+            let padding = vec![0; usize::from(MAX_FRAGMENT) + 1 - at::STUB - stub.len()];
+            (t.frame_of(id, Flags::WHOLE, 3, &[stub, padding].concat()), BROKEN)
+        } else {
+            let mut frame = t.frame_of(id, Flags::FIRST, 3, &stub);
+            at::set(&mut frame, at::ALLOC_HINT, &(REQUEST_MAX + 1).to_le_bytes());
+            (frame, DENIED)
+        };
+        t.send_frame(&frame, None);
+        t.expect(&format!("{label} in {}", syntax.id()), &[ok(due, Then::Closed), loose(Want::Silence, Then::Closed)]);
+    }
+    Ok(())
+}
 
 /// Requests for operations there are none of, and one for the one there is.
 fn operations(t: &mut Talk<'_>, context: u16, syntax: TransferSyntax) -> Result<(), Stop> {
@@ -72,6 +96,7 @@ fn operations(t: &mut Talk<'_>, context: u16, syntax: TransferSyntax) -> Result<
 
 /// Many of them have a low byte of 0, which is the one operation of KMS; none of them is any small service's.
 const OPERATIONS: [u16; 9] = [200, 255, 256, 257, 0x1000, 0x7fff, 0x8000, 0xff00, 0xffff];
+const DENIED: Want = fault(&[FaultStatus::ACCESS_DENIED]).context(0).want();
 const BROKEN: Want = fault(&[FaultStatus::PROTOCOL_ERROR]).executed(true).context(0).want();
 /// What is sent, and the fault that it comes to.
 const OUT_OF_ORDER: &[(&str, Flags, Want)] = &[

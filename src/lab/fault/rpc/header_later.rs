@@ -63,7 +63,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "swaps-groups-of-big-endian-binds",
         does: "Reads the association group of a big-endian bind as if it were little endian.",
         hurts: "Big-endian clients with a second connection: it is refused.",
-        caught_by: &["rpc/header/big-endian-binds#reply"],
+        caught_by: &["rpc/header/big-endian-binds#assoc_group"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::BIND, |bind| {
                 if PduView(&bind.frame).is_big_endian() {

@@ -2,9 +2,24 @@
 
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields};
-use crate::wire::rpc::{BindNak, Body, Flags, Pdu, Ptype, RejectReason, at};
+use crate::wire::rpc::{BindNak, Body, FaultStatus, Flags, Pdu, PduView, Ptype, RejectReason, at};
 
 pub(super) static FAULTS: &[Fault] = &[
+    Fault {
+        name: "names-contexts-of-what-is-too-large",
+        does: "Names the context of a call in the fault that says that it is too large.",
+        hurts: "Windows clients: their runtime takes a fault that ends the connection for one that ends the call.",
+        caught_by: &["rpc/request/fault-contexts#p_cont_id"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::FAULT, |out| {
+                let status = out.word(at::STATUS);
+                let is_large = out.asked.len() > 4096 || status == FaultStatus::ACCESS_DENIED.0;
+                if let Some(context) = PduView(out.asked).context_id().filter(|_| is_large) {
+                    out.put(at::CONTEXT, &context.to_le_bytes());
+                }
+            });
+        }),
+    },
     Fault {
         name: "serves-once-a-connection",
         does: "Says nothing to the second request of a connection.",
