@@ -85,7 +85,7 @@ pub struct ConformArgs {
     /// Show what passed as well, with what was seen
     #[arg(short, long, env = "KMSPROOF_VERBOSE", value_parser = BoolishValueParser::new())]
     verbose: bool,
-    /// Print nothing but what fails
+    /// Print nothing but what fails, with what repeats it, and no conversations
     #[arg(short, long, env = "KMSPROOF_QUIET", value_parser = BoolishValueParser::new())]
     quiet: bool,
 }
@@ -234,11 +234,12 @@ impl ConformArgs {
             return;
         }
         say(report::case_lines(result, self.verbose && !self.quiet));
-        if !is_wrong || self.quiet {
+        if !is_wrong {
             return;
         }
         // What passes shows nothing, and what is on a list past its day has been looked at before.
-        if result.verdict == Verdict::Fail && !options.known.is_past(result.case.id, options.today) {
+        let is_news = result.verdict == Verdict::Fail && !options.known.is_past(result.case.id, options.today);
+        if is_news && !self.quiet {
             say(report::conversation(result, self.verbose));
         }
         say(format_args!("      again: {}\n\n", again::command(self, result.case.id)));
