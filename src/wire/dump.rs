@@ -112,7 +112,7 @@ impl fmt::Display for Listing {
     }
 }
 
-/// A listing in which fields that nothing is wrong with have two rows at most.
+/// A listing in which fields that nothing is wrong with have two rows at most, and the others some more.
 #[derive(Debug)]
 pub struct Brief<'l>(pub &'l Listing);
 
@@ -151,7 +151,7 @@ impl Listing {
                     issue.got
                 )?;
             }
-            let rows_max = if wrong { usize::MAX } else { more_max };
+            let rows_max = if wrong { more_max.saturating_mul(WRONG_ROWS) } else { more_max };
             for more in rest.chunks(LONG_ROW_BYTES).take(rows_max) {
                 writeln!(f, "{mark}       {}", Hex(more))?;
             }
@@ -230,6 +230,8 @@ impl fmt::Display for Hex<'_> {
 }
 
 const ROW_BYTES: usize = 8;
+/// Of what is wrong so many times as many rows are shown as of what is not.
+const WRONG_ROWS: usize = 8;
 const LONG_ROW_BYTES: usize = 16;
 const HEX_WIDTH: usize = 3 * ROW_BYTES - 1;
 const NAME_WIDTH: usize = 34;

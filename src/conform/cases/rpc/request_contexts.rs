@@ -1,6 +1,5 @@
 //! Operations there are none of in contexts of every kind, and which context a fault names (C706 section 12.6.4.7).
 
-use super::fragment::REQUEST_MAX;
 use super::tools::{SERVED_NEXT, bind_as, syntaxes};
 use crate::conform::accept::{Then, Want, fault, loose, ok};
 use crate::conform::{Case, Level, Stop, Talk};
@@ -49,25 +48,18 @@ pub(super) static CASES: &[Case] = &[
     ),
 ];
 
-/// A fragment that is longer than any may be, and a first one that announces more than is joined.
+/// A fragment that is longer than any may be.
 fn too_large(t: &mut Talk<'_>, syntax: TransferSyntax) -> Result<(), Stop> {
-    for (label, is_long) in [("a fragment that is too long", true), ("a hint at too many bytes", false)] {
-        if !bind_as(t, &format!("context 3 in {}", syntax.id()), 3, syntax)? {
-            return Ok(());
-        }
-        let (stub, _) = t.stub(syntax);
-        let id = t.next_call_id();
-        let (frame, due) = if is_long {
-            let padding = vec![0; usize::from(MAX_FRAGMENT) + 1 - at::STUB - stub.len()];
-            (t.frame_of(id, Flags::WHOLE, 3, &[stub, padding].concat()), BROKEN)
-        } else {
-            let mut frame = t.frame_of(id, Flags::FIRST, 3, &stub);
-            at::set(&mut frame, at::ALLOC_HINT, &(REQUEST_MAX + 1).to_le_bytes());
-            (frame, DENIED)
-        };
-        t.send_frame(&frame, None);
-        t.expect(&format!("{label} in {}", syntax.id()), &[ok(due, Then::Closed), loose(Want::Silence, Then::Closed)]);
+    if !bind_as(t, &format!("context 3 in {}", syntax.id()), 3, syntax)? {
+        return Ok(());
     }
+    let (stub, _) = t.stub(syntax);
+    let padding = vec![0; usize::from(MAX_FRAGMENT) + 1 - at::STUB - stub.len()];
+    let id = t.next_call_id();
+    let frame = t.frame_of(id, Flags::WHOLE, 3, &[stub, padding].concat());
+    t.send_frame(&frame, None);
+    let accepts = [ok(BROKEN, Then::Closed), loose(Want::Silence, Then::Closed)];
+    t.expect(&format!("a fragment that is too long in {}", syntax.id()), &accepts);
     Ok(())
 }
 
@@ -96,7 +88,6 @@ fn operations(t: &mut Talk<'_>, context: u16, syntax: TransferSyntax) -> Result<
 
 /// Many of them have a low byte of 0, which is the one operation of KMS; none of them is any small service's.
 const OPERATIONS: [u16; 9] = [200, 255, 256, 257, 0x1000, 0x7fff, 0x8000, 0xff00, 0xffff];
-const DENIED: Want = fault(&[FaultStatus::ACCESS_DENIED]).context(0).want();
 const BROKEN: Want = fault(&[FaultStatus::PROTOCOL_ERROR]).executed(true).context(0).want();
 /// What is sent, and the fault that it comes to.
 const OUT_OF_ORDER: &[(&str, Flags, Want)] = &[

@@ -2,7 +2,7 @@
 
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields};
-use crate::wire::rpc::{BindNak, Body, FaultStatus, Flags, Pdu, PduView, Ptype, RejectReason, at};
+use crate::wire::rpc::{BindNak, Body, Flags, MAX_FRAGMENT, Pdu, PduView, Ptype, RejectReason, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -12,8 +12,7 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/request/fault-contexts#p_cont_id"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::FAULT, |out| {
-                let status = out.word(at::STATUS);
-                let is_large = out.asked.len() > 4096 || status == FaultStatus::ACCESS_DENIED.0;
+                let is_large = out.asked.len() > usize::from(MAX_FRAGMENT);
                 if let Some(context) = PduView(out.asked).context_id().filter(|_| is_large) {
                     out.put(at::CONTEXT, &context.to_le_bytes());
                 }
