@@ -2,11 +2,13 @@
 
 use super::tools::{MALFORMED, MALFORMED_OR_SERVED, goes_on, put, put_ask};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
-use crate::conform::cases::rpc::tools::SERVED_NEXT;
+use crate::conform::cases::ndr::tools as ndr;
+use crate::conform::cases::rpc::tools::{SERVED_NEXT, syntaxes};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::crypto::Sealing;
 use crate::crypto::envelope::{seal_plaintext, seal_request, seal_request_v4};
 use crate::wire::kms::{ProtocolVersion, REQUEST_LEN, SEALED_HEAD_LEN};
+use crate::wire::ndr::RequestStub;
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -87,6 +89,30 @@ pub(super) static CASES: &[Case] = &[
     )
     .of_kms()
     .confidence(Confidence::Low),
+    Case::new(
+        "kms/request/large-body",
+        Level::Should,
+        "bodies that are longer than any, in every syntax",
+        "A request whose body is longer than any that there is, and whose stub is in order, is answered with a response, in \
+         every syntax.",
+        "C706 section 14.3.3.3: what a length means is for the interface to say, and not for whoever reads the stub",
+        |t| {
+            for syntax in syntaxes(t)? {
+                t.close();
+                // Whole blocks, each: a body that is cut within one is another question.
+                for size in [308, 612, 1508, 3012] {
+                    ndr::renew(t, syntax)?;
+                    let mut payload = t.ask(t.version(), |_| {}).payload().to_vec();
+                    payload.resize(size, 0);
+                    ndr::send(t, &RequestStub { payload: &payload }.encode(syntax));
+                    t.expect_next(&format!("{size} bytes in {syntax}"), &[ok(Want::Answered, Then::Either)]);
+                }
+            }
+            Ok(())
+        },
+    )
+    .of_kms()
+    .confidence(Confidence::Medium),
     Case::new(
         "kms/request/padding",
         Level::Rec,

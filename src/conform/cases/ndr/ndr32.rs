@@ -1,7 +1,7 @@
 //! The stub of a call: what stands around the request and the answer (protocol description, sections 1.4 and 1.5;
 //! MS-RPCE 3.1.3.5.2).
 
-use super::tools::{differing, empty, huge, large, send, short, size_decides, stub_of, trailing, word};
+use super::tools::{differing, empty, huge, send, short, size_decides, stub_of, trailing, word};
 use crate::conform::accept::{Answered, Seen, Then, Want, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
@@ -51,16 +51,6 @@ pub(super) static CASES: &[Case] = &[
         |t| empty(t, TransferSyntax::Ndr32),
     )
     .of_kms(),
-    Case::new(
-        "ndr/request/large-body",
-        Level::Should,
-        "bodies that are longer than any",
-        "A request whose body is longer than any that there is, and whose stub is in order, is answered with a response.",
-        "C706 section 14.3.3.3: what the length means is for the interface to say",
-        |t| large(t, TransferSyntax::Ndr32),
-    )
-    .of_kms()
-    .confidence(Confidence::Medium),
     Case::new(
         "ndr/request/trailing",
         Level::Win,

@@ -1,7 +1,7 @@
 //! Calls in NDR64, which every Windows client since Vista makes: the same rules as in NDR32, and answers that do not
 //! depend on the syntax (protocol description, sections 1.2, 1.4 and 1.5).
 
-use super::tools::{differing, empty, huge, is_silent, large, send_in, short, size_decides, trailing};
+use super::tools::{differing, empty, huge, is_silent, send_in, short, size_decides, trailing};
 use crate::catalog::Application;
 use crate::conform::accept::{Then, Want, ok};
 use crate::conform::cases::kms::tools::{ahead, require_as_before};
@@ -53,17 +53,6 @@ pub(super) static CASES: &[Case] = &[
          them is right, and never granted.",
         "MS-RPCE 3.1.3.5.2; how strictly a genuine host was built is not known",
         |t| differing(t, TransferSyntax::Ndr64),
-    )
-    .of_kms()
-    .needs(&[Capability::Ndr64])
-    .confidence(Confidence::Medium),
-    Case::new(
-        "ndr/request/ndr64-large-body",
-        Level::Should,
-        "bodies that are longer than any, in NDR64",
-        "A request whose body is longer than any that there is, and whose stub is in order, is answered with a response.",
-        "C706 section 14.3.3.3: what the length means is for the interface to say",
-        |t| large(t, TransferSyntax::Ndr64),
     )
     .of_kms()
     .needs(&[Capability::Ndr64])

@@ -161,20 +161,6 @@ pub fn size_decides(t: &mut Talk<'_>, syntax: TransferSyntax) -> Result<(), Stop
     Ok(())
 }
 
-/// Requests whose body is longer than any that there is: how long it is is for KMS to judge, and not for whoever reads
-/// the stub.
-pub fn large(t: &mut Talk<'_>, syntax: TransferSyntax) -> Result<(), Stop> {
-    // Whole blocks, each: a body that is cut within one is another question.
-    for size in [308_u32, 612, 1508, 3012] {
-        renew(t, syntax)?;
-        let mut payload = t.ask(t.version(), |_| {}).payload().to_vec();
-        payload.resize(size as usize, 0);
-        send(t, &RequestStub { payload: &payload }.encode(syntax));
-        t.expect_next(&format!("a body of {size} bytes"), &[ok(Want::Answered, Then::Either)]);
-    }
-    Ok(())
-}
-
 /// A connection in this syntax, and the stub of an ordinary request.
 pub fn ordinary(t: &mut Talk<'_>, syntax: TransferSyntax) -> Result<(Vec<u8>, Option<Ask>), Stop> {
     renew(t, syntax)?;

@@ -98,7 +98,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "has-room-for-512-bytes",
         does: "Answers a request whose body is longer than 512 bytes with the fault 0x6F7.",
         hurts: "Clients of a version to come: they are told that their data are bad, and not that they are too new.",
-        caught_by: &["ndr/request/large-body#reply"],
+        caught_by: &["kms/request/large-body#reply"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |incoming| {
                 let is_ndr32 = incoming.word(at::STUB) == incoming.word(at::STUB + 4);

@@ -126,7 +126,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "has-room-for-512-bytes-in-ndr64",
         does: "Answers a request in NDR64 whose body is longer than 512 bytes with the fault 0x6F7.",
         hurts: "Clients of a version to come: they are told that their data are bad, and not that they are too new.",
-        caught_by: &["ndr/request/ndr64-large-body#reply"],
+        caught_by: &["kms/request/large-body#reply"],
         install: Install::Pdus(|tamper, _| {
             on_requests(tamper, true, |incoming| {
                 if (513..4096).contains(&incoming.word(at::STUB)) {
