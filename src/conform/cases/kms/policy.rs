@@ -167,12 +167,13 @@ pub(super) static CASES: &[Case] = &[
         |t| {
             for syntax in syntaxes(t)? {
                 t.bind_in(syntax)?;
-                for (version, minutes) in ProtocolVersion::ALL.into_iter().flat_map(|one| OFF.map(|off| (one, off))) {
+                let all = ProtocolVersion::ALL.into_iter().flat_map(|one| OFF.map(|off| (one, off))).collect();
+                for (version, minutes) in t.some_of(all, 6, 2) {
                     let ask = off_by(t, version, SignedDuration::from_mins(minutes));
                     put_ask(t, &format!("{minutes} minutes in version {version}, in {syntax}"), &ask, SERVED_NEXT)?;
                 }
             }
-            for version in ProtocolVersion::ALL {
+            for version in t.in_turn(&ProtocolVersion::ALL) {
                 for (words, time) in steps(t.now()) {
                     let ask = t.ask(version, |request| request.client_time = time);
                     put_ask(t, &format!("{words} in version {version}"), &ask, SERVED_NEXT)?;

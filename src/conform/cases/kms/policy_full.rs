@@ -3,13 +3,12 @@
 use super::policy_kinds::{Kind, ask_as};
 use super::policy_newcomers::Newcomers;
 use super::tools::{
-    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, bind_together, granted, product, put_ask, require_alone, served_versions,
-    told,
+    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, granted, product, put_ask, require_alone, served_versions, told,
 };
 use crate::catalog::Product;
 use crate::conform::accept::Answered;
 use crate::conform::cases::alike::IN_EITHER_SYNTAX;
-use crate::conform::cases::rpc::tools::{SERVED_NEXT, syntaxes};
+use crate::conform::cases::rpc::tools::{SERVED_NEXT, bind_together, syntaxes};
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 
 pub(super) static CASES: &[Case] = &[

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use super::policy_counting::at_least;
 use super::tools::{
-    MALFORMED, OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ask_for, bind_together, cmid, goes_on, granted, of,
-    product, put_ask, put_in_each, require_as_before, served_products, served_versions, told,
+    MALFORMED, OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ask_for, cmid, goes_on, granted, of, product, put_ask,
+    put_in_each, require_as_before, served_products, served_versions, told,
 };
 use crate::conform::accept::{Accept, Answered, Seen, Then, Want, ok};
-use crate::conform::cases::rpc::tools::SERVED_NEXT;
 use crate::conform::cases::rpc::tools::syntaxes;
+use crate::conform::cases::rpc::tools::{SERVED_NEXT, bind_together};
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::wire::Hresult;
 use crate::wire::kms::ProtocolVersion;

@@ -3,13 +3,13 @@
 
 use super::policy_kinds::{Kind, adds_one, ask_as};
 use super::tools::{
-    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, SERVER, WINDOWS, bind_together, granted, product, put_ask, require_alone,
+    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, SERVER, WINDOWS, granted, product, put_ask, require_alone,
     served_versions, told,
 };
 use crate::catalog::Product;
 use crate::client::identity::{ClientId, Index};
 use crate::conform::accept::Answered;
-use crate::conform::cases::rpc::tools::SERVED_NEXT;
+use crate::conform::cases::rpc::tools::{SERVED_NEXT, bind_together};
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
 use crate::wire::kms::ProtocolVersion;
@@ -27,7 +27,7 @@ pub(super) static CASES: &[Case] = &[
             let versions = served_versions(t)?;
             let mut ids = Newcomers::of(t);
             let mut is_seen = false;
-            for name in [WINDOWS, SERVER, OFFICE, OFFICE_2010] {
+            for name in t.some_of(vec![WINDOWS, SERVER, OFFICE, OFFICE_2010], 3, 12) {
                 is_seen |= adds_each(t, &versions, product(name), &mut ids)?;
             }
             match is_seen {
@@ -81,7 +81,7 @@ fn adds_each(
         })
     };
     let kinds: Vec<_> = versions.iter().copied().flat_map(each).collect();
-    for kind in t.some_of(kinds, 9, 1) {
+    for kind in t.some_of(kinds, 7, 1) {
         let ask = kind.ask(t, ids.next(), wanted, known);
         let Some(more) = adds_one(t, &kind.words(&wanted.edition), &ask, count)? else { return Ok(true) };
         // What one of them adds does not depend on whether another was counted.

@@ -73,7 +73,7 @@ fn in_each(t: &mut Talk<'_>, changes: &[Change], accepts: &[Accept]) -> Result<(
         for wanted in &served {
             // What comes in another syntax is read by the same rules: one version of each will do.
             let versions = if at == 0 { &versions[..] } else { &versions[versions.len() - 1..] };
-            for (words, change) in t.some_of(changes.to_vec(), 3, versions.len() as u32) {
+            for (words, change) in t.some_of(changes.to_vec(), 3, 1 + versions.len() as u32) {
                 put_in_each(t, versions, &format!("{}, {words}, in {syntax}", wanted.edition), accepts, |request| {
                     of(request, wanted);
                     change(request);

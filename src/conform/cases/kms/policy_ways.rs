@@ -25,7 +25,8 @@ pub(super) static CASES: &[Case] = &[Case::new(
         let mut ids = Newcomers::of(t);
         let mut is_seen = false;
         let spoken = syntaxes(t)?;
-        for (name, syntaxes) in [(WINDOWS, &spoken[..]), (OFFICE, &spoken[spoken.len() - 1..])] {
+        let last = &spoken[spoken.len() - 1..];
+        for (name, syntaxes) in t.some_of(vec![(WINDOWS, &spoken[..]), (OFFICE, last)], 1, 60) {
             is_seen |= adds_each(t, product(name), syntaxes, &mut ids)?;
         }
         match is_seen {
@@ -49,7 +50,7 @@ fn adds_each(
     let Some((known, mut count)) = with_room(t, wanted, ids)? else { return Ok(false) };
     let each = |syntax: TransferSyntax| WAYS.into_iter().map(move |way| (syntax, way));
     let ways: Vec<_> = syntaxes.iter().copied().flat_map(each).collect();
-    for (turn, (syntax, way)) in t.some_of(ways, 6, 6).into_iter().enumerate() {
+    for (turn, (syntax, way)) in t.some_of(ways, 3, 7).into_iter().enumerate() {
         if !way.open(t, syntax)? {
             continue;
         }

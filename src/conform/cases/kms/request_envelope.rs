@@ -293,7 +293,7 @@ fn cut_off(t: &mut Talk<'_>, version: ProtocolVersion) -> Result<(), Stop> {
     // What is missing stands in what the host was sent before.
     let ask = t.ask(version, |_| {});
     put_ask(t, "a whole one", &ask, SERVED_NEXT)?;
-    for less in [1, 2, 16] {
+    for less in t.in_turn(&[1, 2, 16]) {
         let len = ask.payload().len() - less;
         put(t, &format!("the same without its last {less} bytes"), &ask.payload()[..len], None, MALFORMED)?;
     }

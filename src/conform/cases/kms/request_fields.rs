@@ -196,7 +196,7 @@ pub(super) static CASES: &[Case] = &[
                 named(t, &versions, words, |at| units.get(at).copied().unwrap_or(0))?;
             }
             named(t, &versions, "63 Chinese characters", |at| if at < UNITS - 1 { 0x96fb } else { 0 })?;
-            for len in t.some_of((1..UNITS - 1).collect(), 12, 1) {
+            for len in t.some_of((1..UNITS - 1).collect(), 8, 1) {
                 let name = WorkstationName::from_units(std::array::from_fn(|at| if at < len { 0x70 } else { 0 }));
                 put_changed(t, &format!("{len} characters"), SERVED_NEXT, |request| request.workstation = name)?;
             }

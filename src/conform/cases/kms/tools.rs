@@ -4,33 +4,16 @@ use jiff::SignedDuration;
 
 use crate::catalog::{self, Product};
 use crate::conform::accept::{Accept, Answered, Seen, Then, Want, loose, ok};
-use crate::conform::cases::rpc::tools::{SERVED_NEXT, plain};
+use crate::conform::cases::rpc::tools::SERVED_NEXT;
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Stop, Talk};
 use crate::proto::Ask;
 use crate::wire::kms::{ActivationRequest, ActivationResponse, ProtocolVersion};
-use crate::wire::rpc::Flags;
 use crate::wire::{Guid, Hresult};
 
 /// A grant, or what a host says that has no key for the product.
 pub const SERVED_OR_UNSERVED: &[Accept] =
     &[ok(Want::Served, Then::Either), ok(Want::Refused(&[Hresult::KMS_ID_MISMATCH.0]), Then::Either)];
-
-/// So many connections that are bound at the same time, by their numbers.
-pub fn bind_together(t: &mut Talk<'_>, many: usize) -> Result<Vec<usize>, Stop> {
-    let mut lines = Vec::new();
-    for _ in 0..many {
-        t.connect()?;
-        let offered = t.offer(vec![plain(t, 0)]);
-        t.send_bind(Flags::WHOLE, &offered);
-        lines.push(t.line());
-    }
-    for line in &lines {
-        t.on(*line);
-        t.await_bind()?;
-    }
-    Ok(lines)
-}
 
 /// What malformed data is refused with. Of a fault or a close a client makes the same: nothing.
 pub const MALFORMED: &[Accept] = &[

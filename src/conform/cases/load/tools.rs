@@ -1,8 +1,8 @@
 //! What cases of many clients have in common.
 
 use crate::conform::accept::{Grade, judge};
-use crate::conform::cases::kms::tools::bind_together;
 use crate::conform::cases::rpc::tools::SERVED_NEXT;
+use crate::conform::cases::rpc::tools::bind_together;
 use crate::conform::{Stop, Talk};
 
 /// So many connections, each of them bound.

@@ -93,6 +93,22 @@ pub fn bind_as(t: &mut Talk<'_>, label: &str, id: u16, syntax: TransferSyntax) -
     Ok(t.syntax_of(id).is_some() && !t.is_over())
 }
 
+/// So many connections that are bound at the same time, by their numbers.
+pub fn bind_together(t: &mut Talk<'_>, many: usize) -> Result<Vec<usize>, Stop> {
+    let mut lines = Vec::new();
+    for _ in 0..many {
+        t.connect()?;
+        let offered = t.offer(vec![plain(t, 0)]);
+        t.send_bind(Flags::WHOLE, &offered);
+        lines.push(t.line());
+    }
+    for line in &lines {
+        t.on(*line);
+        t.await_bind()?;
+    }
+    Ok(lines)
+}
+
 /// The results of an acknowledgement: result, reason and the syntax named. None, when it is none.
 pub fn results(seen: &Seen) -> Vec<(u16, u16, SyntaxId)> {
     let Some(Ok(pdu)) = seen.reply.as_deref().map(Pdu::decode) else { return Vec::new() };

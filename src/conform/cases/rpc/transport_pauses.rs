@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::calls::{self, Call};
-use super::tools::{ACCEPTED_NEXT, SERVED_NEXT, bind_frame};
+use super::tools::{ACCEPTED_NEXT, SERVED_NEXT, bind_frame, bind_together};
 use crate::conform::{Case, Level, Stop, Talk};
 use crate::wire::rpc::TransferSyntax;
 
@@ -16,18 +16,25 @@ pub(super) static CASES: &[Case] = &[Case::new(
     "C706 section 12.6; Microsoft's RPC clients and independent hosts keep a connection for 30 s",
     |t| {
         // All of them pause at the same time.
-        let waiting = [connected, within_a_bind, bound, within_a_request, between_fragments, answered];
-        let goes_on = waiting.map(|begin| begin(t));
+        let mut goes_on = vec![connected(t)?, within_a_bind(t)?];
+        let bound_lines = bind_together(t, 4)?;
+        let waiting: [Begin; 4] = [bound, within_a_request, between_fragments, answered];
+        for (line, begin) in bound_lines.into_iter().zip(waiting) {
+            t.on(line);
+            goes_on.push(begin(t));
+        }
         t.rest(PAUSE);
         for (line, goes_on) in goes_on.into_iter().enumerate() {
             t.on(line);
-            goes_on?(t);
+            goes_on(t);
         }
         Ok(())
     },
 )];
 
-/// What a client does after its pause.
+/// What a client does before its pause.
+type Begin = fn(&mut Talk<'_>) -> Next;
+/// What it does after it.
 type Next = Box<dyn FnOnce(&mut Talk<'_>)>;
 
 fn connected(t: &mut Talk<'_>) -> Result<Next, Stop> {
@@ -51,28 +58,25 @@ fn within_a_bind(t: &mut Talk<'_>) -> Result<Next, Stop> {
     }))
 }
 
-fn bound(t: &mut Talk<'_>) -> Result<Next, Stop> {
-    t.bind()?;
-    Ok(Box::new(|t| {
+fn bound(_: &mut Talk<'_>) -> Next {
+    Box::new(|t| {
         t.request(0);
         t.expect_next("a request half a second after the bind", SERVED_NEXT);
-    }))
+    })
 }
 
-fn within_a_request(t: &mut Talk<'_>) -> Result<Next, Stop> {
-    t.bind()?;
+fn within_a_request(t: &mut Talk<'_>) -> Next {
     let (frame, ask) = t.request_frame(0);
     t.note_sent(&frame, ask);
     let rest = frame[BEGINNING..].to_vec();
     t.transmit(&frame[..BEGINNING]);
-    Ok(Box::new(move |t| {
+    Box::new(move |t| {
         t.transmit(&rest);
         t.expect_next("a request with half a second within it", SERVED_NEXT);
-    }))
+    })
 }
 
-fn between_fragments(t: &mut Talk<'_>) -> Result<Next, Stop> {
-    t.bind()?;
+fn between_fragments(t: &mut Talk<'_>) -> Next {
     let call = Call::in_syntax(t, TransferSyntax::Ndr32);
     let pieces: Vec<_> =
         calls::pieces(&call.stub, &[BEGINNING]).map(|(flags, _, piece)| (flags, piece.to_vec())).collect();
@@ -80,20 +84,19 @@ fn between_fragments(t: &mut Talk<'_>) -> Result<Next, Stop> {
     if let Some((flags, piece)) = pieces.next() {
         call.send(t, flags, &piece);
     }
-    Ok(Box::new(move |t| {
+    Box::new(move |t| {
         pieces.for_each(|(flags, piece)| call.send(t, flags, &piece));
         t.expect_next("a request with half a second between its fragments", SERVED_NEXT);
-    }))
+    })
 }
 
-fn answered(t: &mut Talk<'_>) -> Result<Next, Stop> {
-    t.bind()?;
+fn answered(t: &mut Talk<'_>) -> Next {
     t.request(0);
     t.expect_next("a request", SERVED_NEXT);
-    Ok(Box::new(|t| {
+    Box::new(|t| {
         t.request(0);
         t.expect_next("a request half a second after an answer", SERVED_NEXT);
-    }))
+    })
 }
 
 /// As far as a PDU or a stub goes before the pause.

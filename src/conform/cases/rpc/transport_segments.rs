@@ -58,13 +58,13 @@ pub(super) static CASES: &[Case] = &[
         "C706 section 12.6; independent hosts",
         |t| {
             for syntax in syntaxes(t)? {
-                for at in t.some_of((1..=BIND_SPLITS).collect(), 5, 3) {
+                for at in t.some_of((1..=BIND_SPLITS).collect(), 4, 4) {
                     bind(t, syntax, |t, frame| split(t, frame, None, at))?;
                     if is_ready(t) && at < BIND_SPLITS {
                         t.close();
                     }
                 }
-                for at in t.some_of((1..=REQUEST_SPLITS).collect(), 5, 4) {
+                for at in t.some_of((1..=REQUEST_SPLITS).collect(), 4, 4) {
                     if is_ready(t) {
                         let (frame, ask) = t.request_frame(0);
                         let at = at.min(frame.len() - 1);
