@@ -16,7 +16,8 @@ pub struct MemoryHost {
     host: Arc<Mutex<LabHost>>,
     open: Arc<AtomicUsize>,
     groups: u32,
-    now: FileTime,
+    /// What every clock shows, as a FILETIME.
+    now: Arc<AtomicU64>,
     said: u64,
     /// What was waited so far, in nanoseconds.
     waited: Arc<AtomicU64>,
@@ -30,7 +31,7 @@ impl MemoryHost {
             host: Arc::new(Mutex::new(host)),
             open: Arc::default(),
             groups: 0,
-            now,
+            now: Arc::new(AtomicU64::new(now.0)),
             said: 0,
             waited: Arc::default(),
         }
@@ -59,7 +60,7 @@ impl Host for MemoryHost {
             host: Arc::clone(&self.host),
             open: Arc::clone(&self.open),
             coming: VecDeque::new(),
-            now: self.now,
+            now: Arc::clone(&self.now),
             waited: Arc::clone(&self.waited),
             due: Duration::ZERO,
             idle_since: waited(&self.waited),
@@ -77,7 +78,7 @@ impl Host for MemoryHost {
     }
 
     fn wall(&self) -> FileTime {
-        self.now
+        FileTime(self.now.load(Ordering::Relaxed))
     }
 
     fn moment(&mut self) -> Moment {
@@ -86,7 +87,7 @@ impl Host for MemoryHost {
     }
 
     fn rest(&mut self, time: Duration) {
-        self.now = FileTime(self.now.0 + (time.as_nanos() / 100) as u64);
+        self.now.fetch_add((time.as_nanos() / 100) as u64, Ordering::Relaxed);
         self.waited.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
     }
 
@@ -103,7 +104,7 @@ struct MemoryLine {
     host: Arc<Mutex<LabHost>>,
     open: Arc<AtomicUsize>,
     coming: VecDeque<Coming>,
-    now: FileTime,
+    now: Arc<AtomicU64>,
     waited: Arc<AtomicU64>,
     /// When what was sent last comes, in what was waited by then: connections keep nobody waiting for one another.
     due: Duration,
@@ -142,7 +143,8 @@ impl Line for MemoryLine {
             return;
         }
         self.idle_since = waited(&self.waited);
-        self.session.handle_bytes(&self.host, bytes, self.now, &mut |_, _| {});
+        let now = FileTime(self.now.load(Ordering::Relaxed));
+        self.session.handle_bytes(&self.host, bytes, now, &mut |_, _| {});
         while let Some(action) = self.session.poll_action() {
             self.coming.push_back(match action {
                 Action::Send(bytes) => Coming::Bytes(bytes),

@@ -10,7 +10,8 @@ use super::tools::{
 };
 use crate::catalog::{self, Application};
 use crate::conform::accept::{Accept, Answered};
-use crate::conform::cases::rpc::tools::SERVED_NEXT;
+use crate::conform::cases::alike::IN_EITHER_SYNTAX;
+use crate::conform::cases::rpc::tools::{SERVED_NEXT, syntaxes};
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::wire::Guid;
 use crate::wire::kms::{ActivationRequest, LicenseStatus, ProtocolVersion, WorkstationName};
@@ -153,6 +154,8 @@ fn refused_whoever_asks(t: &mut Talk<'_>, askers: &[Asker], wrongs: &[Wrong], ac
 
 fn refused_not_counted(t: &mut Talk<'_>) -> Result<(), Stop> {
     let Some(mut before) = client(t, "one machine", 0)?.map(|told| told.count) else { return Ok(()) };
+    let spoken = syntaxes(t)?;
+    t.bind()?;
     let (mut all, mut turn) = (Vec::new(), 0);
     for version in ProtocolVersion::ALL {
         for wrong in PRODUCTS.iter().chain(CLOCKS) {
@@ -173,8 +176,18 @@ fn refused_not_counted(t: &mut Talk<'_>) -> Result<(), Stop> {
             (request.cmid, request.is_vm) = (id, u32::from(turn % 3 == 1));
             wrong(request);
         });
-        if is_granted(t, &ask)? {
+        // Every fourth comes in the syntax that fewer clients speak; whoever asks then does so as everybody does.
+        let syntax = spoken[spoken.len() - 1];
+        let in_that = turn % 4 == 2 && !t.is_slow() && IN_EITHER_SYNTAX.open(t, syntax)?;
+        let is_granted = match in_that {
+            true => IN_EITHER_SYNTAX.ask(t, syntax, &ask, 0)?.answer == Some(Answered::Granted),
+            false => is_granted(t, &ask)?,
+        };
+        if is_granted {
             return Err(Stop::NotApplicable(format!("the host grants it: {what}, in version {version}")));
+        }
+        if in_that {
+            t.bind()?;
         }
         for (who, number) in [("another machine", 0), ("the one that was counted", 1)] {
             let label = format!("{who} after {what} of {whose}, in version {version}");

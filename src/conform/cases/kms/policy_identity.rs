@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::policy_counting::{at_least, other_product};
 use super::tools::{
     OFFICE_2010, SERVED_OR_UNSERVED, WINDOWS, ahead, ask_for, client, cmid, granted, product, put_ask,
-    require_as_before, served_versions, told,
+    require_as_before, say, served_versions, told,
 };
 use crate::client::identity::{ClientId, Group, Index};
+use crate::conform::accept::Answered;
+use crate::conform::host::{Closing, Patience};
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 use crate::proto::Ask;
 use crate::wire::Guid;
@@ -96,7 +98,8 @@ pub(super) static CASES: &[Case] = &[
         "kms/policy/still-counted",
         Level::Win,
         "machines that were counted a while ago",
-        "A machine that was counted is still counted seconds later, and after sixty requests of others.",
+        "A machine that was counted is still counted seconds later, and after sixty requests of others; what was refused on a \
+         connection is refused on it seconds later as well.",
         "Windows 7 resource kit on ids that are kept for thirty days; protocol description, section 6",
         |t| {
             let mut before = 0;
@@ -114,7 +117,15 @@ pub(super) static CASES: &[Case] = &[
                     require_as_before(t, before, told.count)?;
                 }
             }
+            t.bind()?;
+            let (idle, before_it) = (t.line(), refusals(t));
             t.rest(A_WHILE);
+            // A host may have closed it meanwhile.
+            t.on(idle);
+            if t.closing(Patience::Silence) == Closing::Open {
+                let after_it = refusals(t);
+                t.field("code", before_it, after_it);
+            }
             // The pause shows to whoever connects after it.
             t.bind()?;
             for number in (0..FEW).rev() {
@@ -124,11 +135,22 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
-    .revision(2)
+    .revision(3)
     .of_kms()
     .needs(&[Capability::Counting])
     .confidence(Confidence::Medium),
 ];
+
+/// What comes of a clock that is hours off, and of a product nobody knows, on the connection there is.
+fn refusals(t: &mut Talk<'_>) -> Vec<Option<Answered>> {
+    let wrong: [fn(&mut ActivationRequest); 2] =
+        [|request| ahead(request, 10), |request| request.kms_counted_id = Guid::from_u128(7)];
+    let came = wrong.map(|change| {
+        let ask = t.ask(t.version(), change);
+        say(t, ask.payload(), Some(&ask)).answer
+    });
+    came.into()
+}
 
 /// Asks again for a machine that was counted, each time with something else about it.
 fn one_machine(t: &mut Talk<'_>, request: &ActivationRequest, count: u32) -> Result<(), Stop> {

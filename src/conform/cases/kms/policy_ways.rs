@@ -56,7 +56,13 @@ fn adds_each(
         }
         let (words, change) = SAID[turn % SAID.len()];
         let label = format!("a new machine with {}, {words}, {}, in {syntax}", wanted.edition, way.name);
-        let ask = ask_as(t, ids.next(), wanted, change);
+        let ask = ask_as(t, ids.next(), wanted, |request| {
+            change(request);
+            // Of every third the previous id is that of a machine which was counted.
+            if turn % 3 == 0 {
+                request.previous_cmid = known;
+            }
+        });
         let seen = way.ask(t, syntax, &ask, turn)?;
         t.judge(&label, &seen, SERVED_NEXT);
         let told = t.told().and_then(|answer| answer.response.as_ref()).map(|told| told.count);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use crate::catalog::Application;
+use crate::catalog::{self, Application};
 use crate::lab::conduct::Conduct;
 use crate::lab::fault::{Fault, Install};
 use crate::lab::rules::{Caller, Grant, Rule};
@@ -63,6 +63,18 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["kms/policy/table-grows#count"],
         install: Install::Answers(|host, _| {
             grows_for(host, |caller| caller.request.is_none_or(|request| request.is_vm == 0));
+        }),
+    },
+    Fault {
+        name: "grows-for-no-server",
+        does: "Makes its table larger for clients, and not for servers.",
+        hurts: "Data centres: a product for servers that needs more machines is never activated.",
+        caught_by: &["kms/policy/table-grows#count"],
+        install: Install::Answers(|host, _| {
+            grows_for(host, |caller| {
+                let server = catalog::find("Windows Server 2022 Standard").map(|server| server.kms_counted_id);
+                caller.request.is_none_or(|request| server != Ok(request.kms_counted_id))
+            });
         }),
     },
     Fault {

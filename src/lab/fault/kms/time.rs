@@ -11,6 +11,20 @@ use crate::wire::{FileTime, Hresult};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
+        name: "ignores-skew-after-a-pause",
+        does: "Does not look at the clock of whoever asks first after two quiet seconds.",
+        hurts: "The admin: on a quiet network a wrong clock is refused now and granted then.",
+        caught_by: &["kms/policy/still-counted#code"],
+        install: Install::Answers(|host, _| {
+            let mut last = FileTime(0);
+            host.rule(Rule::Clock, move |asked, honest| {
+                let quiet_100ns = asked.now.0.saturating_sub(last.0);
+                last = asked.now;
+                if last.0 > quiet_100ns && quiet_100ns > 20_000_000 { Ok(()) } else { honest }
+            });
+        }),
+    },
+    Fault {
         name: "compares-local-time",
         does: "Holds the client's UTC time against its own wall clock, which is eight hours ahead (Taipei).",
         hurts: "Every client whose clock is right: it is refused, while one set wrong by its zone is granted.",
