@@ -1,7 +1,7 @@
 //! Requests in several fragments (C706 section 12.6.3.7; MS-RPCE 3.3.3.5.4).
 
 use super::calls::Call;
-use super::tools::{SERVED, SERVED_NEXT};
+use super::tools::SERVED;
 use crate::conform::accept::{Accept, Then, Want, fault, loose, ok};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, at};
@@ -233,15 +233,6 @@ pub(super) static CASES: &[Case] = &[
             at::set(&mut frame, at::ALLOC_HINT, &(REQUEST_MAX + 1).to_le_bytes());
             t.send_frame(&frame, call.ask.clone());
             t.expect("the first fragment", TOO_MUCH);
-            // Four megabytes to the byte are not too much.
-            t.bind()?;
-            let call = Call::of(t);
-            call.send_cut(t, &[64], |frame, number, _| {
-                if number == 0 {
-                    at::set(frame, at::ALLOC_HINT, &REQUEST_MAX.to_le_bytes());
-                }
-            });
-            t.expect_next("a call whose first fragment hints at 4 MiB", SERVED_NEXT);
             Ok(())
         },
     ),
