@@ -158,6 +158,16 @@ impl KnownFailures {
         })
     }
 
+    /// How many entries it has.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(super) fn entries(&self) -> &[Known] {
         &self.entries
     }

@@ -159,7 +159,14 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     // Each of them is written whether the others can be or not.
     let reported = outputs.finish(&record);
     let known = args.write_known_failures.as_ref();
-    let listed = known.map_or(Ok(()), |path| write_known(path, &args.known_afterwards(&options, &run)));
+    let listed = known.map_or(Ok(()), |path| {
+        let text = args.known_afterwards(&options, &run);
+        let (before, after) = (options.known.len(), text.lines().filter(|line| line.starts_with("[[")).count());
+        if !args.quiet {
+            say(format_args!("  {}: {}, {before} before\n", path.display(), counted(after, "known failure")));
+        }
+        write_known(path, &text)
+    });
     let written = reported.and(listed);
     if !args.quiet {
         say(report::conform_footer(&run, if written.is_ok() { exit } else { Exit::Output }));

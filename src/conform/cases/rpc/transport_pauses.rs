@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::calls::{self, Call};
 use super::tools::{ACCEPTED_NEXT, SERVED_NEXT, bind_frame, bind_together};
+use crate::conform::accept::Accept;
 use crate::conform::{Case, Level, Stop, Talk};
 use crate::wire::rpc::TransferSyntax;
 
@@ -24,9 +25,15 @@ pub(super) static CASES: &[Case] = &[Case::new(
             goes_on.push(begin(t));
         }
         t.rest(PAUSE);
+        // None of them waits for the answers of the others.
+        let mut due = Vec::new();
         for (line, goes_on) in goes_on.into_iter().enumerate() {
             t.on(line);
-            goes_on(t);
+            due.push(goes_on(t));
+        }
+        for (line, (label, accepts)) in due.into_iter().enumerate() {
+            t.on(line);
+            t.expect_next(label, accepts);
         }
         Ok(())
     },
@@ -34,15 +41,15 @@ pub(super) static CASES: &[Case] = &[Case::new(
 
 /// What a client does before its pause.
 type Begin = fn(&mut Talk<'_>) -> Next;
-/// What it does after it.
-type Next = Box<dyn FnOnce(&mut Talk<'_>)>;
+/// What it sends after it, and what that should come to.
+type Next = Box<dyn FnOnce(&mut Talk<'_>) -> (&'static str, &'static [Accept])>;
 
 fn connected(t: &mut Talk<'_>) -> Result<Next, Stop> {
     t.connect()?;
     Ok(Box::new(|t| {
         let frame = bind_frame(t);
         t.send_frame(&frame, None);
-        t.expect("a bind half a second after connecting", ACCEPTED_NEXT);
+        ("a bind half a second after connecting", ACCEPTED_NEXT)
     }))
 }
 
@@ -54,14 +61,14 @@ fn within_a_bind(t: &mut Talk<'_>) -> Result<Next, Stop> {
     t.transmit(&frame[..BEGINNING]);
     Ok(Box::new(move |t| {
         t.transmit(&rest);
-        t.expect("a bind with half a second within it", ACCEPTED_NEXT);
+        ("a bind with half a second within it", ACCEPTED_NEXT)
     }))
 }
 
 fn bound(_: &mut Talk<'_>) -> Next {
     Box::new(|t| {
         t.request(0);
-        t.expect_next("a request half a second after the bind", SERVED_NEXT);
+        ("a request half a second after the bind", SERVED_NEXT)
     })
 }
 
@@ -72,7 +79,7 @@ fn within_a_request(t: &mut Talk<'_>) -> Next {
     t.transmit(&frame[..BEGINNING]);
     Box::new(move |t| {
         t.transmit(&rest);
-        t.expect_next("a request with half a second within it", SERVED_NEXT);
+        ("a request with half a second within it", SERVED_NEXT)
     })
 }
 
@@ -86,7 +93,7 @@ fn between_fragments(t: &mut Talk<'_>) -> Next {
     }
     Box::new(move |t| {
         pieces.for_each(|(flags, piece)| call.send(t, flags, &piece));
-        t.expect_next("a request with half a second between its fragments", SERVED_NEXT);
+        ("a request with half a second between its fragments", SERVED_NEXT)
     })
 }
 
@@ -95,7 +102,7 @@ fn answered(t: &mut Talk<'_>) -> Next {
     t.expect_next("a request", SERVED_NEXT);
     Box::new(|t| {
         t.request(0);
-        t.expect_next("a request half a second after an answer", SERVED_NEXT);
+        ("a request half a second after an answer", SERVED_NEXT)
     })
 }
 
