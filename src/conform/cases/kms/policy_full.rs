@@ -1,14 +1,14 @@
 //! Tables that are full: whoever comes is granted, and the count stays where it is (protocol description, section 6).
 
 use super::policy_kinds::{Kind, ask_as};
-use super::policy_newcomers::Newcomers;
+use super::policy_newcomers::{Newcomers, told_at_once};
 use super::tools::{
     OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, granted, product, put_ask, require_alone, served_versions, told,
 };
 use crate::catalog::Product;
 use crate::conform::accept::Answered;
 use crate::conform::cases::alike::IN_EITHER_SYNTAX;
-use crate::conform::cases::rpc::tools::{SERVED_NEXT, bind_together, syntaxes};
+use crate::conform::cases::rpc::tools::{SERVED_NEXT, syntaxes};
 use crate::conform::{Capability, Case, Confidence, Level, Stop, Talk};
 
 pub(super) static CASES: &[Case] = &[
@@ -109,22 +109,9 @@ fn at_once(
     ids: &mut Newcomers,
     (least, most): (u32, u32),
 ) -> Result<(), Stop> {
-    let lines = bind_together(t, AT_ONCE)?;
-    for line in &lines {
-        t.on(*line);
-        let ask = ask_as(t, ids.next(), wanted, |_| {});
-        t.send_ask(&ask);
+    for told in told_at_once(t, wanted, ids, AT_ONCE)?.into_iter().flatten() {
+        t.holds("count", (least..=most).contains(&told), || (format!("{least} to {most}"), told.to_string()));
     }
-    for (at, line) in lines.iter().enumerate() {
-        t.on(*line);
-        let seen = t.expect_next(&format!("machine {} of {AT_ONCE}", at + 1), SERVED_NEXT);
-        if let Some(told) = told(t).filter(|_| seen.answer == Some(Answered::Granted)) {
-            let is_right = (least..=most).contains(&told.count);
-            t.holds("count", is_right, || (format!("{least} to {most}"), told.count.to_string()));
-        }
-        t.close();
-    }
-    t.bind()?;
     Ok(())
 }
 

@@ -84,8 +84,8 @@ pub static CASES: &[Case] = &[
         "kms/policy/full-table",
         Level::Win,
         "as many machines as a genuine host keeps, and some more",
-        "A host counts each of 671 machines, if a client asks for as many. One whose table is full says so with 0xC004D104, or gives up its oldest entry and grants; another application's \
-         clients it grants as before.",
+        "A host counts each of 671 machines, if a client asks for as many. One whose table is full says so with 0xC004D104, or \
+         gives up its oldest entry and grants; another application's clients it grants as before.",
         "independent implementations on genuine hosts, whose table ends at 671 entries",
         |t| {
             if t.is_paced() {

@@ -99,30 +99,42 @@ fn counts_at_once(t: &mut Talk<'_>, wanted: &'static Product, ids: &mut Newcomer
     let Some((known, before)) = with_room(t, wanted, ids)? else {
         return Err(Stop::NotApplicable(SEEN_BEFORE.to_owned()));
     };
-    let lines = bind_together(t, AT_ONCE as usize)?;
+    let told = told_at_once(t, wanted, ids, AT_ONCE as usize)?;
+    let Some(mut counts) = told.into_iter().collect::<Option<Vec<_>>>() else { return Ok(false) };
+    // Whoever counts first and tells later may tell more than one the same; nobody may be told less than came so far.
+    counts.sort_unstable();
+    let (least, most) = (before + 1, before + AT_ONCE);
+    let each = counts.iter().zip(least..=most).all(|(count, due)| (due..=most).contains(count));
+    t.holds("count", each, || (format!("each count from {least} to {most}, or larger ones"), format!("{counts:?}")));
+    let ask = ask_as(t, known, wanted, |_| {});
+    if let Some(told) = granted(t, "one that was counted before them", &ask)? {
+        t.holds("count", told.count == most, || (most.to_string(), told.count.to_string()));
+    }
+    Ok(true)
+}
+
+/// What new machines are told that ask at the same time, each over a connection of its own: nothing where one is not granted.
+pub fn told_at_once(
+    t: &mut Talk<'_>,
+    wanted: &'static Product,
+    ids: &mut Newcomers,
+    many: usize,
+) -> Result<Vec<Option<u32>>, Stop> {
+    let lines = bind_together(t, many)?;
     for line in &lines {
         t.on(*line);
         let ask = ask_as(t, ids.next(), wanted, |_| {});
         t.send_ask(&ask);
     }
     let mut counts = Vec::new();
-    for (at, line) in lines.iter().enumerate() {
-        t.on(*line);
-        let seen = t.expect_next(&format!("machine {} of {AT_ONCE}", at + 1), SERVED_NEXT);
-        let Some(told) = told(t).filter(|_| seen.answer == Some(Answered::Granted)) else { return Ok(false) };
-        counts.push(told.count);
+    for (at, line) in lines.into_iter().enumerate() {
+        t.on(line);
+        let seen = t.expect_next(&format!("machine {} of {many}", at + 1), SERVED_NEXT);
+        counts.push(told(t).filter(|_| seen.answer == Some(Answered::Granted)).map(|told| told.count));
+        t.close();
     }
-    // Whoever counts first and tells later may tell more than one the same; nobody may be told less than came so far.
-    counts.sort_unstable();
-    let (least, most) = (before + 1, before + AT_ONCE);
-    let each = counts.iter().zip(least..=most).all(|(count, due)| (due..=most).contains(count));
-    t.holds("count", each, || (format!("each count from {least} to {most}, or larger ones"), format!("{counts:?}")));
     t.bind()?;
-    let ask = ask_as(t, known, wanted, |_| {});
-    if let Some(told) = granted(t, "one that was counted before them", &ask)? {
-        t.holds("count", told.count == most, || (most.to_string(), told.count.to_string()));
-    }
-    Ok(true)
+    Ok(counts)
 }
 
 /// A new machine and the count, once there is room for hundreds; none, if the host lacks the product, has seen these
