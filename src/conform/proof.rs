@@ -79,14 +79,11 @@ pub fn prove(workers: usize, told: &(dyn Fn(usize, usize) + Sync)) -> Proof {
     });
     let mut found = found.into_inner().expect("nobody panics with it");
     found.sort_by_key(|one: &Found| one.fault.name);
-    let mut alarms = Vec::new();
-    for seed in 1..=SEEDS {
-        alarms.extend(alarms_of(&put(Faults::default(), seed, true), true).map(|alarm| ("the honest host", alarm)));
-    }
+    let mut alarms: Vec<_> = (1..=SEEDS).flat_map(|seed| alarms_of_honest_host(Faults::default(), seed)).collect();
     let mut variations = Vec::new();
     for variation in Fault::variations() {
         let run = put(one(variation), 1, false);
-        alarms.extend(alarms_of(&run, false).map(|alarm| (variation.name, alarm)));
+        alarms.extend(alarms_of(&run, false).into_iter().map(|alarm| (variation.name, alarm)));
         let loose = run.results.iter().filter(|result| result.verdict == Verdict::NonStrict);
         variations.push((variation, loose.map(|result| result.case.id).collect()));
     }
@@ -97,6 +94,22 @@ pub fn prove(workers: usize, told: &(dyn Fn(usize, usize) + Sync)) -> Proof {
     let idle = idle_cases.chain(idle_checks).collect();
     let elsewhere = elsewhere.into_iter().map(|fault| fault.name).collect();
     Proof { faults: found, elsewhere, alarms, variations, idle }
+}
+
+/// False alarms over a network that jitters, of one run with the honest host and one with each legal variation: with
+/// whom, and of what.
+pub fn false_alarms(seed: u64) -> Vec<(&'static str, String)> {
+    let jitters = Fault::variations().iter().find(|variation| variation.name == "jitters").expect("there is one");
+    let of_variation = |variation: &'static Fault| {
+        let both = if variation.name == jitters.name { vec![jitters] } else { vec![jitters, variation] };
+        let run = put(Faults::new(both).expect("each is named once"), seed, false);
+        alarms_of(&run, false).into_iter().map(|alarm| (variation.name, alarm))
+    };
+    alarms_of_honest_host(one(jitters), seed).chain(Fault::variations().iter().flat_map(of_variation)).collect()
+}
+
+fn alarms_of_honest_host(behind: Faults, seed: u64) -> impl Iterator<Item = (&'static str, String)> {
+    alarms_of(&put(behind, seed, true), true).into_iter().map(|alarm| ("the honest host", alarm))
 }
 
 /// The matrix as people read it: each fault, what must find it, and how many cases and checks fail with it.
@@ -235,7 +248,7 @@ fn failing(run: &Run) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
 }
 
 /// What is no pass where everything is as it may be; under the strict profile, what is anything else.
-fn alarms_of(run: &Run, strict: bool) -> impl Iterator<Item = String> {
+fn alarms_of(run: &Run, strict: bool) -> Vec<String> {
     let is_alarm = move |verdict| match verdict {
         Verdict::Pass | Verdict::Recorded => false,
         Verdict::NonStrict | Verdict::NotApplicable => strict,
@@ -258,7 +271,7 @@ fn alarms_of(run: &Run, strict: bool) -> impl Iterator<Item = String> {
         format!("{} {}: {:?}", result.check, result.verdict, result.evidence.first().map(|first| &first.finding))
     });
     let canary = run.canary_lives.then(|| "the canary lives".to_owned());
-    cases.chain(checks).chain(canary).collect::<Vec<_>>().into_iter()
+    cases.chain(checks).chain(canary).collect()
 }
 
 fn can_fail(case: &Case) -> bool {

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::lots::Lots;
 use super::{Fault, Install};
+use crate::lab::conduct::Conduct;
+use crate::lab::door::Door;
 use crate::lab::tamper::{End, Fields, Tamper};
 use crate::wire::kms::EpidText;
 use crate::wire::ndr::{ResponseStub, response_in_other_order};
@@ -14,10 +17,10 @@ use crate::wire::rpc::{
 use crate::wire::{Guid, Hresult};
 
 pub(super) static VARIATIONS: &[Fault] = &[
-    legal("answers-slowly", "Takes a tenth of a second for each answer.", |tamper| {
+    legal("answers-slowly", "Takes a tenth of a second for each answer.", |tamper, _| {
         tamper.on_way_out_of(Ptype::RESPONSE, |out| out.wait += Duration::from_millis(100));
     }),
-    legal("answers-in-kind", "Answers a client whose integers are big endian in big endian.", |tamper| {
+    legal("answers-in-kind", "Answers a client whose integers are big endian in big endian.", |tamper, _| {
         tamper.on_way_out(|out| {
             let asked_so = PduView(out.asked).is_big_endian();
             if let Some(mut other) = in_other_order(&out.frame).filter(|_| asked_so) {
@@ -35,7 +38,7 @@ pub(super) static VARIATIONS: &[Fault] = &[
     legal(
         "multiplexes-in-alter-when-asked",
         "Sets conc_mpx on an alter_context_resp when the alter_context has it.",
-        |tamper| {
+        |tamper, _| {
             tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
                 if PduView(out.asked).flags().is_some_and(|flags| flags.has(Flags::CONC_MPX)) {
                     let flags = out.flags().with(Flags::CONC_MPX);
@@ -44,58 +47,55 @@ pub(super) static VARIATIONS: &[Fault] = &[
             });
         },
     ),
-    legal("accepts-slowly", "Takes a third of a second to acknowledge a bind.", |tamper| {
+    legal("accepts-slowly", "Takes a third of a second to acknowledge a bind.", |tamper, _| {
         tamper.on_way_out_of(Ptype::BIND_ACK, |out| out.wait += Duration::from_millis(300));
     }),
-    legal("sends-byte-by-byte", "Sends every byte in a segment of its own.", |tamper| {
+    legal("sends-byte-by-byte", "Sends every byte in a segment of its own.", |tamper, _| {
         tamper.on_way_out(|out| out.pieces = 1);
     }),
     legal(
         "sends-headers-first",
         "Sends the sixteen bytes of a header, and what follows in as small pieces.",
-        |tamper| {
+        |tamper, _| {
             tamper.on_way_out(|out| out.pieces = 16);
         },
     ),
-    legal("sends-in-sevens", "Sends seven bytes at a time, so that no field is where a segment begins.", |tamper| {
+    legal("sends-in-sevens", "Sends seven bytes at a time, so that no field is where a segment begins.", |tamper, _| {
         tamper.on_way_out(|out| out.pieces = 7);
     }),
     legal(
         "jitters",
         "Takes up to four thousandths of a second for each PDU, and sends it in pieces of any size.",
-        |tamper| {
-            let mut state = 0x9e37_79b9_u32;
+        |tamper, mut lots| {
             tamper.on_way_out(move |out| {
-                // A sequence that looks like chance and is the same in every run (Knuth, The Art of Computer Programming).
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                out.wait += Duration::from_micros(u64::from(state >> 20));
-                out.pieces = 1 + (state >> 8) as usize % 200;
+                out.wait += Duration::from_micros(u64::from(lots.up_to(4095)));
+                out.pieces = 1 + lots.up_to(199) as usize;
             });
         },
     ),
-    legal("speaks-ndr32-only", "Speaks NDR32 alone, as hosts do that are not 64-bit Windows.", |tamper| {
+    legal("speaks-ndr32-only", "Speaks NDR32 alone, as hosts do that are not 64-bit Windows.", |tamper, _| {
         tamper.shape(|config| config.ndr64 = false);
     }),
-    legal("fragments-answers", "Sends its answers in fragments of 128 bytes.", |tamper| {
+    legal("fragments-answers", "Sends its answers in fragments of 128 bytes.", |tamper, _| {
         tamper.shape(|config| config.max_fragment = 128);
     }),
-    legal("fragments-finely", "Sends its answers in fragments of 40 bytes, two words of stub in each.", |tamper| {
+    legal("fragments-finely", "Sends its answers in fragments of 40 bytes, two words of stub in each.", |tamper, _| {
         tamper.shape(|config| config.max_fragment = 40);
     }),
-    legal("numbers-groups-otherwise", "Gives association groups numbers far apart, high bits among them.", |tamper| {
+    legal("numbers-groups-otherwise", "Gives association groups numbers far apart, high bits among them.", |tamper, _| {
         tamper.shape(|config| config.assoc_group = config.assoc_group.wrapping_mul(0x9e37_79b1) | 0x8000_0000);
     }),
     legal(
         "pads-at-random",
         "Has random bytes where a bind_ack is only aligned, as Windows has now and then.",
-        |tamper| {
+        |tamper, _| {
             tamper.on_way_out_of(Ptype::BIND_ACK, |out| {
                 let noise = (out.scene.number as u8).wrapping_mul(37) | 1;
                 out.change_ack(|ack| ack.pad = [noise, noise ^ 0x55, !noise]);
             });
         },
     ),
-    legal("takes-smaller-fragments", "Never takes fragments of more than 4,280 bytes.", |tamper| {
+    legal("takes-smaller-fragments", "Never takes fragments of more than 4,280 bytes.", |tamper, _| {
         tamper.on_way_out_of(Ptype::BIND_ACK, |out| {
             out.change_ack(|ack| {
                 let size = ack.max_xmit_frag.min(4280);
@@ -109,13 +109,13 @@ pub(super) static VARIATIONS: &[Fault] = &[
             });
         });
     }),
-    legal("hints-at-little", "Has an allocation hint of 1 in every response.", |tamper| {
+    legal("hints-at-little", "Has an allocation hint of 1 in every response.", |tamper, _| {
         tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(at::ALLOC_HINT, &1_u32.to_le_bytes()));
     }),
-    legal("hints-at-24-in-faults", "Has an allocation hint of 24 in every fault.", |tamper| {
+    legal("hints-at-24-in-faults", "Has an allocation hint of 24 in every fault.", |tamper, _| {
         tamper.on_way_out_of(Ptype::FAULT, |out| out.put(at::ALLOC_HINT, &24_u32.to_le_bytes()));
     }),
-    legal("points-elsewhere", "Has another referent id in every answer: a pointer is any number but 0.", |tamper| {
+    legal("points-elsewhere", "Has another referent id in every answer: a pointer is any number but 0.", |tamper, _| {
         tamper.on_way_out_of(Ptype::RESPONSE, |out| {
             // In both syntaxes the pointer is a word or two after the size, at the next multiple of its own size.
             let at = if out.word(at::STUB + 4) == REFERENT { at::STUB + 4 } else { at::STUB + 8 };
@@ -127,14 +127,14 @@ pub(super) static VARIATIONS: &[Fault] = &[
     legal(
         "names-contexts-by-eight-bits",
         "Names a context by its low eight bits in a response, as Windows does.",
-        |tamper| {
+        |tamper, _| {
             tamper.on_way_out_of(Ptype::RESPONSE, |out| out.put(at::CONTEXT + 1, &[0]));
         },
     ),
     legal(
         "refuses-empty-binds-without-a-reason",
         "Gives reason 0 for a bind without contexts, as Windows 2012 R2.",
-        |tamper| {
+        |tamper, _| {
             tamper.on_way_out_of(Ptype::BIND_NAK, |out| {
                 let is_empty =
                     out.asked.get(at::PTYPE) == Some(&Ptype::BIND.0) && out.asked.get(at::CONTEXTS) == Some(&0);
@@ -147,7 +147,7 @@ pub(super) static VARIATIONS: &[Fault] = &[
     legal(
         "knows-no-bind-time-features",
         "Takes bind time features for a transfer syntax it does not know.",
-        |tamper| {
+        |tamper, _| {
             tamper.on_way_out_of(Ptype::BIND_ACK, |out| {
                 out.change_ack(|ack| {
                     for result in ack.results.iter_mut().filter(|result| result.result == ResultCode::NEGOTIATE_ACK) {
@@ -158,13 +158,16 @@ pub(super) static VARIATIONS: &[Fault] = &[
             });
         },
     ),
-    answers("sends-short-intervals", "Tells clients to ask again after a quarter of an hour.", |host| {
+    connections("serves-in-turn", "Serves a hundred requests a second, one after another.", |door, _| {
+        door.serves_per_s = Some(100);
+    }),
+    answers("sends-short-intervals", "Tells clients to ask again after a quarter of an hour.", |host, _| {
         host.write(|response| (response.activation_interval_min, response.renewal_interval_min) = (15, 15));
     }),
-    answers("sends-long-intervals", "Tells clients to ask again after thirty days.", |host| {
+    answers("sends-long-intervals", "Tells clients to ask again after thirty days.", |host, _| {
         host.write(|response| (response.activation_interval_min, response.renewal_interval_min) = (43_200, 43_200));
     }),
-    answers("has-a-long-epid", "Has an ePID as long as the field allows: 63 characters.", |host| {
+    answers("has-a-long-epid", "Has an ePID as long as the field allows: 63 characters.", |host, _| {
         host.write(|response| {
             let longest = "03612-00000-000-000000-03-1033-20348.0000-0012026-".to_owned() + &"0".repeat(13);
             if let Ok(epid) = EpidText::new(&longest) {
@@ -172,44 +175,44 @@ pub(super) static VARIATIONS: &[Fault] = &[
             }
         });
     }),
-    answers("has-a-short-epid", "Has an ePID of one character.", |host| {
+    answers("has-a-short-epid", "Has an ePID of one character.", |host, _| {
         host.write(|response| {
             if let Ok(epid) = EpidText::new("0") {
                 response.epid = epid;
             }
         });
     }),
-    legal("joins-answers", "Sends the answers to what came in one segment in one segment.", |tamper| {
+    legal("joins-answers", "Sends the answers to what came in one segment in one segment.", |tamper, _| {
         tamper.on_way_out(|out| out.joins = true);
     }),
-    legal("closes-idle-connections", "Closes a connection on which nothing came for two seconds.", |tamper| {
+    legal("closes-idle-connections", "Closes a connection on which nothing came for two seconds.", |tamper, _| {
         tamper.idle_max = Duration::from_secs(2);
     }),
     legal(
         "closes-late-after-faults",
         "Closes a connection a tenth of a second after a fault, and reads nothing meanwhile.",
-        |tamper| {
+        |tamper, _| {
             tamper.on_way_out_of(Ptype::FAULT, |out| {
                 (out.end, out.lingers) = (Some(End::Finish), Duration::from_millis(100));
             });
         },
     ),
-    answers("refuses-everybody-when-full", "Refuses machines it knows as well when its table is full.", |host| {
+    answers("refuses-everybody-when-full", "Refuses machines it knows as well when its table is full.", |host, _| {
         host.grant(|_, grant| if grant.count > TABLE_MAX { Err(Hresult::TABLE_FULL) } else { Ok(grant) });
     }),
     answers(
         "was-asked-for-more",
         "Has a table of two thousand entries: a client of that N policy asked before the first one came.",
-        |host| host.table.entries_least = 2000,
+        |host, _| host.table.entries_least = 2000,
     ),
     answers("has-other-clients", "Is asked by somebody else as well: once for every three requests of ours.", others),
-    answers("was-asked-by-many", "Has counted as many others as it remembers before the first client comes.", |host| {
+    answers("was-asked-by-many", "Has counted as many others as it remembers before the first client comes.", |host, _| {
         host.tell(|_, told| told.max(50));
     }),
 ];
 
 /// Machines of somebody else, which are counted with ours as long as there is room.
-fn others(host: &mut super::Conduct) {
+fn others(host: &mut Conduct, _: Lots) {
     #[derive(Default)]
     struct Others {
         /// Who asks just now, for what.
@@ -237,12 +240,20 @@ fn others(host: &mut super::Conduct) {
     });
 }
 
-const fn legal(name: &'static str, does: &'static str, tamper: fn(&mut Tamper)) -> Fault {
-    Fault { name, does, hurts: NOBODY, caught_by: &[], install: Install::Legal(tamper) }
+const fn legal(name: &'static str, does: &'static str, tamper: fn(&mut Tamper, Lots)) -> Fault {
+    variation(name, does, Install::Pdus(tamper))
 }
 
-const fn answers(name: &'static str, does: &'static str, conduct: fn(&mut super::Conduct)) -> Fault {
-    Fault { name, does, hurts: NOBODY, caught_by: &[], install: Install::LegalAnswers(conduct) }
+const fn answers(name: &'static str, does: &'static str, conduct: fn(&mut Conduct, Lots)) -> Fault {
+    variation(name, does, Install::Answers(conduct))
+}
+
+const fn connections(name: &'static str, does: &'static str, door: fn(&mut Door, Lots)) -> Fault {
+    variation(name, does, Install::Connections(door))
+}
+
+const fn variation(name: &'static str, does: &'static str, install: Install) -> Fault {
+    Fault { name, does, hurts: NOBODY, caught_by: &[], install }
 }
 
 const NOBODY: &str = "Nobody: a host may do so, and no test may take it for a fault.";

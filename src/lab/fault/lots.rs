@@ -14,6 +14,11 @@ impl Lots {
         Lots(random)
     }
 
+    /// A number from 0 to `max`.
+    pub fn up_to(&mut self, max: u32) -> u32 {
+        self.0.next_u32() % (max + 1)
+    }
+
     /// True once among every `n` times it is asked, never known when. Exactly once, so that a run
     /// that is long enough meets it whatever its seed.
     pub fn one_in(mut self, n: u32) -> impl FnMut() -> bool + Send + 'static {

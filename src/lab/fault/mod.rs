@@ -62,8 +62,6 @@ enum Install {
     Answers(fn(&mut Conduct, Lots)),
     Connections(fn(&mut Door, Lots)),
     Pdus(fn(&mut Tamper, Lots)),
-    Legal(fn(&mut Tamper)),
-    LegalAnswers(fn(&mut Conduct)),
 }
 
 impl Fault {
@@ -89,15 +87,15 @@ impl Fault {
     /// Where it shows.
     pub fn place(&self) -> Place {
         match self.install {
-            Install::Answers(_) | Install::LegalAnswers(_) => Place::Answers,
+            Install::Answers(_) => Place::Answers,
             Install::Connections(_) => Place::Connections,
-            Install::Pdus(_) | Install::Legal(_) => Place::Pdus,
+            Install::Pdus(_) => Place::Pdus,
         }
     }
 
     /// Whether a host may do so: then it is no fault, and nothing is to find it.
     pub fn is_legal(&self) -> bool {
-        matches!(self.install, Install::Legal(_) | Install::LegalAnswers(_))
+        legal::VARIATIONS.iter().any(|variation| variation.name == self.name)
     }
 
     /// Every legal variation.
@@ -147,8 +145,6 @@ impl Faults {
                 Install::Answers(install) => install(conduct, lots),
                 Install::Connections(install) => install(door, lots),
                 Install::Pdus(install) => install(tamper, lots),
-                Install::Legal(install) => install(tamper),
-                Install::LegalAnswers(install) => install(conduct),
             }
         }
     }
