@@ -109,6 +109,47 @@ fn a_list_that_is_written_is_one_the_next_run_passes_with_and_keeps_what_was_kno
 }
 
 #[test]
+fn a_list_that_is_kept_up_keeps_reasons_comments_and_order() {
+    let entry = known("fail", "results", "2999-01-01");
+    let other = known("fail", "results", "2999-01-01").replace(BIND, CONTROL);
+    let kept_up = |name: &str, text: &str, arguments: &[&str]| {
+        let list = written(name, "known.toml", text);
+        let with =
+            |last: &[&str]| conform(&[&["rpc/bind/unknown-*", CONTROL, "--target", FAULTY], arguments, last].concat());
+        with(&["--write-known-failures", &list]);
+        let ran = with(&["--known-failures", &list]);
+        (std::fs::read_to_string(&list).unwrap(), ran)
+    };
+    // What passes goes with its comment; the rest is as somebody wrote it.
+    let text = format!("# Of our own host.\n\n# Mended soon.\n{other}\n# Never mended: too old.\n{entry}");
+    let (after, ran) = kept_up("comments", &text, &["--strict"]);
+    assert_eq!(
+        (after, ran.code),
+        (format!("# Of our own host.\n\n# Never mended: too old.\n{entry}"), 0),
+        "{}",
+        ran.stderr
+    );
+    // What is past its day gets another one, what costs less than it did says so, and both keep their reasons.
+    let (after, ran) = kept_up("days", &format!("# Ours.\n{}", known("fail", "results", "2020-01-01")), &["--strict"]);
+    let day = after.rsplit(' ').next().unwrap().trim().to_owned();
+    assert_eq!((after, ran.code), (format!("# Ours.\n{}", known("fail", "results", &day)), 0), "{}", ran.stderr);
+    assert_ne!(day, "2020-01-01");
+    let (after, ran) = kept_up("costs", &entry, &[]);
+    assert_eq!((after, ran.code), (known("non-strict", "results", "2999-01-01"), 0), "{}", ran.stderr);
+    // Of a pattern, what still holds.
+    let (after, ran) = kept_up("patterns", &entry.replace(BIND, "rpc/bind/unknown-*"), &["--strict"]);
+    assert_eq!((after, ran.code), (entry.clone(), 0), "{}", ran.stderr);
+    // A list in another form is written in ours.
+    let inline = format!("known = [{{{}}}]\n", entry.lines().skip(1).collect::<Vec<_>>().join(", "));
+    let (after, ran) = kept_up("inline", &inline, &["--strict"]);
+    assert!(
+        after.starts_with("# ") && after.ends_with(&format!("\n\n{entry}")) && ran.code == 0,
+        "{after}{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn what_is_no_list_is_not_written_over() {
     let notes = written("notes", "notes.txt", "important\n");
     let ran = conform(&[CONTROL, "--write-known-failures", &notes]);

@@ -109,7 +109,7 @@ impl<'h> Lane<'h> {
             (_, Some(Stop::Foundation(why))) => (Verdict::Inconclusive, Some(why)),
         };
         let Outcome { judged, said, notes, is_shortened, checked, .. } = outcome;
-        (CaseResult { case, verdict, why, judged, said, notes, is_shortened, host_died: false }, checked)
+        (CaseResult { case, verdict, seen: verdict, why, judged, said, notes, is_shortened, host_died: false }, checked)
     }
 
     fn talk_through(&mut self, case: &'static Case) -> (Outcome, Option<Stop>) {

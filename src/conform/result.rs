@@ -67,6 +67,8 @@ pub struct CaseResult {
     pub case: &'static Case,
     /// What became of it.
     pub verdict: Verdict,
+    /// What became of it, whatever the list of known failures says.
+    pub seen: Verdict,
     /// Why, where that does not show in what was looked at.
     pub why: Option<String>,
     /// All that was looked at.
@@ -86,6 +88,7 @@ impl CaseResult {
         CaseResult {
             case,
             verdict,
+            seen: verdict,
             why: Some(why.into()),
             judged: Vec::new(),
             said: Vec::new(),
@@ -140,6 +143,8 @@ pub struct CheckResult {
     pub check: CheckId,
     /// What became of it.
     pub verdict: Verdict,
+    /// What became of it, whatever the list of known failures says.
+    pub seen: Verdict,
     /// Why, where that does not show in the evidence.
     pub why: Option<String>,
     /// Cases in which it was done and held.

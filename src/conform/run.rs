@@ -206,13 +206,13 @@ impl Runner<'_> {
         let Runner { lane, options, mut run, .. } = self;
         for (check, CheckCount { passed, failed, evidence }) in lane.checks.0 {
             let (entry, holds) = (check.check(), failed == 0);
-            let verdict = if holds { Verdict::Pass } else { options.profile.check_verdict(entry.id, entry.level) };
+            let seen = if holds { Verdict::Pass } else { options.profile.check_verdict(entry.id, entry.level) };
             let field = evidence.first().and_then(|first| first.finding.place.map(|place| place.field));
             let (verdict, why) = match holds && !are_all {
-                true => (verdict, None),
-                false => options.known.weigh(entry.id, verdict, field, false, options.today),
+                true => (seen, None),
+                false => options.known.weigh(entry.id, seen, field, false, options.today),
             };
-            run.checks.push(CheckResult { check, verdict, why, passed, failed, evidence });
+            run.checks.push(CheckResult { check, verdict, seen, why, passed, failed, evidence });
         }
         run
     }
@@ -255,7 +255,7 @@ fn weighed(options: &Options, result: CaseResult) -> CaseResult {
     let field = result.wrong().and_then(|wrong| wrong.field);
     let known = &options.known;
     let (verdict, why) = known.weigh(result.case.id, result.verdict, field, result.host_died, options.today);
-    CaseResult { verdict, why: why.or(result.why), ..result }
+    CaseResult { verdict, seen: result.verdict, why: why.or(result.why), ..result }
 }
 
 /// How often it is tried to find out about a capability.

@@ -143,6 +143,11 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     let exit = exit_of(&run, !stale.is_empty());
     say(report::check_lines(&run, args.quiet, args.verbose, |case| again::command(args, case)));
     stale.iter().for_each(|stale| say(format_args!("  stale  {stale}\n")));
+    let unexplained: Vec<_> = options.known.unexplained().map(|line| line.to_string()).collect();
+    if !args.quiet && !unexplained.is_empty() {
+        let (list, lines) = (&options.known.file, unexplained.join(", "));
+        say(format_args!("  note   {list}: nobody has said yet why these are known to fail: line {lines}\n"));
+    }
     let header = RunHeader {
         kind: "conform",
         seed: args.seed,

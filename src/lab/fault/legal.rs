@@ -60,9 +60,13 @@ pub(super) static VARIATIONS: &[Fault] = &[
             tamper.on_way_out(|out| out.pieces = 16);
         },
     ),
-    legal("sends-in-sevens", "Sends seven bytes at a time, so that no field is where a segment begins.", |tamper, _| {
-        tamper.on_way_out(|out| out.pieces = 7);
-    }),
+    legal(
+        "sends-in-sevens",
+        "Sends seven bytes at a time, so that no field is where a segment begins.",
+        |tamper, _| {
+            tamper.on_way_out(|out| out.pieces = 7);
+        },
+    ),
     legal(
         "jitters",
         "Takes up to four thousandths of a second for each PDU, and sends it in pieces of any size.",
@@ -82,9 +86,13 @@ pub(super) static VARIATIONS: &[Fault] = &[
     legal("fragments-finely", "Sends its answers in fragments of 40 bytes, two words of stub in each.", |tamper, _| {
         tamper.shape(|config| config.max_fragment = 40);
     }),
-    legal("numbers-groups-otherwise", "Gives association groups numbers far apart, high bits among them.", |tamper, _| {
-        tamper.shape(|config| config.assoc_group = config.assoc_group.wrapping_mul(0x9e37_79b1) | 0x8000_0000);
-    }),
+    legal(
+        "numbers-groups-otherwise",
+        "Gives association groups numbers far apart, high bits among them.",
+        |tamper, _| {
+            tamper.shape(|config| config.assoc_group = config.assoc_group.wrapping_mul(0x9e37_79b1) | 0x8000_0000);
+        },
+    ),
     legal(
         "pads-at-random",
         "Has random bytes where a bind_ack is only aligned, as Windows has now and then.",
@@ -115,15 +123,19 @@ pub(super) static VARIATIONS: &[Fault] = &[
     legal("hints-at-24-in-faults", "Has an allocation hint of 24 in every fault.", |tamper, _| {
         tamper.on_way_out_of(Ptype::FAULT, |out| out.put(at::ALLOC_HINT, &24_u32.to_le_bytes()));
     }),
-    legal("points-elsewhere", "Has another referent id in every answer: a pointer is any number but 0.", |tamper, _| {
-        tamper.on_way_out_of(Ptype::RESPONSE, |out| {
-            // In both syntaxes the pointer is a word or two after the size, at the next multiple of its own size.
-            let at = if out.word(at::STUB + 4) == REFERENT { at::STUB + 4 } else { at::STUB + 8 };
-            if out.word(at) == REFERENT {
-                out.put(at, &0x00CA_FE04_u32.to_le_bytes());
-            }
-        });
-    }),
+    legal(
+        "points-elsewhere",
+        "Has another referent id in every answer: a pointer is any number but 0.",
+        |tamper, _| {
+            tamper.on_way_out_of(Ptype::RESPONSE, |out| {
+                // In both syntaxes the pointer is a word or two after the size, at the next multiple of its own size.
+                let at = if out.word(at::STUB + 4) == REFERENT { at::STUB + 4 } else { at::STUB + 8 };
+                if out.word(at) == REFERENT {
+                    out.put(at, &0x00CA_FE04_u32.to_le_bytes());
+                }
+            });
+        },
+    ),
     legal(
         "names-contexts-by-eight-bits",
         "Names a context by its low eight bits in a response, as Windows does.",
@@ -206,9 +218,13 @@ pub(super) static VARIATIONS: &[Fault] = &[
         |host, _| host.table.entries_least = 2000,
     ),
     answers("has-other-clients", "Is asked by somebody else as well: once for every three requests of ours.", others),
-    answers("was-asked-by-many", "Has counted as many others as it remembers before the first client comes.", |host, _| {
-        host.tell(|_, told| told.max(50));
-    }),
+    answers(
+        "was-asked-by-many",
+        "Has counted as many others as it remembers before the first client comes.",
+        |host, _| {
+            host.tell(|_, told| told.max(50));
+        },
+    ),
 ];
 
 /// Machines of somebody else, which are counted with ours as long as there is room.
