@@ -350,6 +350,20 @@ fn a_host_that_dies_of_one_of_several_cases_is_found_out() {
 }
 
 #[test]
+fn a_host_that_remembers_other_runs_is_blamed_for_nothing() {
+    let mut host = MemoryHost::new(Faults::default(), 1, FileTime::RECORDED_AT);
+    let all: Vec<_> = cases::all().collect();
+    for seed in 1..=4 {
+        let (known, today) = (KnownFailures::default(), jiff::civil::date(2026, 1, 1));
+        let (profile, service) = (Profile::strict(), Service::KMS);
+        let options = Options { profile, known, today, disruptive: true, jobs: 1, seed, service };
+        let run = run(&mut host, &all, &options, &mut |_| true);
+        let wrong: Vec<_> = run.wrong().collect();
+        assert!(wrong.is_empty(), "seed {seed}: {wrong:?}");
+    }
+}
+
+#[test]
 fn a_run_against_a_host_that_takes_its_time_ends_and_says_what_it_left_out() {
     let faults: Faults = "answers-slowly,accepts-slowly".parse().unwrap();
     let now = FileTime::RECORDED_AT;

@@ -517,8 +517,8 @@ fn bodies() -> Vec<Row> {
         push("a later client time", |forged| forged.response.client_time.0 += 1, &[ClientTime]);
         push("nobody counted", |forged| forged.response.count = 0, &[Count]);
         push("one counted", |forged| forged.response.count = 1, &[]);
-        push("a thousand counted", |forged| forged.response.count = 1000, &[]);
-        push("a thousand and one counted", |forged| forged.response.count = 1001, &[Count]);
+        push("two thousand counted", |forged| forged.response.count = 2000, &[]);
+        push("two thousand and one counted", |forged| forged.response.count = 2001, &[Count]);
         push("every machine there is counted", |forged| forged.response.count = u32::MAX, &[Count]);
         push("the shortest intervals", |forged| intervals(forged, 15, 15), &[]);
         push("the longest intervals", |forged| intervals(forged, 43_200, 43_200), &[]);

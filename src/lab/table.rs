@@ -12,8 +12,19 @@ use crate::wire::{FileTime, Guid};
 /// same id counts once. So say the honest [`TableRules`].
 #[derive(Debug, Default)]
 pub struct ClientTable {
-    seen: HashMap<Guid, FileTime>,
+    seen: HashMap<Guid, Seen>,
     n_policy_max: u32,
+    turns: u64,
+}
+
+/// When a client asked last.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    at: FileTime,
+    /// A clock may show the same for many: their turn tells who asked later.
+    turn: u64,
+    /// The turn in which it was entered.
+    entered: u64,
 }
 
 /// How large a table grows and how long its entries last; an honest host's by default.
@@ -27,8 +38,8 @@ pub struct TableRules {
     pub entries_most: usize,
     /// How long an entry lasts after it was last seen.
     pub lifetime: Duration,
-    /// Whether a full table gives up its newest entry, not its oldest.
-    pub newest_gives_way: bool,
+    /// Which entry a full table gives up.
+    pub gives_way: GivesWay,
     /// Whether a table grows for an N policy only after it made room for who asked with it.
     pub grows_late: bool,
     /// Whether a table that grows loses the entry that was seen last.
@@ -42,11 +53,22 @@ impl Default for TableRules {
             entries_least: 1,
             entries_most: usize::MAX,
             lifetime: Duration::from_secs(30 * 24 * 3600),
-            newest_gives_way: false,
+            gives_way: GivesWay::SeenFirst,
             grows_late: false,
             forgets_on_growth: false,
         }
     }
+}
+
+/// Which entry makes room for a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivesWay {
+    /// The one whose client did not ask for longest.
+    SeenFirst,
+    /// The one whose client asked last.
+    SeenLast,
+    /// The one that was entered first, whether its client asked since or not.
+    CameFirst,
 }
 
 /// What counting a client did to the table.
@@ -66,18 +88,24 @@ impl ClientTable {
         let asked_before = self.n_policy_max;
         let asked_most = asked_before.max(n_policy);
         self.n_policy_max = if rules.grows_late { asked_before } else { asked_most };
-        self.seen.retain(|_, seen| seen.distance(now) < rules.lifetime || *seen > now);
+        self.turns += 1;
+        self.seen.retain(|_, seen| seen.at.distance(now) < rules.lifetime || seen.at > now);
         if rules.forgets_on_growth && asked_before > 0 && asked_most > asked_before {
-            let last = self.seen.iter().map(|(other, seen)| (*seen, *other)).max();
-            last.and_then(|(_, last)| self.seen.remove(&last));
+            let last = self.seen.iter().max_by_key(|(_, seen)| (seen.at, seen.turn)).map(|(last, _)| *last);
+            last.and_then(|last| self.seen.remove(&last));
         }
         let before = self.seen.len() as u32;
-        let known = self.seen.insert(id, now).is_some();
+        let turn = self.turns;
+        let entered = self.seen.get(&id).map_or(turn, |seen| seen.entered);
+        let known = self.seen.insert(id, Seen { at: now, turn, entered }).is_some();
         while self.seen.len() > self.size(rules) {
-            let others = self.seen.iter().filter(|(other, _)| **other != id).map(|(other, seen)| (*seen, *other));
-            let Some((_, gives_way)) = (if rules.newest_gives_way { others.max() } else { others.min() }) else {
-                break;
+            let others = self.seen.iter().filter(|(other, _)| **other != id);
+            let gives_way = match rules.gives_way {
+                GivesWay::SeenFirst => others.min_by_key(|(_, seen)| (seen.at, seen.turn)),
+                GivesWay::SeenLast => others.max_by_key(|(_, seen)| (seen.at, seen.turn)),
+                GivesWay::CameFirst => others.min_by_key(|(_, seen)| seen.entered),
             };
+            let Some(gives_way) = gives_way.map(|(other, _)| *other) else { break };
             self.seen.remove(&gives_way);
         }
         self.n_policy_max = asked_most;

@@ -221,7 +221,7 @@ fn reason_lines(run: &Run) -> String {
         let _ = writeln!(out, "  {} more, for other reasons", grouped(more as u64));
     }
     let wrong: Vec<_> = run.wrong().collect();
-    if wrong.len() > 1 {
+    if !wrong.is_empty() {
         let named = wrong.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
         let more = wrong.len().saturating_sub(NAMED_MAX);
         let more = if more > 0 { format!(" and {} more", grouped(more as u64)) } else { String::new() };

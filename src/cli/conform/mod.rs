@@ -58,12 +58,12 @@ pub struct ConformArgs {
     #[arg(long, value_name = "FILE", env = "KMSPROOF_WRITE_KNOWN_FAILURES")]
     write_known_failures: Option<PathBuf>,
     /// Put the cases of DCE/RPC to this interface instead of KMS
-    #[arg(long, value_name = "UUID@VERSION", value_parser = parse::interface, requires = "stub", env = "KMSPROOF_INTERFACE")]
+    #[arg(long, value_name = "UUID@VERSION", value_parser = parse::interface, env = "KMSPROOF_INTERFACE")]
     interface: Option<SyntaxId>,
     /// The operation of that interface that is called
     #[arg(long, default_value_t = 0, value_name = "N", requires = "interface", env = "KMSPROOF_OPNUM")]
     opnum: u16,
-    /// The stub it is called with, in hex
+    /// The stub it is called with, in hex; without it, an empty one
     #[arg(long, value_name = "HEX", value_parser = parse::hex, requires = "interface", env = "KMSPROOF_STUB")]
     stub: Option<parse::Stub>,
     /// The host's process on this machine: its files and memory are watched under load (Linux)
@@ -190,12 +190,10 @@ impl ConformArgs {
             Some(profile) => profile,
             None => own_profile(self.profile_name())?,
         };
-        let service = match (self.interface, &self.stub) {
-            (Some(interface), Some(parse::Stub(stub))) => {
-                Service { interface, opnum: self.opnum, stub: Some(stub.clone()) }
-            }
-            _ => Service::KMS,
-        };
+        let service = self.interface.map_or(Service::KMS, |interface| {
+            let parse::Stub(stub) = self.stub.clone().unwrap_or_default();
+            Service { interface, opnum: self.opnum, stub: Some(stub) }
+        });
         let today = jiff::Timestamp::now().to_zoned(TimeZone::UTC).date();
         Ok(Options { profile, known, today, disruptive: self.disruptive, jobs: self.jobs, seed: self.seed, service })
     }
@@ -288,7 +286,7 @@ impl ConformArgs {
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if path.file_name().is_none() || path.is_dir() || !folder.is_dir() {
-            return Err(Failure::usage(format!(
+            return Err(Failure::output(format!(
                 "the known failures cannot go to {shown}: expected a file in a folder that is there"
             )));
         }

@@ -4,17 +4,18 @@ use crate::conform::{self, Level};
 use crate::wire::rpc::{MAX_FRAGMENT, SyntaxId};
 
 /// The stub of a call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Stub(pub Vec<u8>);
 
 /// A level by its name.
 pub fn level(text: &str) -> Result<Level, String> {
-    let named = Level::ALL.into_iter().find(|level| level.name() == text);
+    let named = Level::ALL.into_iter().find(|level| level.name() == text.trim());
     named.ok_or_else(|| format!("`{text}` is no level: expected must, should, win, rec or info"))
 }
 
 /// A layer by its name: what the ids of its cases begin with.
 pub fn layer(text: &str) -> Result<String, String> {
+    let text = text.trim();
     let is_layer = conform::cases::all().any(|case| case.id.split('/').next() == Some(text));
     if is_layer { Ok(text.to_owned()) } else { Err(format!("`{text}` is no layer: expected rpc, ndr, kms or load")) }
 }

@@ -4,6 +4,7 @@ mod policy;
 mod policy_addresses;
 mod policy_askers;
 mod policy_counting;
+mod policy_eviction;
 mod policy_full;
 mod policy_growth;
 mod policy_identity;
@@ -40,5 +41,11 @@ pub(super) static FILES: &[&[Case]] = &[
 ];
 
 /// Those that leave something behind, in the order in which they are run: each asks for more than the one before.
-pub(super) static LAST: &[&[Case]] =
-    &[policy_growth::CASES, policy_full::CASES, policy_newcomers::CASES, policy_ways::CASES, policy_limits::CASES];
+pub(super) static LAST: &[&[Case]] = &[
+    policy_growth::CASES,
+    policy_eviction::CASES,
+    policy_full::CASES,
+    policy_newcomers::CASES,
+    policy_ways::CASES,
+    policy_limits::CASES,
+];

@@ -1,8 +1,8 @@
 //! How a KMS host counts (protocol description, section 6).
 
 use super::tools::{
-    OFFICE, SERVED_OR_UNSERVED, SERVER, WINDOWS, ask_for, client, cmid, granted, product, put_ask, require_as_before,
-    served_versions, told,
+    OFFICE, OFFICE_2010, SERVED_OR_UNSERVED, SERVER, WINDOWS, ask_for, client, cmid, granted, product, put_ask,
+    require_as_before, served_versions, told,
 };
 use crate::conform::accept::Answered;
 use crate::conform::cases::rpc::tools::SERVED_NEXT;
@@ -110,7 +110,7 @@ pub(super) static CASES: &[Case] = &[
         "kms/policy/one-count-for-windows",
         Level::Win,
         "Windows clients and servers",
-        "Windows clients and Windows servers are counted together.",
+        "Windows clients and Windows servers are counted together, and a machine that was both once.",
         "Microsoft Learn on KMS activation counts; protocol description, section 6",
         |t| {
             let mut clients = 0;
@@ -121,9 +121,12 @@ pub(super) static CASES: &[Case] = &[
             let ask = ask_for(t, SERVER_MACHINE, product(SERVER));
             let Some(server) = other_product(t, "a Windows server", &ask)? else { return Ok(()) };
             at_least(t, clients.max(FEW), server.count);
-            Ok(())
+            let ask = ask_for(t, FEW - 1, product(SERVER));
+            let Some(both) = granted(t, &format!("a Windows server that was client {FEW}"), &ask)? else { return Ok(()) };
+            require_as_before(t, server.count, both.count)
         },
     )
+    .revision(2)
     .of_kms()
     .needs(&[Capability::Counting])
     .confidence(Confidence::Medium),
@@ -183,6 +186,32 @@ pub(super) static CASES: &[Case] = &[
         },
     )
     .of_kms(),
+    Case::new(
+        "kms/policy/intervals",
+        Level::Rec,
+        "when clients are to ask again",
+        "Clients of every product are told the same intervals: neither is 0, a renewal is not sooner than a retry, and it is \
+         before the 180 days of a lease are over.",
+        "Microsoft Learn, slmgr options (/sai, /sri): one setting of a host; protocol description, section 5",
+        |t| {
+            let mut first = None;
+            for name in [WINDOWS, SERVER, OFFICE, OFFICE_2010] {
+                let ask = ask_for(t, 0, product(name));
+                put_ask(t, name, &ask, SERVED_OR_UNSERVED)?;
+                let Some(told) = told(t) else { continue };
+                let (retry, renewal) = (told.activation_interval_min, told.renewal_interval_min);
+                let first = *first.get_or_insert((retry, renewal));
+                t.field("intervals", first, (retry, renewal));
+                let makes_sense = retry > 0 && retry <= renewal && renewal < LEASE_MIN;
+                t.holds("intervals", makes_sense, || {
+                    let due = format!("a retry after 1 minute or more, a renewal not before it, and within {LEASE_MIN} minutes");
+                    (due, format!("{retry} and {renewal} minutes"))
+                });
+            }
+            Ok(())
+        },
+    )
+    .of_kms(),
 ];
 
 /// What is told of a product that a host need not serve.
@@ -212,6 +241,8 @@ const KINDS: &[Kind] = &[
     ("with a required count of 5", |request| request.n_policy = 5),
 ];
 
+/// The 180 days of a lease.
+const LEASE_MIN: u32 = 180 * 24 * 60;
 const VISIO: &str = "Office Visio Pro 2019";
 const CROWD: u32 = 30;
 const FEW: u32 = 5;

@@ -44,15 +44,22 @@ pub(super) static CASES: &[Case] = &[
         Level::Win,
         "Office 2010 and the Office versions after it",
         "Office 2010 is an application with a count of its own; Office 2013 and everything later are one application and \
-         are counted together.",
+         are counted together, a machine with two of them once.",
         "Microsoft's application ids; independent implementations agree; protocol description, section 6",
         |t| {
             let old = ask_for(t, MACHINE, product(OFFICE_2010));
             let before = other_product(t, "Office 2010", &old)?;
+            let mut count = 0;
             for (number, name) in (2..).zip(LATER_OFFICES) {
                 let ask = ask_for(t, number, product(name));
                 let Some(told) = other_product(t, name, &ask)? else { return Ok(()) };
                 at_least(t, number - 1, told.count);
+                count = told.count;
+            }
+            for name in LATER_OFFICES {
+                let ask = ask_for(t, 2, product(name));
+                let Some(told) = granted(t, &format!("{name} on machine 2"), &ask)? else { return Ok(()) };
+                require_as_before(t, count, told.count)?;
             }
             let Some(before) = before else { return Ok(()) };
             let old = ask_for(t, MACHINE, product(OFFICE_2010));
@@ -60,6 +67,7 @@ pub(super) static CASES: &[Case] = &[
             require_as_before(t, before.count, after.count)
         },
     )
+    .revision(2)
     .of_kms()
     .needs(&[Capability::Counting])
     .confidence(Confidence::Medium),

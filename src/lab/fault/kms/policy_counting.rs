@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::lab::fault::lots::digest;
 use crate::lab::fault::{Fault, Install};
+use crate::lab::table::GivesWay;
 use crate::wire::Guid;
 use crate::wire::kms::ProtocolVersion;
 
@@ -89,8 +90,15 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "evicts-newest",
         does: "Gives up its newest entry, not its oldest, when its table is full.",
         hurts: "Machines that renew: they fall out at once while those long gone stay, and the count falls too early.",
-        caught_by: &[],
-        install: Install::Answers(|host, _| host.table.newest_gives_way = true),
+        caught_by: &["kms/policy/oldest-gives-way#count"],
+        install: Install::Answers(|host, _| host.table.gives_way = GivesWay::SeenLast),
+    },
+    Fault {
+        name: "evicts-who-came-first",
+        does: "Gives up the entry that was made first when its table is full, though its machine has asked since.",
+        hurts: "The machines that were there first: they are not counted for long after each renewal, and the count falls.",
+        caught_by: &["kms/policy/oldest-gives-way#count"],
+        install: Install::Answers(|host, _| host.table.gives_way = GivesWay::CameFirst),
     },
     Fault {
         name: "expires-after-a-week",

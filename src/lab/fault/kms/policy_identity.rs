@@ -42,6 +42,15 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "counts-products-apart",
+        does: "Counts a machine again for every product that it asks for.",
+        hurts: "The admin: machines with Office and Visio stand twice in the count, and three of them seem to be enough.",
+        caught_by: &["kms/policy/office-generations#count", "kms/policy/one-count-for-windows#count"],
+        install: Install::Answers(|host, _| {
+            also_by(host, |caller| Some(caller.request?.kms_counted_id.as_u128() as u64))
+        }),
+    },
+    Fault {
         name: "counts-skus-apart",
         does: "Counts a machine again for every SKU id it comes with.",
         hurts: "The admin: machines that change their edition stand twice in the count.",
