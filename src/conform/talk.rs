@@ -32,11 +32,14 @@ pub struct Service {
     pub opnum: u16,
     /// The stub of a call, as it is; of KMS it is made anew for each.
     pub stub: Option<Vec<u8>>,
+    /// Which product of the catalogue ordinary clients of KMS ask for.
+    pub product: &'static str,
 }
 
 impl Service {
-    /// KMS.
-    pub const KMS: Service = Service { interface: SyntaxId::KMS, opnum: 0, stub: None };
+    /// KMS, for clients of Windows.
+    pub const KMS: Service =
+        Service { interface: SyntaxId::KMS, opnum: 0, stub: None, product: "Windows 11 Enterprise" };
 }
 
 /// Why a program cannot go on.

@@ -1,6 +1,7 @@
 //! The command that repeats a case.
 
 use super::ConformArgs;
+use crate::conform::Service;
 
 /// A command that puts this case to the same host in the same way, whatever the shell makes of spaces and quotes.
 pub fn command(args: &ConformArgs, case: &str) -> String {
@@ -10,6 +11,7 @@ pub fn command(args: &ConformArgs, case: &str) -> String {
         target,
         seed,
         disruptive,
+        product,
         interface,
         opnum,
         stub,
@@ -43,10 +45,15 @@ pub fn command(args: &ConformArgs, case: &str) -> String {
         let timeout = jiff::SignedDuration::try_from(target.timeout).unwrap_or(jiff::SignedDuration::MAX);
         say("--timeout", Some(format!("{timeout:#}")));
     }
-    if let (Some(interface), Some(stub)) = (interface, stub) {
+    if product.edition != Service::KMS.product {
+        say("--product", Some(product.edition.clone()));
+    }
+    if let Some(interface) = interface {
         let (major, minor) = interface.major_minor();
         say("--interface", Some(format!("{}@{major}.{minor}", interface.uuid)));
         say("--opnum", Some(opnum.to_string()));
+    }
+    if let Some(stub) = stub {
         say("--stub", Some(stub.0.iter().map(|byte| format!("{byte:02x}")).collect()));
     }
     if let Some(list) = known_failures {

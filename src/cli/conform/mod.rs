@@ -15,9 +15,10 @@ use jiff::tz::TimeZone;
 
 use super::Failure;
 use super::carry_out::Outputs;
-use super::common::{TargetArgs, read_at_most, runtime, say};
+use super::common::{TargetArgs, parse_product, read_at_most, runtime, say};
 use super::live::StatusLine;
 use super::run::{open_reporters, same_file, stop_on_interrupt};
+use crate::catalog::Product;
 use crate::conform::{self, Case, CaseResult, KnownFailures, Level, Options, Profile, Run, Service, Verdict};
 use crate::engine::{Clock, HostUnderTest, Stop, TcpHost, process};
 use crate::exit::Exit;
@@ -57,6 +58,9 @@ pub struct ConformArgs {
     /// Write such a list of what fails now; one that is there already is read as what is known, and kept up
     #[arg(long, value_name = "FILE", env = "KMSPROOF_WRITE_KNOWN_FAILURES")]
     write_known_failures: Option<PathBuf>,
+    /// What ordinary clients ask for, where a case asks for nothing else: what a host serves that has no key for Windows
+    #[arg(long, default_value = Service::KMS.product, value_name = "NAME", value_parser = parse_product, conflicts_with = "interface", env = "KMSPROOF_PRODUCT")]
+    product: &'static Product,
     /// Put the cases of DCE/RPC to this interface instead of KMS
     #[arg(long, value_name = "UUID@VERSION", value_parser = parse::interface, env = "KMSPROOF_INTERFACE")]
     interface: Option<SyntaxId>,
@@ -190,9 +194,10 @@ impl ConformArgs {
             Some(profile) => profile,
             None => own_profile(self.profile_name())?,
         };
-        let service = self.interface.map_or(Service::KMS, |interface| {
+        let kms = Service { product: &self.product.edition, ..Service::KMS };
+        let service = self.interface.map_or(kms.clone(), |interface| {
             let parse::Stub(stub) = self.stub.clone().unwrap_or_default();
-            Service { interface, opnum: self.opnum, stub: Some(stub) }
+            Service { interface, opnum: self.opnum, stub: Some(stub), ..kms }
         });
         let today = jiff::Timestamp::now().to_zoned(TimeZone::UTC).date();
         Ok(Options { profile, known, today, disruptive: self.disruptive, jobs: self.jobs, seed: self.seed, service })

@@ -13,7 +13,7 @@ use crate::wire::rpc::{Flags, TransferSyntax};
 impl Talk<'_> {
     /// A machine of the fixed pool: number 0 is the one that ordinary calls are of.
     pub fn machine(&self, number: u32) -> Machine {
-        self.machine_with(number, catalog::find(PRODUCT).expect("the catalogue has it"))
+        self.machine_with(number, catalog::find(self.service().product).expect("the catalogue has it"))
     }
 
     /// The same, that wants another product.
@@ -56,6 +56,3 @@ impl Talk<'_> {
         self.send_frame(&frame, ask)
     }
 }
-
-/// What ordinary clients want; it needs a count of 25.
-const PRODUCT: &str = "Windows 11 Enterprise";

@@ -38,6 +38,18 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "serves-no-windows",
+        does: "Serves Office alone and refuses every Windows, as a host with no key but one for Office.",
+        hurts: "Windows clients: they are refused with 0xC004F042.",
+        caught_by: &["rpc/transport/control#code"],
+        install: Install::Answers(|host, _| {
+            host.rule(Rule::Product, |asked, honest| match asked.request.application_id {
+                windows if windows == Application::Windows.guid() => Err(Hresult::KMS_ID_MISMATCH),
+                _ => honest,
+            });
+        }),
+    },
+    Fault {
         name: "wrong-code-for-product",
         does: "Refuses a product it does not serve with 0xC004F015, not 0xC004F042.",
         hurts: "The admin: the code says that the client lacks a license, and so the search begins at the wrong end.",
