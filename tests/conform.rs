@@ -266,9 +266,14 @@ fn what_cannot_be_done_is_refused_before_a_host_is_asked() {
     refused(&["--out", "hgrm=x.hgrm"], "it writes json, events and pcapng");
     refused(&["--write-known-failures", "-"], "not standard output");
     refused(&["--write-known-failures", "x.toml", "--out", "json=x.toml"], "cannot both go to x.toml");
-    refused(&["--write-known-failures", "no/such/folder/x.toml"], "expected a file in a folder that is there");
     let (interface, long) = ("51c82175-844e-4750-b0d8-ec255555bc06@1.0", "00".repeat(5817));
     refused(&["--interface", interface, "--stub", &long], "expected up to 5816");
+    // As with --out, what cannot be written is found before anything is asked.
+    for flag in [["--write-known-failures", "no/such/folder/x.toml"], ["--out", "json=no/such/folder/x.json"]] {
+        let ran = conform(&[&[CONTROL], &flag[..]].concat());
+        assert_eq!(ran.code, 110, "{flag:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("1 case"), "{flag:?}: {}", ran.stderr);
+    }
 }
 
 #[test]
@@ -347,6 +352,22 @@ fn a_host_that_dies_of_one_of_several_cases_is_found_out() {
     assert!(id == culprit || (why.contains(culprit) && why.contains("--jobs 1 tells them apart")), "{id}: {why}");
     let since = format!("since {id} or a case beside it");
     assert!(ran.stderr.contains(&since), "{}", ran.stderr);
+}
+
+#[test]
+fn a_host_that_serves_office_alone_is_asked_for_office() {
+    let hint =
+        "  hint   the host does not serve Windows 10/11 Enterprise: --product names what ordinary clients ask for\n";
+    let ran = conform(&[CONTROL, "--target", "lab:serves-no-windows"]);
+    assert!(ran.code == 100 && ran.stderr.contains(hint), "{}", ran.stderr);
+    let mut host = MemoryHost::new("serves-no-windows".parse().unwrap(), 1, FileTime::RECORDED_AT);
+    let all: Vec<_> = cases::all().collect();
+    let (known, today) = (KnownFailures::default(), jiff::civil::date(2026, 1, 1));
+    let service = Service { product: "Office Professional Plus 2019", ..Service::KMS };
+    let options = Options { profile: Profile::strict(), known, today, disruptive: true, jobs: 1, seed: 1, service };
+    let run = run(&mut host, &all, &options, &mut |_| true);
+    assert_eq!(run.wrong().collect::<Vec<_>>(), Vec::<&str>::new());
+    assert!(run.results.iter().filter(|result| result.verdict == Verdict::Pass).count() > 250);
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(super) struct Lane<'h> {
     pub(super) checks: CheckCounts,
     /// Whether an ordinary exchange was refused last, for the host's table is full.
     pub(super) refuses_all: bool,
+    /// Whether an ordinary exchange was refused last, for its product is not served.
+    pub(super) lacks_product: bool,
 }
 
 impl<'h> Lane<'h> {
@@ -57,7 +59,8 @@ impl<'h> Lane<'h> {
             has_other_clients: false,
             is_full: false,
         };
-        Lane { host, shared, seed, first: Condition::Serves, checks: CheckCounts::default(), refuses_all: false }
+        let checks = CheckCounts::default();
+        Lane { host, shared, seed, first: Condition::Serves, checks, refuses_all: false, lacks_product: false }
     }
 
     /// More ways to the same host, so many at most, over which as much is known of it as over this one.
@@ -186,6 +189,7 @@ impl<'h> Lane<'h> {
                 let seen = talk.see(Patience::Answer, None);
                 let is_response =
                     seen.reply.as_deref().is_some_and(|frame| PduView(frame).ptype() == Some(Ptype::RESPONSE));
+                self.lacks_product = seen.answer == Some(Answered::Refused(Hresult::KMS_ID_MISMATCH.0));
                 let is_full = seen.answer == Some(Answered::Refused(Hresult::TABLE_FULL.0)) && talk.is_full();
                 match super::accept::judge(&seen, &[ok(Want::Served, Then::Either)]) {
                     Ok(_) => Condition::Serves,

@@ -190,6 +190,8 @@ pub struct Run {
     pub interrupted: bool,
     /// Whether the case that must fail did not: then something is wrong with this tool.
     pub canary_lives: bool,
+    /// The product of ordinary clients, where the host said that it serves none such.
+    pub lacks_product: Option<&'static str>,
 }
 
 impl Run {

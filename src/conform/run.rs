@@ -49,6 +49,7 @@ pub fn run(
         checks: Vec::new(),
         interrupted: false,
         canary_lives: false,
+        lacks_product: None,
     };
     let lane = Lane::new(host, options.service.clone(), options.seed);
     let mut runner = Runner { lane, options, told, run, gone: None, is_on: true };
@@ -79,6 +80,7 @@ impl Runner<'_> {
     /// Finds out what the host is like before anything is done to it.
     fn begin(&mut self) {
         self.lane.find_version();
+        self.run.lacks_product = self.lane.lacks_product.then_some(self.options.service.product);
         // It is blamed once, whether it was to be asked this or not.
         if let Condition::AnswersWrongly(why) | Condition::IsSilent(why) = self.lane.first.clone() {
             let mut result = CaseResult::without(&cases::CONTROL, Verdict::Fail, why);

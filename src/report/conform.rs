@@ -226,6 +226,8 @@ fn reason_lines(run: &Run) -> String {
         let more = wrong.len().saturating_sub(NAMED_MAX);
         let more = if more > 0 { format!(" and {} more", grouped(more as u64)) } else { String::new() };
         let _ = writeln!(out, "  wrong: {named}{more}");
+    } else if run.results.iter().any(|result| result.verdict == Verdict::Inconclusive) {
+        let _ = writeln!(out, "  nothing is wrong, but what could not be told fails a run as well");
     }
     match run.results.iter().filter(|result| result.verdict == Verdict::NonStrict).count() {
         0 => {}
@@ -236,6 +238,10 @@ fn reason_lines(run: &Run) -> String {
                 "  {cases} not as a strict host has it (--verbose says what was seen, --strict fails them)"
             );
         }
+    }
+    if let Some(product) = run.lacks_product {
+        let _ =
+            writeln!(out, "  hint   the host does not serve {product}: --product names what ordinary clients ask for");
     }
     if run.shortened() > 0 {
         let cases = counted(run.shortened(), "case");
@@ -262,7 +268,7 @@ pub fn conform_record(run: &Run, options: &Options) -> Value {
             "unknown": run.unknown,
         },
         "interface": format!("{}@{major}.{minor}", service.interface.uuid), "opnum": service.opnum,
-        "stub": service.stub.as_deref().map(hex),
+        "stub": service.stub.as_deref().map(hex), "product": service.product,
         "disruptive": options.disruptive, "jobs": options.jobs,
         "interrupted": run.interrupted, "counts": counts,
     })

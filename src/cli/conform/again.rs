@@ -1,6 +1,6 @@
 //! The command that repeats a case.
 
-use super::ConformArgs;
+use super::{ConformArgs, parse_product};
 use crate::conform::Service;
 
 /// A command that puts this case to the same host in the same way, whatever the shell makes of spaces and quotes.
@@ -45,7 +45,7 @@ pub fn command(args: &ConformArgs, case: &str) -> String {
         let timeout = jiff::SignedDuration::try_from(target.timeout).unwrap_or(jiff::SignedDuration::MAX);
         say("--timeout", Some(format!("{timeout:#}")));
     }
-    if product.edition != Service::KMS.product {
+    if parse_product(Service::KMS.product).is_ok_and(|usual| usual.edition != product.edition) {
         say("--product", Some(product.edition.clone()));
     }
     if let Some(interface) = interface {

@@ -98,6 +98,24 @@ impl Talk<'_> {
     /// Whether an ordinary client on a connection of its own is served meanwhile. Goes on over that connection.
     pub fn serves_others(&mut self, label: &str) -> bool {
         let seen = self.exchange();
+        self.judge_exchange(label, seen)
+    }
+
+    /// The same where there are so many connections that a host may have no more: one that it turns away at once knows
+    /// where it stands.
+    pub fn serves_one_more(&mut self, label: &str) {
+        let seen = self.exchange();
+        let is_turned_away = match &seen {
+            Ok(seen) => seen.reply.is_none() && seen.closing != Closing::Open,
+            Err(_) => true,
+        };
+        self.judge_exchange(label, seen);
+        if let Some(judged) = self.judged.last_mut() {
+            judged.starves_others &= !is_turned_away;
+        }
+    }
+
+    fn judge_exchange(&mut self, label: &str, seen: Result<Seen, Stop>) -> bool {
         let served = seen.as_ref().is_ok_and(|seen| judge(seen, SERVED_NEXT).is_ok());
         let mismatch = (!served).then(|| Mismatch {
             field: "liveness",

@@ -90,7 +90,7 @@ pub fn median(times: &[Duration]) -> Duration {
 }
 
 /// For so long a case repeats itself, about.
-const CASE_TIME: Duration = Duration::from_millis(2400);
+const CASE_TIME: Duration = Duration::from_millis(2200);
 /// As many exchanges tell how long the host takes just now.
 const RECENT: usize = 9;
 /// A host on the other side of the world.

@@ -101,13 +101,11 @@ pub(super) static CASES: &[Case] = &[
         "independent implementations agree on what genuine hosts do",
         |t| {
             let versions = served_versions(t)?;
-            put_in_each(t, &versions, "a Windows product of Office", UNSERVED, |request| {
-                request.application_id = Application::Office.guid();
-            })?;
             put_in_each(t, &versions, "an application nobody knows", UNSERVED, |request| {
                 request.application_id = Guid::from_u128(0x9d20_57e1_0c6b_4f7a_b3d8_64f1_25c7_8e90);
             })?;
             for (words, name, application) in [
+                ("a Windows product of Office", WINDOWS, Application::Office),
                 ("a product of Office 2019 of Office 2010", OFFICE, Application::Office2010),
                 ("a product of Office 2010 of the later Office", OFFICE_2010, Application::Office),
                 ("a product of Office of Windows", OFFICE, Application::Windows),

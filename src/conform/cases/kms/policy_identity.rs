@@ -20,7 +20,7 @@ pub(super) static CASES: &[Case] = &[
         "kms/policy/similar-ids",
         Level::Win,
         "machines whose ids are nearly the same",
-        "Machines whose client machine ids differ in a byte or two are as many machines, wherever those bytes stand.",
+        "Machines whose client machine ids differ in a few bytes are as many machines, wherever those bytes stand.",
         "Windows 7 resource kit on the cache of 2N ids; protocol description, section 6: the whole id decides",
         |t| {
             // With the one that other cases ask for, they are all that a host has from here.
@@ -36,6 +36,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .needs(&[Capability::Counting])
     .confidence(Confidence::Medium),
@@ -208,14 +209,15 @@ fn named(name: &str) -> WorkstationName {
     WorkstationName::new(name).expect("it is short")
 }
 
-/// Ids of synthetic machines, like all of ours, in pairs that are the same but for a byte or two: at the end of the
-/// printed id, and near its beginning. Ids whose tags differ cannot be told apart from fewer bytes.
+/// Ids of synthetic machines, like all of ours, in pairs that are the same but for a few bytes: at the end of the
+/// printed id, and in its second four bytes. Ids whose tags differ cannot be told apart from fewer bytes.
 fn similar_ids() -> Vec<Guid> {
     let index = |number| Index::new(number).expect("an id has room for it");
-    let of_seed = |seed| ClientId::mint(seed, Group::new(Group::MAX).expect("it is the last"), index(OF_SEEDS)).guid();
     let at_the_end = AT_THE_END.map(|number| ClientId::pool(index(number)).guid());
-    let at_the_beginning = SEEDS.map(of_seed);
-    at_the_end.into_iter().chain(at_the_beginning).collect()
+    let in_the_middle = IN_THE_MIDDLE.map(|(seed, group)| {
+        ClientId::mint(seed, Group::new(group).expect("it is one of 4,096"), index(OF_SEEDS)).guid()
+    });
+    at_the_end.into_iter().chain(in_the_middle).collect()
 }
 
 const LATER_OFFICES: [&str; 4] = [
@@ -233,22 +235,23 @@ const OTHERS: usize = 60;
 const A_WHILE: Duration = Duration::from_millis(2500);
 /// Machines of the pool whose ids are the same but for their last two bytes.
 const AT_THE_END: [u32; 2] = [0xaec_9957, 0xaec_da06];
-/// Seeds whose machine of this number in the pool's group has the same id but for the two bytes that name the seed.
-const SEEDS: [u64; 2] = [0x8ac3, 0xfb10];
+/// A machine of several seeds and groups.
 const OF_SEEDS: u32 = 140;
+/// Seeds and groups whose machine of this number has the same id but for the bytes 4 to 7, as printed.
+const IN_THE_MIDDLE: [(u64, u16); 2] = [(0x8a25, 0x13e), (0x8a19, 0x631)];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn similar_ids_are_ours_and_differ_in_two_bytes_that_stand_together() {
+    fn similar_ids_are_ours_and_differ_in_few_bytes_that_stand_together() {
         let ids = similar_ids();
-        for (pair, from) in ids.chunks(2).zip([14, 3]) {
+        for (pair, due) in ids.chunks(2).zip([14..=15, 4..=7]) {
             assert!(pair.iter().all(|id| ClientId::recognise(*id).is_some()), "{pair:?}");
             let bytes = |id: Guid| id.as_u128().to_be_bytes();
             let differing: Vec<_> = (0..16).filter(|at| bytes(pair[0])[*at] != bytes(pair[1])[*at]).collect();
-            assert_eq!(differing, [from, from + 1], "{pair:?}");
+            assert_eq!(differing, due.collect::<Vec<_>>(), "{pair:?}");
         }
     }
 }

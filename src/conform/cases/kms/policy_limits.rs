@@ -125,6 +125,25 @@ fn n_in_each(t: &mut Talk<'_>, all: &[u32], accepts: &[Accept]) -> Result<(), St
             })?;
         }
     }
+    if t.is_slow() {
+        return Ok(());
+    }
+    // One version tells whether another syntax is read by the same rules.
+    for syntax in syntaxes(t)?.into_iter().skip(1) {
+        t.bind_in(syntax)?;
+        for n_policy in all.iter().copied() {
+            put_in_each(
+                t,
+                &versions[versions.len() - 1..],
+                &format!("N = {n_policy}, in {syntax}"),
+                accepts,
+                |request| {
+                    request.n_policy = n_policy;
+                },
+            )?;
+        }
+    }
+    t.bind()?;
     Ok(())
 }
 

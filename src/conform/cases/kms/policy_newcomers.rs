@@ -44,13 +44,14 @@ pub(super) static CASES: &[Case] = &[
         "kms/policy/counted-at-once",
         Level::Win,
         "new machines that ask at the same time",
-        "Of new machines that ask at the same time each is counted, and told a count that has it and all before it in it.",
+        "Of new machines that ask at the same time each is counted, and told a count that has it and all before it in it. \
+         One that asks over several connections at the same time is counted once.",
         "Microsoft Learn: the count has the requester in it; protocol description, section 6",
         |t| {
             require_alone(t)?;
             let mut ids = Newcomers::of(t);
             for name in [WINDOWS, OFFICE] {
-                if !counts_at_once(t, product(name), &mut ids)? {
+                if !counts_at_once(t, product(name), &mut ids)? || !counts_one(t, product(name), &mut ids)? {
                     return Ok(());
                 }
             }
@@ -113,6 +114,20 @@ fn counts_at_once(t: &mut Talk<'_>, wanted: &'static Product, ids: &mut Newcomer
     Ok(true)
 }
 
+/// A new machine that asks over several connections at the same time. Whether there was an answer to each.
+fn counts_one(t: &mut Talk<'_>, wanted: &'static Product, ids: &mut Newcomers) -> Result<bool, Stop> {
+    let Some((_, before)) = with_room(t, wanted, ids)? else {
+        return Err(Stop::NotApplicable(SEEN_BEFORE.to_owned()));
+    };
+    let id = ids.next();
+    let told = asked_at_once(t, wanted, &[id; AT_ONCE as usize])?;
+    let Some(counts) = told.into_iter().collect::<Option<Vec<_>>>() else { return Ok(false) };
+    let due = before + 1;
+    let each = counts.iter().all(|count| *count == due);
+    t.holds("count", each, || (format!("{due} each time: one machine asked"), format!("{counts:?}")));
+    Ok(true)
+}
+
 /// What new machines are told that ask at the same time, each over a connection of its own: nothing where one is not granted.
 pub fn told_at_once(
     t: &mut Talk<'_>,
@@ -120,10 +135,16 @@ pub fn told_at_once(
     ids: &mut Newcomers,
     many: usize,
 ) -> Result<Vec<Option<u32>>, Stop> {
+    let new: Vec<_> = (0..many).map(|_| ids.next()).collect();
+    asked_at_once(t, wanted, &new)
+}
+
+fn asked_at_once(t: &mut Talk<'_>, wanted: &'static Product, asking: &[Guid]) -> Result<Vec<Option<u32>>, Stop> {
+    let many = asking.len();
     let lines = bind_together(t, many)?;
-    for line in &lines {
+    for (line, id) in lines.iter().zip(asking) {
         t.on(*line);
-        let ask = ask_as(t, ids.next(), wanted, |_| {});
+        let ask = ask_as(t, *id, wanted, |_| {});
         t.send_ask(&ask);
     }
     let mut counts = Vec::new();

@@ -164,6 +164,7 @@ const GRANTED: &[Change] = &[
     ("in notification", |request| request.license_status = LicenseStatus(5)),
     ("in extended grace", |request| request.license_status = LicenseStatus(6)),
     ("virtual", |request| request.is_vm = 1),
+    ("a lease of more minutes than there are", |request| request.binding_expiration_min = u32::MAX),
     ("no minutes left", |request| request.binding_expiration_min = 0),
     ("half a year left", |request| request.binding_expiration_min = 259_200),
     ("its id as the previous one", |request| request.previous_cmid = request.cmid),

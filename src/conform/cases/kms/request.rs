@@ -1,6 +1,6 @@
 //! What a KMS host makes of ordinary requests, and of versions that do not exist.
 
-use super::tools::{MALFORMED, cmid, goes_on, put, put_ask};
+use super::tools::{MALFORMED, cmid, goes_on, put, put_ask, told};
 use crate::conform::cases::rpc::tools::SERVED_NEXT;
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::kms::ProtocolVersion;
@@ -96,26 +96,43 @@ pub(super) static CASES: &[Case] = &[
         "kms/request/replay",
         Level::Win,
         "the same bytes twice",
-        "A request that comes again byte for byte is granted again, with another random and in version 6.0 another IV.",
+        "A request that comes again byte for byte, be it over another connection, is granted again, with another random \
+         and in version 6.0 another IV, and told what the count is by then.",
         "protocol description, section 4; independent implementations agree",
         |t| {
-            for version in ProtocolVersion::ALL {
+            let drawn = |t: &Talk<'_>| t.told().map(|answer| (answer.iv, answer.random));
+            for (turn, version) in t.in_turn(&ProtocolVersion::ALL).into_iter().enumerate() {
                 let ask = t.ask(version, |_| {});
                 put_ask(t, &format!("version {version}, for the first time"), &ask, SERVED_NEXT)?;
-                let first = t.told().map(|answer| (answer.iv, answer.random));
-                put_ask(t, &format!("version {version}, for the second time"), &ask, SERVED_NEXT)?;
-                let again = t.told().map(|answer| (answer.iv, answer.random));
-                let (Some(first), Some(again)) = (first, again) else { continue };
-                if version != ProtocolVersion::V4 {
-                    differs(t, "random", first.1, again.1);
-                }
-                if version == ProtocolVersion::V6 {
-                    differs(t, "iv", first.0, again.0);
+                let mut before = drawn(t);
+                let other = cmid(t, NEW_BY_NOW + turn as u32);
+                let other = t.ask(version, |request| request.cmid = other);
+                put_ask(t, &format!("another machine in version {version}"), &other, SERVED_NEXT)?;
+                let due = told(t).map(|told| told.count);
+                for (time, is_new) in [("second", false), ("third", true), ("fourth", true)] {
+                    if is_new {
+                        t.bind()?;
+                    }
+                    put_ask(t, &format!("version {version}, for the {time} time"), &ask, SERVED_NEXT)?;
+                    let again = drawn(t);
+                    if let (Some(before), Some(again)) = (before, again) {
+                        if version != ProtocolVersion::V4 {
+                            differs(t, "random", before.1, again.1);
+                        }
+                        if version == ProtocolVersion::V6 {
+                            differs(t, "iv", before.0, again.0);
+                        }
+                    }
+                    if let (Some(due), Some(told), true) = (due, told(t), t.is_alone()) {
+                        t.holds("count", told.count >= due, || (format!("{due} or more"), told.count.to_string()));
+                    }
+                    before = again;
                 }
             }
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
 ];
@@ -139,3 +156,6 @@ fn version(t: &mut Talk<'_>, version: ProtocolVersion) -> Result<(), Stop> {
 fn differs<T: PartialEq + std::fmt::Debug>(t: &mut Talk<'_>, field: &'static str, first: T, again: T) {
     t.holds(field, first != again, || (format!("another than {first:02x?}"), format!("{again:02x?}")));
 }
+
+/// The first of three machines that a host has not seen by then.
+const NEW_BY_NOW: u32 = 3;

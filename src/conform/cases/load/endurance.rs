@@ -140,7 +140,7 @@ fn after_many(t: &mut Talk<'_>) -> Result<Option<(Process, Process, Process)>, S
 }
 
 /// Connections to a slow host at the same time; a batch and half a batch are so many times as many.
-const AT_ONCE: usize = 75;
+const AT_ONCE: usize = 150;
 /// As many exchanges at each end of a run are held against one another.
 const PACES: usize = 20;
 /// Twice as long is chance, ten times and this much more is not.

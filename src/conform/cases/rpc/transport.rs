@@ -226,7 +226,7 @@ pub(super) static CASES: &[Case] = &[
                     break;
                 }
             }
-            t.serves_others("one more client");
+            t.serves_one_more("one more client");
             Ok(())
         },
     )

@@ -30,6 +30,15 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "counts-by-most-of-an-id",
+        does: "Knows a machine by its client machine id without the bytes 4 to 7.",
+        hurts: "Networks near the threshold: machines that are two are counted as one.",
+        caught_by: &["kms/policy/similar-ids#count"],
+        install: Install::Answers(|host, _| {
+            host.entry_of(|_, entry| Guid::from_u128(entry.as_u128() & !(u128::from(u32::MAX) << 64)));
+        }),
+    },
+    Fault {
         name: "counts-office-versions-apart",
         does: "Keeps a count for each version of Office, Office 2013 and those after it too.",
         hurts: "Networks with several versions of Office: none of them reaches the five it needs.",

@@ -25,6 +25,24 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "counts-latecomers-again",
+        does: "Counts a machine again that asks over another connection right after it asked over one.",
+        hurts: "Machines whose first answer is late and that ask again: one of them stands in the count as several.",
+        caught_by: &["kms/policy/counted-at-once#count"],
+        install: Install::Answers(|host, _| {
+            let mut last = (Guid::NIL, 0);
+            host.entry_of(move |caller, entry| {
+                let this = (caller.cmid, caller.arrival.connection);
+                let (before, over) = std::mem::replace(&mut last, this);
+                if before == this.0 && over != this.1 {
+                    Guid::from_u128(entry.as_u128() ^ u128::from(this.1))
+                } else {
+                    entry
+                }
+            });
+        }),
+    },
+    Fault {
         name: "counts-licensed-as-known",
         does: "Takes a machine that is licensed already for one it knows, and does not count it.",
         hurts: "Networks that change their host: machines that renew never make up the count of the new one.",

@@ -41,7 +41,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "serves-no-windows",
         does: "Serves Office alone and refuses every Windows, as a host with no key but one for Office.",
         hurts: "Windows clients: they are refused with 0xC004F042.",
-        caught_by: &["rpc/transport/control#code"],
+        caught_by: &["rpc/transport/control"],
         install: Install::Answers(|host, _| {
             host.rule(Rule::Product, |asked, honest| match asked.request.application_id {
                 windows if windows == Application::Windows.guid() => Err(Hresult::KMS_ID_MISMATCH),

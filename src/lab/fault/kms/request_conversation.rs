@@ -7,6 +7,7 @@ use crate::lab::fault::ndr::ndr32::on_refusal;
 use crate::lab::fault::{Fault, Install};
 use crate::lab::rules::Rule;
 use crate::lab::tamper::{End, Fields};
+use crate::wire::kms::ProtocolVersion;
 use crate::wire::rpc::{Ptype, at};
 
 pub(super) static FAULTS: &[Fault] = &[
@@ -37,6 +38,24 @@ pub(super) static FAULTS: &[Fault] = &[
             host.write(move |response| {
                 if let Some(id) = refused.lock().ok().and_then(|mut refused| refused.take()) {
                     response.cmid = id;
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "keeps-answers-of-v4",
+        does: "Answers a V4 request that it had before, byte for byte, with what it told then.",
+        hurts: "Clients that ask again: they are told the count of their first time, and are not activated.",
+        caught_by: &["kms/request/replay#count"],
+        install: Install::Answers(|host, _| {
+            let mut answers = HashMap::<Vec<u8>, Vec<u8>>::new();
+            host.encode(move |request, body| {
+                if answers.len() > REMEMBERED_MAX {
+                    answers.clear();
+                }
+                if request.version == ProtocolVersion::V4 {
+                    let before = answers.entry(request.encode().to_vec()).or_insert_with(|| body.clone());
+                    body.clone_from(before);
                 }
             });
         }),
