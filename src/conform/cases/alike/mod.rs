@@ -62,15 +62,11 @@ pub fn answered_alike(t: &mut Talk<'_>, way: &Way, questions: &[Question]) -> Re
             return Err(Stop::Foundation(format!("no answer came: {label}")));
         }
     }
-    // What is put before each question is among the questions, too: whether hosts close then is known.
-    let stays = due.iter().any(|due| {
-        let is_such = match way.after {
-            After::Nothing => false,
-            After::Fault => matches!(due.came, Came::Fault { .. }),
-            After::Refusal => matches!(due.came, Came::Refused(_)),
-        };
-        is_such && due.went_on
-    });
+    // Whether hosts close after what is put before each question is theirs to choose, and the same either way.
+    let stays = match way.before() {
+        None => false,
+        Some(before) => PLAIN.put(t, TransferSyntax::Ndr32, before, 0)?.went_on,
+    };
     let mut is_taken = false;
     for (number, syntax) in spoken.into_iter().enumerate() {
         if !way.open(t, syntax)? {
