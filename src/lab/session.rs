@@ -129,7 +129,7 @@ impl Session {
         if self.tampers {
             let is_cut_off = !self.frames.pending().is_empty();
             let mut host = lock(host);
-            if host.tamper().left(&self.scene, is_cut_off, is_reset) {
+            if host.tamper().left(&mut self.scene, is_cut_off, is_reset) {
                 host.die();
             }
         }

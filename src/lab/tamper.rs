@@ -29,7 +29,7 @@ pub struct Tamper {
 
 type Shape = Box<dyn FnMut(&mut HostConfig) + Send>;
 type Seg = Of<dyn FnMut(&mut Segment<'_>) + Send>;
-type Leave = Box<dyn FnMut(&mut Leaving<'_>) + Send>;
+type Leave = Of<dyn FnMut(&mut Leaving<'_>) + Send>;
 type In = Of<dyn FnMut(&mut Incoming<'_>) + Send>;
 type Out = Of<dyn FnMut(&mut Outgoing<'_>) + Send>;
 
@@ -125,7 +125,7 @@ pub struct Segment<'a> {
 #[derive(Debug)]
 pub struct Leaving<'a> {
     /// The connection.
-    pub scene: &'a Scene,
+    pub scene: &'a mut Scene,
     /// Whether it ended in the middle of a PDU.
     pub is_cut_off: bool,
     /// Whether it was broken off with a RST.
@@ -212,7 +212,7 @@ impl Tamper {
 
     /// What becomes of the host when a connection ends.
     pub fn on_leaving(&mut self, change: impl FnMut(&mut Leaving<'_>) + Send + 'static) {
-        self.leaving.push(Box::new(change));
+        self.leaving.push(Of { fault: self.fault, change: Box::new(change) });
     }
 
     /// What becomes of each PDU that comes in.
@@ -272,9 +272,13 @@ impl Tamper {
     }
 
     /// Whether the end of a connection is the end of the host.
-    pub(super) fn left(&mut self, scene: &Scene, is_cut_off: bool, is_reset: bool) -> bool {
+    pub(super) fn left(&mut self, scene: &mut Scene, is_cut_off: bool, is_reset: bool) -> bool {
         let mut leaving = Leaving { scene, is_cut_off, is_reset, kills: false, kept: &mut self.kept };
-        self.leaving.iter_mut().for_each(|change| change(&mut leaving));
+        for Of { fault, change } in &mut self.leaving {
+            leaving.scene.open_notes_of(*fault);
+            change(&mut leaving);
+            leaving.scene.close_notes_of(*fault);
+        }
         leaving.kills
     }
 

@@ -69,34 +69,46 @@ pub(super) static CASES: &[Case] = &[
         "rpc/alter/change-interface",
         Level::Win,
         "another interface for a context",
-        "An alter_context that gives a context an interface the host does not have is a protocol error, with a fault and a close, or refused with (2,1); it is never accepted.",
+        "An alter_context that gives a context an interface the host does not have, or its own in a version it does not \
+         have, is a protocol error, with a fault and a close, or refused with (2,1); it is never accepted.",
         "Samba raw protocol tests (change of the abstract syntax); seen live on Samba 4.17",
         |t| {
-            t.bind()?;
-            let changed = ContextElement { id: 0, interface: UNKNOWN_ID, transfer: vec![SyntaxId::NDR32] };
-            let offered = t.offer(vec![changed]);
-            t.send_alter(&offered);
-            // Who looks for the interface before it looks at the context finds that it has none.
-            let accepts = [PROTOCOL_FAULT, &[ok(Want::Ack(&[(2, 1)]), Then::Open)]].concat();
-            t.expect("the alter_context", &accepts);
-            Ok(())
-        },
-    ),
-    Case::new(
-        "rpc/alter/change-syntax",
-        Level::Win,
-        "NDR64 for a context in NDR32",
-        "An alter_context that gives a context another transfer syntax the host speaks is a protocol error, and answered with a fault.",
-        "Samba raw protocol tests (alter to another known transfer syntax)",
-        |t| {
-            t.bind()?;
-            let offered = t.offer(vec![t.context(0, &[SyntaxId::NDR64])]);
-            t.send_alter(&offered);
-            let error = fault(&[FaultStatus::PROTOCOL_ERROR]).want();
-            t.expect("the alter_context", &[ok(error, Then::Either), loose(Want::Silence, Then::Closed)]);
+            let own = t.service().interface;
+            let others = [1, 0x1_0000].map(|more| SyntaxId { version: own.version.wrapping_add(more), ..own });
+            for interface in t.in_turn(&[UNKNOWN_ID, others[0], others[1]]) {
+                t.bind()?;
+                let offered = t.offer(vec![ContextElement { interface, ..plain(t, 0) }]);
+                t.send_alter(&offered);
+                // Who looks for the interface before it looks at the context finds that it has none.
+                let accepts = [PROTOCOL_FAULT, &[ok(Want::Ack(&[(2, 1)]), Then::Open)]].concat();
+                t.expect(&format!("an alter_context with {interface}"), &accepts);
+            }
             Ok(())
         },
     )
+    .revision(2),
+    Case::new(
+        "rpc/alter/change-syntax",
+        Level::Win,
+        "NDR64 for a context in NDR32, and NDR32 for one in NDR64",
+        "An alter_context that gives a context another transfer syntax the host speaks is a protocol error, and answered with a fault.",
+        "Samba raw protocol tests (alter to another known transfer syntax)",
+        |t| {
+            let [ndr32, ndr64] = [TransferSyntax::Ndr32, TransferSyntax::Ndr64];
+            for (from, to) in t.in_turn(&[(ndr32, ndr64), (ndr64, ndr32)]) {
+                let label = format!("a context in {}", from.id());
+                if bind_as(t, &label, 0, from)? {
+                    let offered = t.offer(vec![t.context(0, &[to.id()])]);
+                    t.send_alter(&offered);
+                    let error = fault(&[FaultStatus::PROTOCOL_ERROR]).want();
+                    let accepts = [ok(error, Then::Either), loose(Want::Silence, Then::Closed)];
+                    t.expect(&format!("an alter_context with {} for {label}", to.id()), &accepts);
+                }
+            }
+            Ok(())
+        },
+    )
+    .revision(2)
     .needs(&[Capability::Ndr64])
     .confidence(Confidence::Medium),
     Case::new(

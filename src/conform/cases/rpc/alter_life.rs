@@ -13,13 +13,13 @@ pub(super) static CASES: &[Case] = &[
     Case::new(
         "rpc/alter/many",
         Level::Win,
-        "one alter_context after another, twenty of them",
-        "A connection takes as many alter_contexts as a client sends: each of twenty adds a context, and all of these \
+        "one alter_context after another, forty of them",
+        "A connection takes as many alter_contexts as a client sends: each of forty adds a context, and all of these \
          serve calls then.",
         "C706 section 12.6.4.1; seen live on Samba 4.17",
         |t| {
             t.bind()?;
-            let ids = t.some_of((1..=20).collect(), 12, 2);
+            let ids = t.some_of((1..=40).collect(), 12, 2);
             for id in &ids {
                 add(t, *id, &format!("an alter_context with {id}"));
             }
@@ -28,7 +28,8 @@ pub(super) static CASES: &[Case] = &[
             }
             Ok(())
         },
-    ),
+    )
+    .revision(2),
     Case::new(
         "rpc/alter/after-trouble",
         Level::Win,
@@ -64,23 +65,31 @@ pub(super) static CASES: &[Case] = &[
         "rpc/alter/keeps-sizes",
         Level::Win,
         "the sizes that were agreed on, in an alter_context_resp",
-        "An alter_context_resp says the fragment sizes and the group that the bind_ack said, whatever these are.",
+        "Every alter_context_resp of a connection says the fragment sizes and the group that the bind_ack said, whatever \
+         these are.",
         "Samba raw protocol tests (neg_xmit); MS-RPCE 3.3.1.5.6",
         |t| {
-            for (xmit, recv) in [(2500, 2600), (2048, 5840), (4000, 3000)] {
+            for (xmit, recv) in t.in_turn(&[(2500, 2600), (2048, 5840), (4000, 3000)]) {
                 t.connect()?;
                 let offered = Bind { max_xmit_frag: xmit, max_recv_frag: recv, ..t.offer(vec![plain(t, 0)]) };
                 t.send_bind(Flags::WHOLE, &offered);
                 t.expect_next(&format!("a bind with {xmit} and {recv}"), ACCEPTED_NEXT);
                 let Some(ack) = t.ack().cloned().filter(|_| !t.is_over()) else { continue };
-                let offered = t.offer(vec![plain(t, 1)]);
-                t.send_alter(&offered);
-                let seen = t.expect_next(&format!("an alter_context where {xmit} and {recv} were"), ACCEPTED_NEXT);
-                unchanged(t, &ack, &seen);
+                for id in 1..=3 {
+                    if t.is_over() {
+                        break;
+                    }
+                    let offered = t.offer(vec![plain(t, id)]);
+                    t.send_alter(&offered);
+                    let label = format!("alter_context number {id} where {xmit} and {recv} were");
+                    let seen = t.expect_next(&label, ACCEPTED_NEXT);
+                    unchanged(t, &ack, &seen);
+                }
             }
             Ok(())
         },
-    ),
+    )
+    .revision(2),
     Case::new(
         "rpc/alter/ndr64",
         Level::Win,

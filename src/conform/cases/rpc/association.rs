@@ -121,15 +121,21 @@ pub(super) static CASES: &[Case] = &[
         "rpc/association/three-in-a-group",
         Level::Win,
         "a group that is left by one after the other",
-        "An association group has as many connections as join it; when one of them closes, the others are served and \
-         more may join; when all have closed it is gone.",
+        "An association group has as many connections as join it, up to nine; when one of them closes, the others are \
+         served and more may join; when all have closed it is gone.",
         "Samba raw protocol tests (assoc_group_ok1, assoc_group_ok2, assoc_group_fail2)",
         |t| {
             let group = t.bind()?.assoc_group;
             let mut members = vec![t.line()];
-            for number in ["second", "third"] {
-                join(t, number, group)?;
+            let most = t.times(9, 3, 4);
+            for number in 2..=most {
+                join(t, &format!("number {number}"), group)?;
                 members.push(t.line());
+            }
+            all_served(t, &members, "with all of them in it");
+            for line in members.split_off(3) {
+                t.on(line);
+                t.close();
             }
             // First the one that made the group, then one that joined it.
             for left in 0..2 {
@@ -148,7 +154,8 @@ pub(super) static CASES: &[Case] = &[
             t.rest(A_MOMENT);
             name_group(t, "a bind when all left", group, NOT_JOINED)
         },
-    ),
+    )
+    .revision(2),
     Case::new(
         "rpc/association/many-groups",
         Level::Win,

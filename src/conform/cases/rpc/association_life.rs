@@ -2,10 +2,11 @@
 //! (C706 section 12.6.4.3; MS-RPCE 3.3.1.5).
 
 use super::association::{A_MOMENT, NOT_JOINED, join, name_group};
+use super::calls::Call;
 use super::tools::{ACCEPTED_NEXT, SERVED_NEXT, UNKNOWN_CONTEXT, plain};
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
-use crate::conform::host::Patience;
-use crate::conform::{Case, Confidence, Level, Talk};
+use crate::conform::host::{Closing, Patience};
+use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::rpc::{Bind, Flags, at};
 
 pub(super) static CASES: &[Case] = &[
@@ -13,7 +14,7 @@ pub(super) static CASES: &[Case] = &[
         "rpc/association/never-the-same",
         Level::Win,
         "the numbers of groups while others come and go",
-        "No two groups have the same number at the same time, whatever others were closed meanwhile.",
+        "No two groups have the same number at the same time, whatever others were closed meanwhile, and however many.",
         "Samba raw protocol tests (assoc_group_diff1)",
         |t| {
             let mut open = Vec::new();
@@ -31,9 +32,10 @@ pub(super) static CASES: &[Case] = &[
                     t.rest(A_MOMENT / 3);
                 }
             }
-            Ok(())
+            while_others_come_and_go(t)
         },
     )
+    .revision(2)
     // How many connections others have open is nothing to count by.
     .alone(),
     Case::new(
@@ -96,12 +98,12 @@ pub(super) static CASES: &[Case] = &[
         "rpc/association/gone-however",
         Level::Win,
         "groups whose only connection ended in some way",
-        "An association group is gone with its only connection, however that ended: with a FIN in the middle of a PDU, \
-         with a RST, or closed by the host.",
+        "An association group is gone with its only connection, however that ended: with a FIN in the middle of a PDU \
+         or of a call, with a RST, or closed by the host.",
         "Samba raw protocol tests (assoc_group_fail2)",
         |t| {
             let mut gone = Vec::new();
-            for (how, leave) in LEAVING {
+            for (how, leave) in t.some_of(LEAVING.to_vec(), 4, 4) {
                 let group = t.bind()?.assoc_group;
                 leave(t);
                 gone.push((how, group));
@@ -116,8 +118,33 @@ pub(super) static CASES: &[Case] = &[
             join(t, "a group that is there", group)
         },
     )
+    .revision(2)
     .confidence(Confidence::Medium),
 ];
+
+/// A group that is there keeps its number to itself, though more come and go than eight bits count.
+fn while_others_come_and_go(t: &mut Talk<'_>) -> Result<(), Stop> {
+    let kept = t.bind()?.assoc_group;
+    let line = t.line();
+    let most = if t.is_paced() { 20 } else { t.times(300, 1, 12) };
+    for number in 1..=most {
+        let group = t.bind()?.assoc_group;
+        t.close();
+        if group == kept || number == most {
+            t.on(line);
+            // The group of who was shown out meanwhile may be given again.
+            let is_there = t.closing(Patience::Silence) == Closing::Open;
+            t.holds("assoc_group", group != kept || !is_there, || {
+                (
+                    format!("another number than 0x{kept:08x}, which is there"),
+                    format!("0x{group:08x} for bind {number}"),
+                )
+            });
+            return Ok(());
+        }
+    }
+    Ok(())
+}
 
 /// Hosts that know no groups take every bind for one that asks for a new one, and no client minds.
 const NOT_KNOWN: &[Accept] =
@@ -130,6 +157,11 @@ const LEAVING: &[(&str, Leave)] = &[
     ("that closed in the middle of a PDU", |t| {
         let (frame, _) = t.request_frame(0);
         t.send_raw(&frame[..11]);
+        t.close();
+    }),
+    ("that closed between the fragments of a call", |t| {
+        let call = Call::of(t);
+        call.send(t, Flags::FIRST, &call.stub[..call.stub.len() / 2]);
         t.close();
     }),
     ("that broke off", |t| t.break_off()),

@@ -3,7 +3,7 @@
 
 use super::tools::{
     ACCEPTED, REFUSED_OR_CLOSED, UNKNOWN_CONTEXT, bind_frame, bind_frame_of, expect_bind, expect_first, flagged, names,
-    plain, results, strange, unspoken,
+    plain, results, strange, syntaxes, unspoken,
 };
 use crate::conform::accept::{Accept, Then, Want, loose, ok};
 use crate::conform::{Case, Confidence, Level, Stop, Talk, UNKNOWN_ID};
@@ -182,19 +182,24 @@ pub(super) static CASES: &[Case] = &[
         "rpc/bind/two-contexts",
         Level::Win,
         "two contexts that could both be accepted",
-        "Of two contexts with NDR32 the first is accepted and the second refused with (2,2), and serves no call.",
-        "Samba raw protocol tests; seen live on Samba 4.17",
+        "Of two contexts with the same syntax that the host speaks the first is accepted and the second refused with \
+         (2,2), and serves no call.",
+        "Samba raw protocol tests; MS-RPCE 3.3.1.5.6; seen live on Samba 4.17",
         |t| {
-            expect_bind(t, "a bind", vec![plain(t, 0), plain(t, 1)], ONE_OF_TWO)?;
-            if t.is_over() {
-                return Ok(());
+            let spoken: Vec<_> = syntaxes(t)?.into_iter().map(TransferSyntax::id).collect();
+            for syntax in t.in_turn(&spoken) {
+                let contexts = [0, 1].map(|id| t.context(id, &[syntax])).to_vec();
+                expect_bind(t, &format!("a bind of two with {syntax}"), contexts, ONE_OF_TWO)?;
+                if !t.is_over() {
+                    t.request(1);
+                    t.expect(&format!("a request in the second with {syntax}"), UNKNOWN_CONTEXT);
+                    t.still_serves("a request in the first");
+                }
             }
-            t.request(1);
-            t.expect("a request in the second", UNKNOWN_CONTEXT);
-            t.still_serves("a request in the first");
             Ok(())
         },
-    ),
+    )
+    .revision(2),
     Case::new(
         "rpc/bind/duplicate-context",
         Level::Win,

@@ -2,8 +2,8 @@
 //! 12.6.3.1 and 12.6.4.3; MS-RPCE 3.3.1.5.6).
 
 use super::tools::{
-    ACCEPTED_NEXT, PLAIN_NAK, REFUSED_OR_CLOSED, SERVED_NEXT, bind_frame, expect_bind, expect_bind_next, lists, names,
-    plain, strange, syntaxes,
+    ACCEPTED_NEXT, PLAIN_NAK, REFUSED_OR_CLOSED, SERVED_NEXT, bind_frame, expect_bind_next, lists, names, plain,
+    strange, syntaxes,
 };
 use crate::conform::accept::{Then, Want, ok};
 use crate::conform::host::Patience;
@@ -95,16 +95,22 @@ pub(super) static CASES: &[Case] = &[
     Case::new(
         "rpc/bind/nothing-known",
         Level::Win,
-        "an unknown interface in an unknown syntax",
-        "A context of which the host knows neither the interface nor the syntax is refused for the interface, with (2,1).",
+        "an unknown interface in any syntax",
+        "A context of an unknown interface is refused for the interface, with (2,1), be its syntax unknown too, NDR64 or \
+         one of several.",
         "Samba server code; seen live on Samba 4.17",
         |t| {
-            let unknown = ContextElement { id: 1, interface: UNKNOWN_ID, transfer: vec![UNKNOWN_ID] };
-            let accepts = [ok(Want::Ack(&[(2, 1), (0, 0)]), Then::Either)];
-            expect_bind(t, "it and a good one", vec![unknown, plain(t, 0)], &accepts)?;
+            let offers: [&[SyntaxId]; 3] = [&[UNKNOWN_ID], &[SyntaxId::NDR64], &[SyntaxId::NDR64, SyntaxId::NDR32]];
+            for offered in t.in_turn(&offers) {
+                let label = format!("it with {} and a good one", offered[0]);
+                let unknown = ContextElement { id: 1, interface: UNKNOWN_ID, transfer: offered.to_vec() };
+                let accepts = [ok(Want::Ack(&[(2, 1), (0, 0)]), Then::Either)];
+                expect_bind_next(t, &label, vec![unknown, plain(t, 0)], &accepts)?;
+            }
             Ok(())
         },
     )
+    .revision(2)
     .confidence(Confidence::Medium),
     Case::new(
         "rpc/bind/ndr64-alone",
@@ -147,10 +153,10 @@ pub(super) static CASES: &[Case] = &[
         Level::Win,
         "a second bind in every state of a connection",
         "A second bind on a connection is refused with a bind_nak, and the connection closed, whatever came between: a \
-         call, a fault, an alter_context or nothing, and though the first one was accepted for nothing.",
+         call, six of them, a fault, an alter_context or nothing, and though the first one was accepted for nothing.",
         "Samba raw protocol tests; Samba server code",
         |t| {
-            for (label, come_to) in STATES {
+            for (label, come_to) in t.some_of(STATES.to_vec(), 4, 3) {
                 if come_to(t)? && !t.is_over() {
                     let offered = t.offer(vec![plain(t, 1)]);
                     t.send_bind(Flags::WHOLE, &offered);
@@ -166,6 +172,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
+    .revision(2)
     .confidence(Confidence::Medium),
 ];
 
@@ -186,6 +193,16 @@ const STATES: &[(&str, ComeTo)] = &[
         t.bind()?;
         t.request(0);
         Ok(t.see(Patience::Answer, None).reply.is_some())
+    }),
+    ("a bind after six calls", |t| {
+        t.bind()?;
+        for _ in 0..t.times(6, 1, 6) {
+            t.request(0);
+            if t.see(Patience::Answer, None).reply.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }),
     ("a bind after a fault", |t| {
         t.bind()?;

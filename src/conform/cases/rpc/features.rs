@@ -29,19 +29,25 @@ pub(super) static CASES: &[Case] = &[
         "rpc/features/granted",
         Level::Win,
         "features a host grants",
-        "Of the features asked for at bind time those are granted that the host has, with result 3 and no syntax.",
+        "Of the features asked for at bind time those are granted that the host has, with result 3 and no syntax, be \
+         several calls at once asked for or not.",
         "MS-RPCE 2.2.2.14; Samba raw protocol tests (bind_time); seen live on Samba 4.17",
         |t| {
             for (asked, results) in GRANTED {
-                let contexts = vec![plain(t, 0), features(t, 1, *asked)];
-                let accepts = [ok(Want::Ack(results), Then::Open)];
-                let seen = expect_bind(t, &format!("features 0x{asked:04x}"), contexts, &accepts)?;
-                names(t, &seen, &[SyntaxId::NDR32, SyntaxId::NONE]);
-                t.still_serves("a request then");
+                for flags in t.in_turn(&[Flags::WHOLE, Flags::WHOLE.with(Flags::CONC_MPX)]) {
+                    t.connect()?;
+                    let offered = t.offer(vec![plain(t, 0), features(t, 1, *asked)]);
+                    t.send_bind(flags, &offered);
+                    let accepts = [ok(Want::Ack(results), Then::Open)];
+                    let seen = t.expect(&format!("features 0x{asked:04x} in a bind with {flags}"), &accepts);
+                    names(t, &seen, &[SyntaxId::NDR32, SyntaxId::NONE]);
+                    t.still_serves("a request then");
+                }
             }
             Ok(())
         },
     )
+    .revision(2)
     .needs(&[Capability::Btfn]),
     Case::new(
         "rpc/features/first-syntax-only",

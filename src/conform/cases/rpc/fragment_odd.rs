@@ -3,8 +3,8 @@
 
 use super::calls::Call;
 use super::fragment::{ENDED, PIECE, REQUEST_MAX, TOO_MUCH};
-use super::tools::{ACCEPTED_NEXT, NO_OPERATION, SERVED_NEXT, bind_as, plain, syntaxes};
-use crate::conform::accept::{Then, Want, fault, loose, ok};
+use super::tools::{ACCEPTED_NEXT, SERVED_NEXT, bind_as, echoes, plain, syntaxes};
+use crate::conform::accept::{Accept, Seen, Then, Want, fault, loose, ok};
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
 use crate::wire::rpc::{Body, FaultStatus, Flags, Pdu, PduView, TransferSyntax, at};
 
@@ -35,20 +35,22 @@ pub(super) static CASES: &[Case] = &[
         "rpc/fragment/refused-calls",
         Level::Win,
         "calls in fragments that are refused",
-        "A call in fragments for an unknown operation is answered with one fault, as one in one piece is, and the next \
-         call is served.",
+        "A call in fragments for an unknown operation is answered with one fault for its context, as one in one piece \
+         is, and the next call is served.",
         "Samba raw protocol tests; Samba server code",
         |t| {
-            for opnum in [0xffff, 0x100, 200] {
-                t.bind()?;
+            for (opnum, context) in [(0xffff, 0), (0x100, 3), (200, 7)] {
+                t.bind_with(Flags::WHOLE, context)?;
                 for count in [2, 3] {
                     if t.is_over() {
                         break;
                     }
-                    refused(t, opnum, count);
-                    t.expect(&format!("operation {opnum} in {count} fragments"), NO_OPERATION);
+                    refused(t, opnum, context, count);
+                    let label = format!("operation {opnum} in context {context} in {count} fragments");
+                    let seen = t.expect(&label, OUT_OF_RANGE);
+                    names_context(t, &seen, context);
                     if !t.is_over() {
-                        t.request(0);
+                        t.request(context);
                         t.expect_next(&format!("a good one after operation {opnum}"), SERVED_NEXT);
                     }
                 }
@@ -56,6 +58,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
+    .revision(2)
     .confidence(Confidence::Medium),
     Case::new(
         "rpc/fragment/others-cancelled",
@@ -66,7 +69,7 @@ pub(super) static CASES: &[Case] = &[
         "Samba raw protocol tests (co_cancel_after_first, orphaned_after_first)",
         |t| {
             for (label, body) in [("a co_cancel", Body::CoCancel), ("an orphaned", Body::Orphaned)] {
-                for other in [1, 0x1_0000, 0xffff_0000] {
+                for other in t.in_turn(&[1, 0x1_0000, 0xffff_0000]) {
                     t.bind()?;
                     let call = Call::of(t);
                     let half = call.stub.len() / 2;
@@ -83,7 +86,8 @@ pub(super) static CASES: &[Case] = &[
         "rpc/fragment/alter-between",
         Level::Win,
         "an alter_context between fragments",
-        "An alter_context between the fragments of a call is acknowledged, and the call is answered.",
+        "An alter_context between the fragments of a call is acknowledged under its own call id, and the call is \
+         answered under its own.",
         "Samba server code; C706 section 12.6.4.1",
         |t| {
             t.bind()?;
@@ -91,15 +95,18 @@ pub(super) static CASES: &[Case] = &[
             let half = call.stub.len() / 2;
             call.send(t, Flags::FIRST, &call.stub[..half]);
             let offered = t.offer(vec![plain(t, 1)]);
-            t.send_alter(&offered);
-            t.expect_next("an alter_context between fragments", ACCEPTED_NEXT);
+            let id = t.send_alter(&offered);
+            let seen = t.expect_next("an alter_context between fragments", ACCEPTED_NEXT);
+            echoes(t, &seen, id);
             if !t.is_over() {
                 call.send(t, Flags::LAST, &call.stub[half..]);
-                t.expect_next("the whole of the call", SERVED_NEXT);
+                let seen = t.expect_next("the whole of the call", SERVED_NEXT);
+                echoes(t, &seen, call.id);
             }
             Ok(())
         },
     )
+    .revision(2)
     .confidence(Confidence::Medium),
     Case::new(
         "rpc/fragment/near-call-ids",
@@ -200,14 +207,24 @@ pub(super) static CASES: &[Case] = &[
     .confidence(Confidence::Medium),
 ];
 
-/// A call of this operation, in so many fragments.
-fn refused(t: &mut Talk<'_>, opnum: u16, count: usize) {
+/// Whether a fault that says that there is no such operation is for this context.
+fn names_context(t: &mut Talk<'_>, seen: &Seen, context: u16) {
+    let Some(Ok(pdu)) = seen.reply.as_deref().map(Pdu::decode) else { return };
+    if let Body::Fault(fault) = pdu.body
+        && fault.status == FaultStatus::OP_RANGE_ERROR
+    {
+        t.field("p_cont_id", context, fault.context_id);
+    }
+}
+
+/// A call of this operation in this context, in so many fragments.
+fn refused(t: &mut Talk<'_>, opnum: u16, context: u16, count: usize) {
     let (stub, _) = t.stub(TransferSyntax::Ndr32);
     let id = t.next_call_id();
     let step = (stub.len() / count).next_multiple_of(8).max(8);
     let places: Vec<_> = (1..count).map(|number| number * step).collect();
     for (flags, _, piece) in super::calls::pieces(&stub, &places) {
-        let mut frame = t.frame_of(id, flags, 0, piece);
+        let mut frame = t.frame_of(id, flags, context, piece);
         at::set(&mut frame, at::OPNUM, &opnum.to_le_bytes());
         t.send_frame(&frame, None);
     }
@@ -219,3 +236,10 @@ fn long(t: &mut Talk<'_>, length: usize) {
     let places: Vec<_> = (PIECE..length).step_by(PIECE).collect();
     call.send_cut(t, &places, |_, _, _| ());
 }
+
+/// What a host says to a call of an operation that there is not; which context it names is looked at by itself.
+const OUT_OF_RANGE: &[Accept] = &[
+    ok(fault(&[FaultStatus::OP_RANGE_ERROR]).executed(false).want(), Then::Open),
+    loose(Want::AnyFault, Then::Either),
+    loose(Want::Silence, Then::Closed),
+];

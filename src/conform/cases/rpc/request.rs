@@ -1,7 +1,7 @@
 //! Requests and how they are dispatched (C706 sections 12.6.4.9 and 12.6.4.7; MS-RPCE 3.3.3.5).
 
 use super::calls::insert_object;
-use super::tools::SERVED;
+use super::tools::{FAULTED, SERVED};
 use crate::conform::accept::{Seen, Then, Want, fault, loose, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Case, Level, Stop, Talk};
@@ -151,19 +151,30 @@ pub(super) static CASES: &[Case] = &[
         "rpc/request/fault-form",
         Level::Must,
         "the form of a fault",
-        "A fault is 32 bytes with no stub, nothing in its reserved fields, an allocation hint that is not 0, and none of the statuses that MS-RPCE forbids.",
+        "A fault, whatever it is about, is 32 bytes with no stub, nothing in its reserved fields, an allocation hint that \
+         is not 0, and none of the statuses that MS-RPCE forbids.",
         "MS-RPCE 2.2.2.8; Samba raw protocol tests",
         |t| {
             t.bind()?;
-            t.request_with(0, |frame| put_opnum(frame, 0xffff));
-            let seen = t.see(Patience::Answer, None);
-            let Some(view) = view_of(&seen, Ptype::FAULT) else {
-                return Err(Stop::NotApplicable(format!("there is no fault to look at: {seen}")));
-            };
-            look_at_fault(t, view);
-            Ok(())
+            let mut others = Vec::new();
+            for (label, spoil) in FAULTED {
+                if t.is_over() {
+                    t.bind()?;
+                }
+                t.request_with(0, spoil);
+                let seen = t.see(Patience::Answer, Some(Patience::Silence));
+                match view_of(&seen, Ptype::FAULT) {
+                    Some(view) => look_at_fault(t, view),
+                    None => others.push(format!("{label}: {seen}")),
+                }
+            }
+            match others.len() == FAULTED.len() {
+                false => Ok(()),
+                true => Err(Stop::NotApplicable(format!("there is no fault to look at: {}", others.join("; ")))),
+            }
         },
-    ),
+    )
+    .revision(2),
     Case::new(
         "rpc/request/alloc-hint",
         Level::Win,

@@ -1,7 +1,7 @@
 //! Many calls in one segment, good ones behind bad ones, and cancels of calls that are no more (C706 sections 12.6.4.2,
 //! 12.6.4.8 and 12.6.4.12).
 
-use super::tools::{ACCEPTED_NEXT, NO_OPERATION, SERVED_NEXT, UNKNOWN_CONTEXT, bind_as, echoes, syntaxes};
+use super::tools::{ACCEPTED_NEXT, FAULTED, NO_OPERATION, SERVED_NEXT, UNKNOWN_CONTEXT, bind_as, echoes, syntaxes};
 use crate::conform::accept::{Accept, Then, Want, fault, loose, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Case, Confidence, Level, Stop, Talk};
@@ -43,7 +43,7 @@ pub(super) static CASES: &[Case] = &[
         "A call that comes in one segment with one that gets a fault, and does not end the connection, is served.",
         "C706 chapter 12: a connection is a stream; seen live on Samba 4.17",
         |t| {
-            for (label, spoil) in BAD {
+            for (label, spoil) in FAULTED {
                 t.bind()?;
                 let (mut bad, _) = t.request_frame(0);
                 spoil(&mut bad);
@@ -107,9 +107,9 @@ pub(super) static CASES: &[Case] = &[
         "seen live on Samba 4.17; Samba server code",
         |t| {
             for flag in [Flags::MAYBE, Flags::DID_NOT_EXECUTE, Flags(0x08)] {
-                for (label, context, opnum, accepts) in FAULTS {
+                for (label, context, opnum, accepts) in t.in_turn(FAULTS) {
                     t.bind()?;
-                    t.request_with(*context, |frame| {
+                    t.request_with(context, |frame| {
                         frame[at::FLAGS] |= flag.0;
                         if let Some(opnum) = opnum {
                             at::set(frame, at::OPNUM, &opnum.to_le_bytes());
@@ -187,19 +187,6 @@ fn around(t: &mut Talk<'_>, label: &str, body: &Body<'_>) {
         }
     }
 }
-
-/// What makes a request one that gets a fault and leaves the connection open.
-type Spoil = fn(&mut Vec<u8>);
-
-const BAD: &[(&str, Spoil)] = &[
-    ("a call of no operation", |frame| at::set(frame, at::OPNUM, &[0xff; 2])),
-    ("a call in no context", |frame| at::set(frame, at::CONTEXT, &[0x39, 0x30])),
-    ("a call without its arguments", |frame| {
-        frame.truncate(at::STUB);
-        at::fit(frame);
-        at::set(frame, at::ALLOC_HINT, &[0; 4]);
-    }),
-];
 
 const FAULTS: &[(&str, u16, Option<u16>, &[Accept])] = &[
     ("a call in an unknown context", 99, None, UNKNOWN_CONTEXT),

@@ -7,7 +7,7 @@ use crate::conform::accept::{Accept, Seen, Then, Want, fault, loose, ok};
 use crate::conform::host::Patience;
 use crate::conform::{Stop, Talk, UNKNOWN_ID};
 use crate::wire::rpc::{
-    Bind, Body, ContextElement, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId, TransferSyntax, in_other_order,
+    Bind, Body, ContextElement, FaultStatus, Flags, Pdu, PduView, Ptype, SyntaxId, TransferSyntax, at, in_other_order,
 };
 
 /// An ordinary bind, as it goes out.
@@ -193,6 +193,19 @@ pub const NO_OPERATION: &[Accept] = &[
     ok(fault(&[FaultStatus::OP_RANGE_ERROR]).executed(false).context(0).want(), Then::Open),
     loose(Want::AnyFault, Then::Either),
     loose(Want::Silence, Then::Closed),
+];
+/// What makes a request one that gets a fault and leaves the connection open.
+pub type Spoil = fn(&mut Vec<u8>);
+
+/// Calls of which most hosts make a fault: an interface may have operations without arguments.
+pub const FAULTED: &[(&str, Spoil)] = &[
+    ("a call of no operation", |frame| at::set(frame, at::OPNUM, &[0xff; 2])),
+    ("a call in no context", |frame| at::set(frame, at::CONTEXT, &[0x39, 0x30])),
+    ("a call without its arguments", |frame| {
+        frame.truncate(at::STUB);
+        at::fit(frame);
+        at::set(frame, at::ALLOC_HINT, &[0; 4]);
+    }),
 ];
 /// No case goes on for much longer.
 pub const TIME_MAX: Duration = Duration::from_secs(15);

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::calls::Call;
-use super::tools::{ACCEPTED, REFUSED_OR_CLOSED, SERVED_NEXT, bind_frame, expect_first, plain};
+use super::tools::{ACCEPTED, FAULTED, REFUSED_OR_CLOSED, SERVED_NEXT, Spoil, bind_frame, expect_first, plain};
 use crate::conform::accept::{Accept, Then, Want, fault, loose, ok};
 use crate::conform::host::{Closing, Patience};
 use crate::conform::{Case, Level, Stop, Talk};
 use crate::proto::Ask;
-use crate::wire::rpc::{Bind, CALL_HEADER_LEN, FaultStatus, Flags, HEADER_LEN, MAX_FRAGMENT, SyntaxId, at};
+use crate::wire::rpc::{
+    Bind, CALL_HEADER_LEN, FaultStatus, Flags, HEADER_LEN, MAX_FRAGMENT, PduView, Ptype, SyntaxId, at,
+};
 
 pub(super) static CASES: &[Case] = &[
     Case::new(
@@ -157,16 +159,20 @@ pub(super) static CASES: &[Case] = &[
         "rpc/transport/half-close",
         Level::Rec,
         "a client that sends nothing more",
-        "A client that closes its side after a request still gets the answer.",
+        "A client that closes its side after a request still gets the answer, be it a response or a fault.",
         "seen live on Samba 4.17; independent hosts",
         |t| {
             t.bind()?;
             t.request(0);
             t.half_close();
             t.expect("the answer", SERVED_NEXT);
+            for (label, spoil) in t.in_turn(FAULTED) {
+                faulted_all_the_same(t, label, spoil)?;
+            }
             Ok(())
         },
-    ),
+    )
+    .revision(2),
     Case::new(
         "rpc/transport/http",
         Level::Rec,
@@ -232,6 +238,21 @@ pub(super) static CASES: &[Case] = &[
     )
     .alone(),
 ];
+
+/// A call that gets a fault gets it, too, when the client sends nothing more.
+fn faulted_all_the_same(t: &mut Talk<'_>, label: &str, spoil: Spoil) -> Result<(), Stop> {
+    t.bind()?;
+    t.request_with(0, spoil);
+    let seen = t.see(Patience::Answer, None);
+    if seen.reply.as_deref().and_then(|frame| PduView(frame).ptype()) != Some(Ptype::FAULT) {
+        return Ok(());
+    }
+    t.bind()?;
+    t.request_with(0, spoil);
+    t.half_close();
+    t.expect(&format!("the fault of {label}"), &[ok(Want::AnyFault, Then::Either)]);
+    Ok(())
+}
 
 fn in_pieces(t: &mut Talk<'_>, frame: &[u8], ask: Option<Ask>, size: usize) {
     t.note_sent(frame, ask);

@@ -135,6 +135,21 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "takes-any-version-when-altered",
+        does: "Passes over the version of the interface in an alter_context for a context that it has.",
+        hurts: "Clients of another version: they are told that they are understood, and they are not.",
+        caught_by: &["rpc/alter/change-interface#results"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
+                change_offer(alter, |offered| {
+                    let same = offered.contexts.iter_mut().filter(|context| context.id == 0);
+                    same.filter(|context| context.interface.uuid == SyntaxId::KMS.uuid)
+                        .for_each(|context| context.interface = SyntaxId::KMS);
+                });
+            });
+        }),
+    },
+    Fault {
         name: "changes-syntaxes-of-contexts",
         does: "Lets an alter_context give a context in NDR32 the syntax NDR64.",
         hurts: "Clients with a call under way: its answer comes in a syntax they do not expect.",
@@ -146,6 +161,30 @@ pub(super) static FAULTS: &[Fault] = &[
                 });
                 if asks {
                     answer_alter(alter, vec![result(0, 0, SyntaxId::NDR64)]);
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "takes-contexts-back-to-ndr32",
+        does: "Lets an alter_context give a context in NDR64 the syntax NDR32.",
+        hurts: "Clients with a call under way: its answer comes in a syntax they do not expect.",
+        caught_by: &["rpc/alter/change-syntax#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in(|incoming| {
+                let alone = |syntax| {
+                    offer(&incoming.frame).is_some_and(|offered| match &offered.contexts[..] {
+                        [context] => context.id == 0 && context.transfer == [syntax],
+                        _ => false,
+                    })
+                };
+                let (is_ndr64, is_ndr32) = (alone(SyntaxId::NDR64), alone(SyntaxId::NDR32));
+                match incoming.ptype() {
+                    Some(Ptype::BIND) => incoming.scene.note = u64::from(is_ndr64),
+                    Some(Ptype::ALTER_CONTEXT) if is_ndr32 && incoming.scene.note == 1 => {
+                        answer_alter(incoming, vec![result(0, 0, SyntaxId::NDR32)]);
+                    }
+                    _ => {}
                 }
             });
         }),

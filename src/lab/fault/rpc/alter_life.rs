@@ -23,6 +23,22 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "adds-thirty-two-contexts",
+        does: "Accepts thirty-two alter_contexts on a connection, and refuses what comes then.",
+        hurts: "Clients with very many interfaces on one connection: those that come last are refused.",
+        caught_by: &["rpc/alter/many#results"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
+                alter.scene.note += 1;
+                if alter.scene.note > 32 {
+                    change_offer(alter, |offered| {
+                        offered.contexts.iter_mut().for_each(|context| context.transfer = vec![SyntaxId::NONE]);
+                    });
+                }
+            });
+        }),
+    },
+    Fault {
         name: "alters-nothing-after-faults",
         does: "Closes the connection at an alter_context when a fault came before.",
         hurts: "Clients whose first call went wrong: they lose the connection with the next step.",
@@ -62,6 +78,19 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
                 out.change_ack(|ack| (ack.max_xmit_frag, ack.max_recv_frag) = (MAX_FRAGMENT, MAX_FRAGMENT));
+            });
+        }),
+    },
+    Fault {
+        name: "says-the-most-in-later-alters",
+        does: "Says fragments of 5,840 bytes in every alter_context_resp of a connection but the first.",
+        hurts: "Clients with little room: they are sent fragments that do not fit.",
+        caught_by: &["rpc/alter/keeps-sizes#max_xmit_frag", "rpc/alter/unchanged"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
+                if std::mem::replace(&mut out.scene.note, 1) == 1 {
+                    out.change_ack(|ack| (ack.max_xmit_frag, ack.max_recv_frag) = (MAX_FRAGMENT, MAX_FRAGMENT));
+                }
             });
         }),
     },

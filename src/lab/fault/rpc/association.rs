@@ -213,6 +213,20 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "holds-four-in-a-group",
+        does: "Refuses a bind that names an association group while four others are open.",
+        hurts: "Clients with many calls at once: their fifth connection is refused.",
+        caught_by: &["rpc/association/three-in-a-group#reply"],
+        install: Install::Pdus(|tamper, _| {
+            on_binds(tamper, |incoming| {
+                let joins = offer(&incoming.frame).is_some_and(|bind| bind.assoc_group != 0);
+                if joins && incoming.scene.others >= 4 {
+                    refuse(incoming, RejectReason::NOT_SPECIFIED);
+                }
+            });
+        }),
+    },
+    Fault {
         name: "has-four-groups",
         does: "Has four numbers for association groups, and gives them in turn.",
         hurts: "Clients of a busy host: they come into a group of somebody else's.",

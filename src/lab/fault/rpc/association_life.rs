@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::tools::{ack_of, offer};
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{Fields, Leaving, Tamper};
-use crate::wire::rpc::{MAX_FRAGMENT, Ptype, at};
+use crate::wire::rpc::{Flags, MAX_FRAGMENT, Ptype, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -21,6 +21,15 @@ pub(super) static FAULTS: &[Fault] = &[
                     out.change_ack(|ack| ack.assoc_group = number);
                 }
             });
+        }),
+    },
+    Fault {
+        name: "numbers-groups-in-eight-bits",
+        does: "Numbers its groups in eight bits: after 256 of them it begins anew, whatever is there still.",
+        hurts: "Clients of a host that has given many: they come into a group of somebody else's.",
+        caught_by: &["rpc/association/never-the-same#assoc_group"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.shape(|config| config.assoc_group = (config.assoc_group & 0xff).max(1));
         }),
     },
     Fault {
@@ -123,6 +132,18 @@ pub(super) static FAULTS: &[Fault] = &[
         hurts: "The admin: the host's list of groups grows with every client that loses its network.",
         caught_by: &["rpc/association/gone-however#reply"],
         install: Install::Pdus(|tamper, _| keep_groups(tamper, |leaving| leaving.is_cut_off)),
+    },
+    Fault {
+        name: "keeps-groups-of-unfinished-calls",
+        does: "Keeps the group of a connection that ended in the middle of a call in fragments.",
+        hurts: "The admin: the host's list of groups grows with every client that loses its network.",
+        caught_by: &["rpc/association/gone-however#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::REQUEST, |request| {
+                request.scene.note = u64::from(!request.flags().has(Flags::LAST));
+            });
+            keep_groups(tamper, |leaving| leaving.scene.note == 1 && !leaving.is_cut_off && !leaving.is_reset);
+        }),
     },
 ];
 

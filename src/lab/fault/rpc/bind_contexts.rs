@@ -1,6 +1,6 @@
 //! Faults of context ids, operation numbers and features, and of names that are nearly right (MS-RPCE 2.2.2.4).
 
-use super::tools::{change_offer, on_offers};
+use super::tools::{change_offer, on_acks, on_offers};
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{Fields, Tamper};
 use crate::wire::Guid;
@@ -141,6 +141,23 @@ pub(super) static FAULTS: &[Fault] = &[
             on_syntaxes(tamper, |offered, known| {
                 if *known == SyntaxId::NDR64 && offered.uuid == known.uuid {
                     offered.version = known.version;
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "accepts-every-context-in-ndr64",
+        does: "Accepts every context that offers NDR64 alone once it has accepted one.",
+        hurts: "Windows clients: which of them the host means is anybody's guess.",
+        caught_by: &["rpc/bind/two-contexts#results"],
+        install: Install::Pdus(|tamper, _| {
+            on_acks(tamper, |ack, offered| {
+                let accepted = ack.results.iter().find(|result| result.syntax == SyntaxId::NDR64).cloned();
+                let Some(accepted) = accepted else { return };
+                for (result, context) in ack.results.iter_mut().zip(&offered.contexts) {
+                    if context.interface == SyntaxId::KMS && context.transfer == [SyntaxId::NDR64] {
+                        *result = accepted.clone();
+                    }
                 }
             });
         }),

@@ -79,6 +79,21 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "blames-ndr64-for-unknown-interfaces",
+        does: "Gives the transfer syntax for the reason when an interface it does not know is offered in NDR64.",
+        hurts: "Whoever looks for the cause: another syntax is tried, and it is the interface that is missing.",
+        caught_by: &["rpc/bind/nothing-known#results"],
+        install: Install::Pdus(|tamper, _| {
+            on_acks(tamper, |ack, offered| {
+                for (result, context) in ack.results.iter_mut().zip(&offered.contexts) {
+                    if result.reason == 1 && context.transfer == [SyntaxId::NDR64] {
+                        result.reason = 2;
+                    }
+                }
+            });
+        }),
+    },
+    Fault {
         name: "speaks-ndr64-beside-ndr32-alone",
         does: "Accepts NDR64 where NDR32 is offered too, as Windows clients do, and refuses it alone.",
         hurts: "Clients that offer what is newest alone: they are told that there is nothing in common.",
@@ -117,6 +132,19 @@ pub(super) static FAULTS: &[Fault] = &[
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::BIND, |bind| {
                 if bind.scene.bound && bind.scene.requests > 0 {
+                    accept_all(bind);
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "binds-again-after-four-calls",
+        does: "Accepts a second bind on a connection on which four calls were made.",
+        hurts: "Clients that are out of step: the contexts they had are gone or are not, and nobody knows.",
+        caught_by: &["rpc/bind/second-bind-later#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::BIND, |bind| {
+                if bind.scene.bound && bind.scene.requests >= 4 {
                     accept_all(bind);
                 }
             });

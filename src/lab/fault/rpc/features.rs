@@ -3,7 +3,7 @@
 use super::tools::{offer, on_acks, on_offers};
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::Tamper;
-use crate::wire::rpc::{ContextResult, Ptype, ResultCode, SyntaxId};
+use crate::wire::rpc::{ContextElement, ContextResult, Flags, PduView, Ptype, ResultCode, SyntaxId};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -22,6 +22,25 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/features/granted#results", "rpc/bind/features"],
         install: Install::Pdus(|tamper, _| {
             on_features(tamper, |result, _| result.reason = 3);
+        }),
+    },
+    Fault {
+        name: "grants-a-third-feature",
+        does: "Grants a third bind time feature, of which there is none, to who asks for all and for several calls at once.",
+        hurts: "Windows clients to come, which ask so: they rely on a feature that the host does not know.",
+        caught_by: &["rpc/features/granted#results"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::BIND_ACK, |out| {
+                let multiplexes = PduView(out.asked).flags().is_some_and(|flags| flags.has(Flags::CONC_MPX));
+                let asks = |context: &ContextElement| context.transfer == [SyntaxId::bind_time_features(0xffff)];
+                if multiplexes && offer(out.asked).is_some_and(|offered| offered.contexts.iter().any(asks)) {
+                    out.change_ack(|ack| {
+                        let granted =
+                            ack.results.iter_mut().filter(|result| result.result == ResultCode::NEGOTIATE_ACK);
+                        granted.for_each(|result| result.reason = 7);
+                    });
+                }
+            });
         }),
     },
     Fault {

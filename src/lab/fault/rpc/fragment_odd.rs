@@ -3,7 +3,7 @@
 
 use crate::lab::fault::{Fault, Install};
 use crate::lab::tamper::{End, Fate, Fields, fault_of};
-use crate::wire::rpc::{Body, FaultStatus, Flags, MAX_FRAGMENT, Pdu, Ptype, at};
+use crate::wire::rpc::{Body, FaultStatus, Flags, MAX_FRAGMENT, Pdu, PduView, Ptype, at};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -52,6 +52,20 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "forgets-contexts-of-fragments",
+        does: "Names context 0 in the fault that says that a call in fragments is of no operation.",
+        hurts: "Clients with several contexts: they take the fault for one of another interface.",
+        caught_by: &["rpc/fragment/refused-calls#p_cont_id"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::FAULT, |out| {
+                let in_fragments = PduView(out.asked).flags().is_some_and(|flags| !flags.has(Flags::WHOLE));
+                if in_fragments && out.word(at::STATUS) == FaultStatus::OP_RANGE_ERROR.0 {
+                    out.put(at::CONTEXT, &[0, 0]);
+                }
+            });
+        }),
+    },
+    Fault {
         name: "drops-calls-on-any-cancel",
         does: "Drops the call under way at a co_cancel or an orphaned of any other.",
         hurts: "Clients with several calls: one is cancelled, and another is never answered.",
@@ -90,6 +104,23 @@ pub(super) static FAULTS: &[Fault] = &[
                     }
                     Some(Ptype::REQUEST) => incoming.scene.note = 0,
                     _ => {}
+                }
+            });
+        }),
+    },
+    Fault {
+        name: "acknowledges-under-the-call-under-way",
+        does: "Answers an alter_context that comes between the fragments of a call under the call id of that call.",
+        hurts: "Clients with several threads on a connection: one has an answer that is not its own, the other none.",
+        caught_by: &["rpc/fragment/alter-between#call_id", "rpc/header/call-id"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::REQUEST, |request| {
+                let is_under_way = !request.flags().has(Flags::LAST);
+                request.scene.note = if is_under_way { 1 + u64::from(request.word(at::CALL_ID)) } else { 0 };
+            });
+            tamper.on_way_out_of(Ptype::ALTER_CONTEXT_RESPONSE, |out| {
+                if let Some(id) = out.scene.note.checked_sub(1) {
+                    out.set_call_id(id as u32);
                 }
             });
         }),

@@ -181,6 +181,20 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "has-call-ids-of-31-bits-in-faults",
+        does: "Loses the highest bit of a call id in every fault but that of an unknown operation.",
+        hurts: "Clients that have made two thousand million calls: what is refused is never answered.",
+        caught_by: &["rpc/header/call-ids#call_id", "rpc/header/call-id"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out_of(Ptype::FAULT, |out| {
+                if out.word(at::STATUS) != FaultStatus::OP_RANGE_ERROR.0 {
+                    let id = out.word(at::CALL_ID) & 0x7fff_ffff;
+                    out.set_call_id(id);
+                }
+            });
+        }),
+    },
+    Fault {
         name: "counts-calls-from-one",
         does: "Answers call 0 as call 1.",
         hurts: "Clients that count from 0: they find no answer to their first call.",

@@ -228,6 +228,15 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "hints-at-nothing-for-bad-stubs",
+        does: "Has the allocation hint 0 in the fault that says that a stub cannot be read.",
+        hurts: "Clients that make room by it: they have none for the fault that tells them what is wrong.",
+        caught_by: &["rpc/request/fault-form#alloc_hint"],
+        install: Install::Pdus(|tamper, _| {
+            on_fault(tamper, BAD_STUB_DATA, |out| out.put(at::ALLOC_HINT, &[0; 4]));
+        }),
+    },
+    Fault {
         name: "gives-a-forbidden-status",
         does: "Has the status 0xC0000005 where an operation is out of range.",
         hurts: "Clients: their runtime raises an access violation of its own.",
@@ -251,5 +260,6 @@ fn on_fault(
     });
 }
 
+const BAD_STUB_DATA: FaultStatus = FaultStatus::BAD_STUB_DATA;
 const UNKNOWN_INTERFACE: FaultStatus = FaultStatus::UNKNOWN_INTERFACE;
 const OP_RANGE_ERROR: FaultStatus = FaultStatus::OP_RANGE_ERROR;

@@ -66,6 +66,19 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "counts-calls-in-ten-bits",
+        does: "Closes a connection at the request that follows its 1,024th.",
+        hurts: "Programs that keep a connection: it is gone in the middle of a busy day.",
+        caught_by: &["rpc/request/thousand-in-a-row#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_in_of(Ptype::REQUEST, |request| {
+                if request.scene.requests == 1024 && request.flags().has(Flags::WHOLE) {
+                    request.fate = Fate::Closes(End::Finish);
+                }
+            });
+        }),
+    },
+    Fault {
         name: "loses-pipelined-requests",
         does: "Reads one request of a segment, and loses what comes behind it.",
         hurts: "Clients that ask for two products at once: the second is never answered.",

@@ -194,6 +194,15 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
     Fault {
+        name: "drops-faults-on-half-close",
+        does: "Drops a fault when its client has closed its side, and sends responses all the same.",
+        hurts: "Health checks that close their side as soon as they have asked: they do not hear what is wrong.",
+        caught_by: &["rpc/transport/half-close#reply"],
+        install: Install::Pdus(|tamper, _| {
+            tamper.on_way_out(|out| out.scene.drops_on_half_close = out.ptype() == Some(Ptype::FAULT));
+        }),
+    },
+    Fault {
         name: "speaks-http",
         does: "Answers a web client in its own language.",
         hurts: "The admin: scanners take the port for a web server, and monitoring that expects none raises an alarm.",
