@@ -112,7 +112,7 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "acknowledges-under-the-call-under-way",
         does: "Answers an alter_context that comes between the fragments of a call under the call id of that call.",
         hurts: "Clients with several threads on a connection: one has an answer that is not its own, the other none.",
-        caught_by: &["rpc/fragment/alter-between#call_id", "rpc/header/call-id"],
+        caught_by: &["rpc/fragment/alter-between#call_id"],
         install: Install::Pdus(|tamper, _| {
             tamper.on_way_in_of(Ptype::REQUEST, |request| {
                 let is_under_way = !request.flags().has(Flags::LAST);
