@@ -152,11 +152,11 @@ pub(super) static FAULTS: &[Fault] = &[
         caught_by: &["rpc/bind/two-contexts#results"],
         install: Install::Pdus(|tamper, _| {
             on_acks(tamper, |ack, offered| {
-                let accepted = ack.results.iter().find(|result| result.syntax == SyntaxId::NDR64).cloned();
+                let accepted = ack.results.iter().find(|result| result.syntax == SyntaxId::NDR64).copied();
                 let Some(accepted) = accepted else { return };
                 for (result, context) in ack.results.iter_mut().zip(&offered.contexts) {
                     if context.interface == SyntaxId::KMS && context.transfer == [SyntaxId::NDR64] {
-                        *result = accepted.clone();
+                        *result = accepted;
                     }
                 }
             });
