@@ -136,6 +136,29 @@ fn a_list_that_is_kept_up_keeps_reasons_comments_and_order() {
     assert_ne!(day, "2020-01-01");
     let (after, ran) = kept_up("costs", &entry, &[]);
     assert_eq!((after, ran.code), (known("non-strict", "results", "2999-01-01"), 0), "{}", ran.stderr);
+    // Headings stay, and so does whatever else somebody wrote into an entry.
+    let text = format!("# --- One ---\n\n{other}\n# --- Two ---\n\n{entry}\n# Nothing more.\n");
+    let text = text.replace("reason = \"a host of ours\"", "reason = \"a host of ours\" # number 7");
+    let (after, ran) = kept_up("headings", &text, &["--strict"]);
+    let passed = format!("{}\n", other.replace("ours\"", "ours\" # number 7"));
+    assert_eq!((after, ran.code), (text.replace(&passed, ""), 0), "{}", ran.stderr);
+    let (after, ran) = kept_up("inner", &entry.replace("reason =", "# why\nreason  ="), &[]);
+    let due = known("non-strict", "results", "2999-01-01").replace("reason =", "# why\nreason  =");
+    assert_eq!((after, ran.code), (due, 0), "{}", ran.stderr);
+    // A list of nothing, in another form, is written in ours, and what comes in is noted.
+    let (after, ran) = kept_up("empty", "known = []\n", &["--strict"]);
+    assert!(after.starts_with("# What is known") && after.contains(BIND) && ran.code == 0, "{after}{}", ran.stderr);
+    assert!(ran.stderr.contains("nobody has said yet why this is known to fail: line 4\n"), "{}", ran.stderr);
+    // Beside an entry of its own a pattern is written out without it.
+    let flaps =
+        "[[flapping]]\ncase = \"rpc/bind/unknown-transfer-syntax\"\nreason = \"now and then\"\nexpires = 2999-01-01\n";
+    let both = format!("{}\n{flaps}", entry.replace(BIND, "rpc/bind/un*"));
+    let (after, ran) = kept_up("both", &both, &["--strict"]);
+    assert!(
+        ran.code == 0 && after.ends_with(flaps) && after.matches("unknown-transfer-syntax").count() == 1,
+        "{after}{}",
+        ran.stderr
+    );
     // Of a pattern, what still holds.
     let (after, ran) = kept_up("patterns", &entry.replace(BIND, "rpc/bind/unknown-*"), &["--strict"]);
     assert_eq!((after, ran.code), (entry.clone(), 0), "{}", ran.stderr);
@@ -360,14 +383,18 @@ fn a_host_that_serves_office_alone_is_asked_for_office() {
         "  hint   the host does not serve Windows 10/11 Enterprise: --product names what ordinary clients ask for\n";
     let ran = conform(&[CONTROL, "--target", "lab:serves-no-windows"]);
     assert!(ran.code == 100 && ran.stderr.contains(hint), "{}", ran.stderr);
-    let mut host = MemoryHost::new("serves-no-windows".parse().unwrap(), 1, FileTime::RECORDED_AT);
     let all: Vec<_> = cases::all().collect();
-    let (known, today) = (KnownFailures::default(), jiff::civil::date(2026, 1, 1));
     let service = Service { product: "Office Professional Plus 2019", ..Service::KMS };
-    let options = Options { profile: Profile::strict(), known, today, disruptive: true, jobs: 1, seed: 1, service };
-    let run = run(&mut host, &all, &options, &mut |_| true);
-    assert_eq!(run.wrong().collect::<Vec<_>>(), Vec::<&str>::new());
-    assert!(run.results.iter().filter(|result| result.verdict == Verdict::Pass).count() > 250);
+    // And one that serves both is asked for Office all the same.
+    for faults in ["serves-no-windows".parse().unwrap(), Faults::default()] {
+        let mut host = MemoryHost::new(faults, 1, FileTime::RECORDED_AT);
+        let (known, today) = (KnownFailures::default(), jiff::civil::date(2026, 1, 1));
+        let (profile, service) = (Profile::strict(), service.clone());
+        let options = Options { profile, known, today, disruptive: true, jobs: 1, seed: 1, service };
+        let run = run(&mut host, &all, &options, &mut |_| true);
+        assert_eq!(run.wrong().collect::<Vec<_>>(), Vec::<&str>::new());
+        assert!(run.results.iter().filter(|result| result.verdict == Verdict::Pass).count() > 250);
+    }
 }
 
 #[test]

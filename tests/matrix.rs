@@ -26,7 +26,7 @@ fn every_fault_is_found_and_nobody_else_is_blamed() {
 }
 
 #[test]
-#[ignore = "fifty times 33 runs; README has its line"]
+#[ignore = "fifty runs with each; README has its line"]
 fn an_honest_host_and_every_legal_variation_are_never_blamed_in_fifty_runs() {
     std::thread::scope(|scope| {
         let of = |seeds: std::ops::RangeInclusive<u64>| move || seeds.flat_map(proof::false_alarms).collect::<Vec<_>>();

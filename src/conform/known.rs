@@ -15,8 +15,8 @@ pub struct KnownFailures {
     /// The name of its file, for messages.
     pub file: String,
     /// The list as it was read.
-    text: String,
-    entries: Vec<Known>,
+    pub(super) text: String,
+    pub(super) entries: Vec<Known>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,31 +170,12 @@ impl KnownFailures {
         self.entries.is_empty()
     }
 
-    /// The text before the first entry, and each entry in the order of the file, with its text: with the comment above
-    /// it, and up to the next. Of a list that is not written in `[[known]]` and `[[flapping]]`, the entries alone.
-    pub(super) fn parts(&self) -> (&str, Vec<(&Known, &str)>) {
-        let lines: Vec<_> = self.text.split_inclusive('\n').collect();
-        let mut entries: Vec<_> = self.entries.iter().collect();
-        entries.sort_by_key(|entry| entry.line);
-        if !entries.iter().all(|entry| lines[entry.line - 1].trim_start().starts_with("[[")) {
-            return ("", entries.into_iter().map(|entry| (entry, "")).collect());
-        }
-        let begins = |entry: &&Known| {
-            let above =
-                lines[..entry.line - 1].iter().rev().take_while(|line| line.trim_start().starts_with('#')).count();
-            lines[..entry.line - 1 - above].iter().map(|line| line.len()).sum()
-        };
-        let begins: Vec<usize> = entries.iter().map(begins).collect();
-        let ends = begins.iter().skip(1).copied().chain([self.text.len()]);
-        let parts =
-            entries.iter().zip(begins.iter().zip(ends)).map(|(entry, (&from, to))| (*entry, &self.text[from..to]));
-        let head = &self.text[..begins.first().copied().unwrap_or(self.text.len())];
-        (head, parts.collect())
-    }
-
     /// The lines of entries for which nobody has said yet why they are known to fail.
-    pub fn unexplained(&self) -> impl Iterator<Item = usize> {
-        self.entries.iter().filter(|entry| entry.reason == UNEXPLAINED).map(|entry| entry.line)
+    pub fn unexplained(&self) -> Vec<usize> {
+        let entries = self.entries.iter().filter(|entry| entry.reason == UNEXPLAINED);
+        let mut lines: Vec<_> = entries.map(|entry| entry.line).collect();
+        lines.sort_unstable();
+        lines
     }
 
     /// The entry that counts for it.
@@ -247,7 +228,7 @@ impl ListError {
     }
 }
 
-/// The reason of an entry that was written by a run.
+/// The reason of an entry that was written by a run, word for word: any other is one that somebody gave.
 pub(super) const UNEXPLAINED: &str = "seen when this list was written; say why";
 
 /// A day as TOML has them, or in quotes.

@@ -13,41 +13,124 @@ use super::result::{Run, Verdict};
 /// having been run; `ids` are those of all cases and checks there are.
 pub fn write_list(known: &KnownFailures, run: &Run, whole: bool, ids: &[&str], today: Date, expires: Date) -> String {
     let seen = all_seen(run);
-    let (head, parts) = known.parts();
-    let is_by_hand = parts.iter().any(|(_, text)| !text.is_empty()) || !head.trim().is_empty();
-    let mut out = if is_by_hand { head } else { HEAD }.to_owned();
-    let mut kept = Vec::new();
-    for (entry, text) in parts {
-        let named: Vec<_> = ids.iter().copied().filter(|id| is_named(&entry.case, id)).collect();
+    let (parts, tail) = parts(known);
+    let is_in_our_form = !tail.trim().is_empty() || parts.iter().any(|part| !part.is_in_another_form());
+    let mut out = if is_in_our_form { "" } else { HEAD }.to_owned();
+    let (mut kept, mut has_gone) = (Vec::new(), false);
+    for part in parts {
+        let entry = part.entry;
+        // What has an entry of its own a pattern need not name.
+        let is_elsewhere = |id: &str| known.entries.iter().any(|other| other.line != entry.line && other.case == id);
+        let named: Vec<_> = ids.iter().copied().filter(|id| is_named(&entry.case, id) && !is_elsewhere(id)).collect();
         let becomes = |id: &&str| match seen.iter().find(|seen| seen.id == *id) {
             Some(seen) => seen.changed(entry, today, expires),
             None if whole => None,
             None => Some(entry.clone()),
         };
         let left: Vec<_> = named.iter().filter_map(|id| Some((*id, becomes(id)?))).collect();
-        let is_as_it_was = |(_, after): &(&str, Known)| after == entry;
         // A pattern also stands for what was not put to the host, if it stands for anything that was.
         let is_whole =
             left.len() == named.iter().filter(|id| !whole || seen.iter().any(|seen| seen.id == **id)).count();
-        if !left.is_empty() && is_whole && left.iter().all(is_as_it_was) && !text.is_empty() {
-            out.push_str(text);
-        } else if !left.is_empty() {
-            let comment = text.split_inclusive('\n').take_while(|line| line.trim_start().starts_with('#'));
-            out.extend(comment);
-            for (id, after) in &left {
-                write_entry(&mut out, &Known { case: (*id).to_owned(), ..after.clone() });
+        if !(left.is_empty() && part.between.trim().is_empty()) {
+            // Where an entry went, one blank line is enough.
+            let is_apart = has_gone && (out.is_empty() || out.ends_with("\n\n"));
+            out.push_str(if is_apart { part.between.trim_start_matches('\n') } else { part.between });
+        }
+        match &left[..] {
+            [] => {}
+            [(_, first), rest @ ..] if is_whole && rest.iter().all(|(_, after)| after == first) => {
+                part.write(first, &mut out);
+            }
+            _ => {
+                out.extend(part.comment());
+                for (number, (id, after)) in left.iter().enumerate() {
+                    out.push_str(if number > 0 { "\n" } else { "" });
+                    write_entry(&mut out, &Known { case: (*id).to_owned(), ..after.clone() });
+                }
             }
         }
+        has_gone = left.is_empty();
         kept.extend(left.into_iter().map(|(id, _)| id));
     }
+    out.push_str(tail);
     for new in seen.iter().filter(|seen| seen.is_news && !kept.contains(&seen.id)) {
-        if !out.ends_with("\n\n") {
-            out.push('\n');
-        }
+        out.truncate(out.trim_end().len());
+        out.push_str(if out.is_empty() { "" } else { "\n\n" });
         write_entry(&mut out, &new.entry(expires));
     }
-    out.truncate(out.trim_end().len());
-    out + "\n"
+    out
+}
+
+/// An entry as somebody wrote it.
+struct Part<'k> {
+    /// What stands between it and the one before it.
+    between: &'k str,
+    entry: &'k Known,
+    /// Its text, with the comment right above it.
+    own: &'k str,
+}
+
+/// The entries in their order, and what stands behind the last of them.
+fn parts(known: &KnownFailures) -> (Vec<Part<'_>>, &str) {
+    let text = known.text.as_str();
+    let mut entries: Vec<_> = known.entries.iter().collect();
+    entries.sort_by_key(|entry| entry.line);
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    let is_comment = |line: &&str| line.trim_start().starts_with('#');
+    let is_filler = |line: &&str| line.trim().is_empty() || is_comment(line);
+    let first = entries.first().map_or(lines.len(), |entry| entry.line - 1);
+    let has_headers = entries.iter().all(|entry| lines[entry.line - 1].trim_start().starts_with("[["));
+    if !has_headers || !lines[..first].iter().all(is_filler) {
+        // A list in another form is written in ours.
+        return (entries.into_iter().map(|entry| Part { between: "\n", entry, own: "" }).collect(), "");
+    }
+    let begins = lines.iter().scan(0, |at, line| Some(std::mem::replace(at, *at + line.len())));
+    let begins: Vec<usize> = begins.chain([text.len()]).collect();
+    let (mut parts, mut done) = (Vec::new(), 0);
+    for (number, entry) in entries.iter().enumerate() {
+        let header = entry.line - 1;
+        let next = entries.get(number + 1).map_or(lines.len(), |next| next.line - 1);
+        let above = lines[done..header].iter().rev().take_while(|line| is_comment(line)).count();
+        let behind = lines[header..next].iter().rev().take_while(|line| is_filler(line)).count();
+        let (from, to) = (header - above, next - behind);
+        let (between, own) = (&text[begins[done]..begins[from]], &text[begins[from]..begins[to]]);
+        parts.push(Part { between, entry, own });
+        done = to;
+    }
+    (parts, &text[begins[done]..])
+}
+
+impl Part<'_> {
+    fn is_in_another_form(&self) -> bool {
+        self.own.is_empty()
+    }
+
+    /// The lines right above it.
+    fn comment(&self) -> impl Iterator<Item = &str> {
+        self.own.split_inclusive('\n').take_while(|line| line.trim_start().starts_with('#'))
+    }
+
+    /// Writes what has become of it, and changes no more than it has to.
+    fn write(&self, after: &Known, out: &mut String) {
+        let has_long_texts = ["\"", "'"].iter().any(|quote| self.own.contains(&quote.repeat(3)));
+        if self.is_in_another_form() || (has_long_texts && after != self.entry) {
+            out.extend(self.comment());
+            return write_entry(out, after);
+        }
+        for line in self.own.split_inclusive('\n') {
+            let key = line.split('=').next().unwrap_or_default().trim();
+            match (key, after.outcome) {
+                ("outcome", Some(outcome)) if after.outcome != self.entry.outcome => {
+                    let _ = writeln!(out, "outcome = \"{outcome}\"");
+                }
+                ("expires", _) if after.expires != self.entry.expires => {
+                    let _ = writeln!(out, "expires = {}", after.expires);
+                }
+                _ => out.push_str(line),
+            }
+        }
+        out.push_str(if out.ends_with('\n') { "" } else { "\n" });
+    }
 }
 
 /// What was seen of a case or check that was put to the host.
@@ -126,11 +209,10 @@ fn write_entry(out: &mut String, entry: &Known) {
             let _ = writeln!(out, "{name} = {}", quoted(text));
         }
     }
-    let _ = writeln!(out, "expires = {}\n", entry.expires);
+    let _ = writeln!(out, "expires = {}", entry.expires);
 }
 
 const HEAD: &str = "\
 # What is known to fail with this host. Each entry needs a reason, a link and a day; an entry that
 # passes, fails otherwise, is of nothing that was run, or is past its day, fails the run.
-
 ";

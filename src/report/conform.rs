@@ -14,6 +14,7 @@ use crate::proto::Sender;
 use crate::proto::verify::Finding;
 use crate::text::{counted, grouped, harmless};
 use crate::wire::dump::{self, Brief, Listing};
+use crate::wire::rpc::SyntaxId;
 use crate::wire::{DecodeError, Layer, hex};
 
 /// A line about a case, and under it what is wrong, where something is.
@@ -268,7 +269,7 @@ pub fn conform_record(run: &Run, options: &Options) -> Value {
             "unknown": run.unknown,
         },
         "interface": format!("{}@{major}.{minor}", service.interface.uuid), "opnum": service.opnum,
-        "stub": service.stub.as_deref().map(hex), "product": service.product,
+        "stub": service.stub.as_deref().map(hex), "product": (service.interface == SyntaxId::KMS).then_some(service.product),
         "disruptive": options.disruptive, "jobs": options.jobs,
         "interrupted": run.interrupted, "counts": counts,
     })

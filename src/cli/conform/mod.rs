@@ -147,10 +147,8 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     let exit = exit_of(&run, !stale.is_empty());
     say(report::check_lines(&run, args.quiet, args.verbose, |case| again::command(args, case)));
     stale.iter().for_each(|stale| say(format_args!("  stale  {stale}\n")));
-    let unexplained: Vec<_> = options.known.unexplained().map(|line| line.to_string()).collect();
-    if !args.quiet && !unexplained.is_empty() {
-        let (list, lines) = (&options.known.file, unexplained.join(", "));
-        say(format_args!("  note   {list}: nobody has said yet why these are known to fail: line {lines}\n"));
+    if args.write_known_failures.is_none() && !args.quiet {
+        note_unexplained(&options.known);
     }
     let header = RunHeader {
         kind: "conform",
@@ -170,9 +168,12 @@ pub fn execute(args: &ConformArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     let known = args.write_known_failures.as_ref();
     let listed = known.map_or(Ok(()), |path| {
         let text = args.known_afterwards(&options, &run);
-        let (before, after) = (options.known.len(), text.lines().filter(|line| line.starts_with("[[")).count());
+        let written =
+            KnownFailures::parse(&text, &path.display().to_string(), choose::exists).map_err(Failure::input)?;
         if !args.quiet {
-            say(format_args!("  {}: {}, {before} before\n", path.display(), counted(after, "known failure")));
+            let (now, before) = (counted(written.len(), "known failure"), options.known.len());
+            say(format_args!("  {}: {now}, {before} before\n", path.display()));
+            note_unexplained(&written);
         }
         write_known(path, &text)
     });
@@ -344,6 +345,14 @@ fn exit_of(run: &Run, is_stale: bool) -> Exit {
         () if is_wrong || is_stale || inconclusive => Exit::Check,
         () if !run.results.iter().any(|result| is_told(result.verdict)) => Exit::NothingChecked,
         () => Exit::Held,
+    }
+}
+
+fn note_unexplained(known: &KnownFailures) {
+    let lines: Vec<_> = known.unexplained().iter().map(usize::to_string).collect();
+    if !lines.is_empty() {
+        let (list, lines) = (&known.file, lines.join(", "));
+        say(format_args!("  note   {list}: nobody has said yet why this is known to fail: line {lines}\n"));
     }
 }
 

@@ -1,5 +1,7 @@
 //! What was heard in a talk, held against what a case accepts.
 
+use std::time::Duration;
+
 use super::{Judged, Stop, Talk};
 use crate::conform::accept::{
     Accept, Grade, Mismatch, SERVED_NEXT, Seen, Then, Want, allows_silence, is_answer_due, judge, words,
@@ -101,13 +103,17 @@ impl Talk<'_> {
         self.judge_exchange(label, seen)
     }
 
-    /// The same where there are so many connections that a host may have no more: one that it turns away at once knows
+    /// The same where there are so many connections that a host may have no more: one that is turned away at once knows
     /// where it stands.
     pub fn serves_one_more(&mut self, label: &str) {
+        let begun = self.took();
         let seen = self.exchange();
+        let is_at_once = self.took().saturating_sub(begun) < AT_ONCE_MAX;
         let is_turned_away = match &seen {
-            Ok(seen) => seen.reply.is_none() && seen.closing != Closing::Open,
-            Err(_) => true,
+            Ok(Seen { reply: Some(frame), .. }) => PduView(frame).ptype() == Some(Ptype::BIND_NAK),
+            Ok(seen) => seen.closing != Closing::Open,
+            // There was no connection.
+            Err(_) => is_at_once,
         };
         self.judge_exchange(label, seen);
         if let Some(judged) = self.judged.last_mut() {
@@ -222,6 +228,9 @@ fn in_words<T: std::fmt::Debug>(value: &T) -> String {
     }
     out
 }
+
+/// A connection that is refused is refused at once; one that is not answered takes longer.
+const AT_ONCE_MAX: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

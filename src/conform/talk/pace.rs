@@ -61,6 +61,16 @@ impl Talk<'_> {
         median(&self.shared.answer_times) >= SLOW
     }
 
+    /// Whether there is time for something that a host that takes its time is not asked. That it is left out is noted.
+    pub fn has_time_for(&mut self, what: &str) -> bool {
+        if self.is_slow() {
+            let takes = median(&self.shared.answer_times).as_millis();
+            self.note(format!("without {what}: the host takes {takes} ms for an answer"));
+            self.is_shortened = true;
+        }
+        !self.is_slow()
+    }
+
     /// Whether nobody else asks the host meanwhile, as far as is known.
     pub fn is_alone(&self) -> bool {
         !self.host.is_paced() && !self.shared.has_other_clients

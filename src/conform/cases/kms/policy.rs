@@ -121,7 +121,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
-    .revision(3)
+    .revision(4)
     .of_kms()
     .needs(&[Capability::Products])
     .confidence(Confidence::Medium),

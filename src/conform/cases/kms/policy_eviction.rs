@@ -13,8 +13,8 @@ pub(super) static CASES: &[Case] = &[Case::new(
     "kms/policy/oldest-gives-way",
     Level::Win,
     "who is forgotten when a table is full",
-    "Each new machine that there is no room for takes the place of one that did not ask for longest: whoever asked since is \
-     still counted.",
+    "Each new machine that there is no room for takes the place of the one that did not ask for longest: whoever asked since \
+     is still counted when a larger N policy makes room again.",
     "Microsoft: an entry is evicted earlier by newer ones, and a renewal enters it anew; protocol description, section 6",
     |t| {
         require_alone(t)?;
@@ -24,9 +24,7 @@ pub(super) static CASES: &[Case] = &[Case::new(
         served_products(t, &[OFFICE_2010])?;
         let wanted = product(OFFICE_2010);
         let mut ids = Newcomers::of(t);
-        let Some(table) = fill(t, &mut ids, wanted)? else {
-            return Err(Stop::NotApplicable("somebody asked the host for more".to_owned()));
-        };
+        let table = fill(t, &mut ids, wanted)?;
         forgets_oldest(t, &mut ids, wanted, &table)
     },
 )
@@ -35,27 +33,30 @@ pub(super) static CASES: &[Case] = &[Case::new(
 .confidence(Confidence::Medium)
 .disruptive()];
 
-/// Fills a table, and says which machines it has in it then, the oldest first. None, if there is room for too many.
-fn fill(t: &mut Talk<'_>, ids: &mut Newcomers, wanted: &'static Product) -> Result<Option<Vec<Guid>>, Stop> {
+/// Fills a table, and says which machines it has in it then, the oldest first.
+fn fill(t: &mut Talk<'_>, ids: &mut Newcomers, wanted: &'static Product) -> Result<Vec<Guid>, Stop> {
     let (mut all, mut count) = (Vec::new(), 0);
     for number in 1..=2 * SIZE_MAX + 2 {
         let id = ids.next();
         let label = format!("new machine {number} with {}", wanted.edition);
         let ask = ask_as(t, id, wanted, |_| {});
-        let Some(told) = granted(t, &label, &ask)? else { return Ok(None) };
+        let Some(told) = granted(t, &label, &ask)? else { break };
         all.push(id);
         let (size, is_full) = (told.count as usize, told.count == count);
         if told.count > SIZE_MAX {
-            t.note(format!("the host counts {} with {}", told.count, wanted.edition));
-            return Ok(None);
+            let why = format!("the host counts {} with {}: somebody asked for more", told.count, wanted.edition);
+            return Err(Stop::NotApplicable(why));
         }
         // Whoever was in it before has been pushed out by then.
         if is_full && all.len() > size {
-            return Ok((size >= SIZE_MIN).then(|| all.split_off(all.len() - size)));
+            return match size < SIZE_MIN {
+                true => Err(Stop::NotApplicable(format!("the host keeps {size}: too few to tell who goes"))),
+                false => Ok(all.split_off(all.len() - size)),
+            };
         }
         count = told.count;
     }
-    Ok(None)
+    Err(Stop::NotApplicable("the host's table is never full".to_owned()))
 }
 
 /// Has half of these machines and the oldest renew, lets new ones come, and makes room, so that the count tells who is
@@ -115,5 +116,5 @@ const SIZE_MAX: u32 = 60;
 const SIZE_MIN: usize = 10;
 /// Machines that come once the table is full.
 const PUSHED_OUT: u32 = 3;
-/// Longer than the least that hosts tell times by.
+/// More than the second by which some hosts tell times.
 const NOTED_APART: Duration = Duration::from_millis(1100);

@@ -58,6 +58,7 @@ pub(super) static CASES: &[Case] = &[
             Ok(())
         },
     )
+    .revision(2)
     .of_kms()
     .needs(&[Capability::Counting])
     .confidence(Confidence::Medium)

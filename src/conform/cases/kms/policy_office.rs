@@ -26,6 +26,7 @@ pub(super) static CASES: &[Case] = &[
         "protocol description, sections 5 and 6: the rules know no application",
         |t| in_each(t, GRANTED, SERVED_NEXT),
     )
+    .revision(2)
     .of_kms()
     .confidence(Confidence::Medium),
     Case::new(

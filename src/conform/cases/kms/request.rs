@@ -105,7 +105,7 @@ pub(super) static CASES: &[Case] = &[
                 let ask = t.ask(version, |_| {});
                 put_ask(t, &format!("version {version}, for the first time"), &ask, SERVED_NEXT)?;
                 let mut before = drawn(t);
-                let other = cmid(t, NEW_BY_NOW + turn as u32);
+                let other = cmid(t, OTHERS + turn as u32);
                 let other = t.ask(version, |request| request.cmid = other);
                 put_ask(t, &format!("another machine in version {version}"), &other, SERVED_NEXT)?;
                 let due = told(t).map(|told| told.count);
@@ -157,5 +157,5 @@ fn differs<T: PartialEq + std::fmt::Debug>(t: &mut Talk<'_>, field: &'static str
     t.holds(field, first != again, || (format!("another than {first:02x?}"), format!("{again:02x?}")));
 }
 
-/// The first of three machines that a host has not seen by then.
-const NEW_BY_NOW: u32 = 3;
+/// The first of three others, which add to the count where a host has not seen them.
+const OTHERS: u32 = 3;

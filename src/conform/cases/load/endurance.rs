@@ -115,7 +115,11 @@ fn after_many(t: &mut Talk<'_>) -> Result<Option<(Process, Process, Process)>, S
     let at_once = if t.is_slow() { AT_ONCE } else { 1 };
     for many in [BATCH / 2, BATCH, BATCH] {
         for first in (0..many).step_by(at_once) {
-            let lines = bind_many(t, at_once)?;
+            // A host may have fewer connections at a time than it takes to ask a slow one so often.
+            let lines = match bind_many(t, at_once) {
+                Err(stop) if at_once > 1 => return Err(Stop::NotApplicable(stop.to_string())),
+                lines => lines?,
+            };
             for line in &lines {
                 t.on(*line);
                 t.request(0);

@@ -121,7 +121,7 @@ pub(super) static CASES: &[Case] = &[
         "rpc/association/three-in-a-group",
         Level::Win,
         "a group that is left by one after the other",
-        "An association group has as many connections as join it, up to nine; when one of them closes, the others are \
+        "An association group has as many connections as join it, nine of them at least; when one of them closes, the others are \
          served and more may join; when all have closed it is gone.",
         "Samba raw protocol tests (assoc_group_ok1, assoc_group_ok2, assoc_group_fail2)",
         |t| {

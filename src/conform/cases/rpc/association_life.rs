@@ -126,7 +126,7 @@ pub(super) static CASES: &[Case] = &[
 fn while_others_come_and_go(t: &mut Talk<'_>) -> Result<(), Stop> {
     let kept = t.bind()?.assoc_group;
     let line = t.line();
-    let most = if t.is_paced() { 20 } else { t.times(300, 1, 12) };
+    let most = if t.is_paced() { 20 } else { t.times(300, 1, 3) };
     for number in 1..=most {
         let group = t.bind()?.assoc_group;
         t.close();

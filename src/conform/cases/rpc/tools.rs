@@ -194,9 +194,8 @@ pub const NO_OPERATION: &[Accept] = &[
     loose(Want::AnyFault, Then::Either),
     loose(Want::Silence, Then::Closed),
 ];
-/// What makes a request one that gets a fault and leaves the connection open.
+/// What makes a request one that gets a fault.
 pub type Spoil = fn(&mut Vec<u8>);
-
 /// Calls of which most hosts make a fault: an interface may have operations without arguments.
 pub const FAULTED: &[(&str, Spoil)] = &[
     ("a call of no operation", |frame| at::set(frame, at::OPNUM, &[0xff; 2])),
