@@ -566,16 +566,16 @@ fn bodies() -> Vec<Row> {
             push("another MAC", |forged| forged.mac = |mac| mac[15] ^= 1, &[V4Mac]);
         }
     }
-    let of_600 = |count: u32| {
+    let of_1600 = |count: u32| {
         let mut request = request(ProtocolVersion::V6);
-        request.n_policy = 600;
+        request.n_policy = 1600;
         let ask = Ask::new(request, REQUEST_IV);
         let mut forged = Forged::honest(&ask, 1);
         forged.response.count = count;
         carried(&ask, TransferSyntax::Ndr32, &forged.sealed(&ask))
     };
-    rows.push(row("twice an N policy of 600 counted", of_600(1200), &[]));
-    rows.push(row("more than twice an N policy of 600 counted", of_600(1201), &[Count]));
+    rows.push(row("twice an N policy of 1600 counted", of_1600(3200), &[]));
+    rows.push(row("more than twice an N policy of 1600 counted", of_1600(3201), &[Count]));
     rows
 }
 
