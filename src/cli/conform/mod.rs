@@ -196,10 +196,11 @@ impl ConformArgs {
             None => own_profile(self.profile_name())?,
         };
         let kms = Service { product: &self.product.edition, ..Service::KMS };
-        let service = self.interface.map_or(kms.clone(), |interface| {
-            let parse::Stub(stub) = self.stub.clone().unwrap_or_default();
-            Service { interface, opnum: self.opnum, stub: Some(stub), ..kms }
-        });
+        let parse::Stub(stub) = self.stub.clone().unwrap_or_default();
+        let service = match self.interface {
+            None => kms,
+            Some(interface) => Service { interface, opnum: self.opnum, stub: Some(stub), ..kms },
+        };
         let today = jiff::Timestamp::now().to_zoned(TimeZone::UTC).date();
         Ok(Options { profile, known, today, disruptive: self.disruptive, jobs: self.jobs, seed: self.seed, service })
     }

@@ -88,7 +88,8 @@ pub(super) const ADVICE: &[Advice] = &[
         cause: "The host does not count the machine that asks (0), counts requests instead of machines, or sends a \
                 fixed number.",
         remedy: "Count the different client ids of the application, the asking one included, up to the size of the \
-                 table. Compare with slmgr /dli on the host.",
+                 table, which is twice the largest N policy asked for and so never beyond 2,000. Compare with slmgr /dli \
+                 on the host.",
     },
     Advice {
         id: "kms/response/intervals",

@@ -170,6 +170,27 @@ pub(super) static VARIATIONS: &[Fault] = &[
             });
         },
     ),
+    connections(
+        "holds-64-connections",
+        "Holds 64 connections at a time, and turns away at once who comes then.",
+        |door, _| {
+            door.open_max = Some(64);
+        },
+    ),
+    legal("closes-instead-of-faults", "Closes the connection where others send a fault.", |tamper, _| {
+        tamper.on_way_out_of(Ptype::FAULT, |out| {
+            out.frame.clear();
+            out.end = Some(End::Finish);
+        });
+    }),
+    legal("closes-at-nonsense", "Closes the connection where others refuse a request with 0x8007000D.", |tamper, _| {
+        tamper.on_way_out_of(Ptype::RESPONSE, |out| {
+            if out.frame.ends_with(&Hresult::INVALID_DATA.0.to_le_bytes()) {
+                out.frame.clear();
+                out.end = Some(End::Finish);
+            }
+        });
+    }),
     connections("serves-in-turn", "Serves a hundred requests a second, one after another.", |door, _| {
         door.serves_per_s = Some(100);
     }),

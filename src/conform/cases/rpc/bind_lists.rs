@@ -102,7 +102,8 @@ pub(super) static CASES: &[Case] = &[
         |t| {
             let offers: [&[SyntaxId]; 3] = [&[UNKNOWN_ID], &[SyntaxId::NDR64], &[SyntaxId::NDR64, SyntaxId::NDR32]];
             for offered in t.in_turn(&offers) {
-                let label = format!("it with {} and a good one", offered[0]);
+                let names: Vec<_> = offered.iter().map(SyntaxId::to_string).collect();
+                let label = format!("it with {} and a good one", names.join(" or "));
                 let unknown = ContextElement { id: 1, interface: UNKNOWN_ID, transfer: offered.to_vec() };
                 let accepts = [ok(Want::Ack(&[(2, 1), (0, 0)]), Then::Either)];
                 expect_bind_next(t, &label, vec![unknown, plain(t, 0)], &accepts)?;

@@ -79,8 +79,8 @@ pub(super) const SAID: &[Said<&str>] = &[
         of: "kms/response/count",
         meaning: "計數至少為 1 (提出要求的電腦)，且不超過主機所能容納的數目。",
         cause: "主機沒有計入提出要求的電腦 (0)、計算的是要求數而不是電腦數，或送出固定的數字。",
-        remedy: "計算該應用程式不同的用戶端識別碼，包括提出要求的這一個，上限為表格的大小。與主機上的 slmgr /dli 比\
-                 對。",
+        remedy: "計算該應用程式不同的用戶端識別碼，包括提出要求的這一個，上限為表格的大小，\
+                 即曾要求過的最大 N policy 的兩倍，因此不會超過 2,000。與主機上的 slmgr /dli 比對。",
     },
     Said {
         of: "kms/response/intervals",

@@ -2,7 +2,7 @@
 
 use super::tools::{change_offer, offer};
 use crate::lab::fault::{Fault, Install};
-use crate::lab::tamper::{End, Fate, Fields, fault_of};
+use crate::lab::tamper::{End, Fate, Fields, Tamper, fault_of};
 use crate::wire::rpc::{Body, FaultStatus, Flags, MAX_FRAGMENT, Pdu, PduView, Ptype, ResultCode, SyntaxId, at};
 
 pub(super) static FAULTS: &[Fault] = &[
@@ -11,32 +11,14 @@ pub(super) static FAULTS: &[Fault] = &[
         does: "Accepts eight alter_contexts on a connection, and refuses the ninth.",
         hurts: "Clients with many interfaces on one connection: those that come last are refused.",
         caught_by: &["rpc/alter/many#results"],
-        install: Install::Pdus(|tamper, _| {
-            tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
-                alter.scene.note += 1;
-                if alter.scene.note > 8 {
-                    change_offer(alter, |offered| {
-                        offered.contexts.iter_mut().for_each(|context| context.transfer = vec![SyntaxId::NONE]);
-                    });
-                }
-            });
-        }),
+        install: Install::Pdus(|tamper, _| adds_at_most(tamper, 8)),
     },
     Fault {
         name: "adds-thirty-two-contexts",
         does: "Accepts thirty-two alter_contexts on a connection, and refuses what comes then.",
         hurts: "Clients with very many interfaces on one connection: those that come last are refused.",
         caught_by: &["rpc/alter/many#results"],
-        install: Install::Pdus(|tamper, _| {
-            tamper.on_way_in_of(Ptype::ALTER_CONTEXT, |alter| {
-                alter.scene.note += 1;
-                if alter.scene.note > 32 {
-                    change_offer(alter, |offered| {
-                        offered.contexts.iter_mut().for_each(|context| context.transfer = vec![SyntaxId::NONE]);
-                    });
-                }
-            });
-        }),
+        install: Install::Pdus(|tamper, _| adds_at_most(tamper, 32)),
     },
     Fault {
         name: "alters-nothing-after-faults",
@@ -189,6 +171,18 @@ pub(super) static FAULTS: &[Fault] = &[
         }),
     },
 ];
+
+/// Accepts so many alter_contexts on a connection.
+fn adds_at_most(tamper: &mut Tamper, many: u64) {
+    tamper.on_way_in_of(Ptype::ALTER_CONTEXT, move |alter| {
+        alter.scene.note += 1;
+        if alter.scene.note > many {
+            change_offer(alter, |offered| {
+                offered.contexts.iter_mut().for_each(|context| context.transfer = vec![SyntaxId::NONE]);
+            });
+        }
+    });
+}
 
 const MULTIPLEXED: u64 = 1 << 40;
 const ALTERED: u64 = 1 << 41;
